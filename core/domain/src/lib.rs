@@ -1,15 +1,20 @@
 //! What is true. Pure: no clock, no randomness, no I/O, no async.
 //!
 //! * [`money`], [`ids`], [`time`], [`axes`]: the words everything else is written in.
+//! * [`policy`]: what may be accepted without a line. [`settlement`]: when the money is due, and what of it.
 
 pub mod axes;
 pub mod card;
 pub mod ids;
 pub mod money;
+pub mod policy;
+pub mod settlement;
 pub mod time;
 
 pub use axes::{Arrival, Authorization, Clearing, Direction, EntryType, Evidence, PayoutStatus};
 pub use card::{EntryMode, MaskedCard, Scheme};
 pub use ids::{AttemptId, IdError, LedgerId, OperationId, PaymentId, PayoutId, ReversalId};
 pub use money::{Currency, MAX_AMOUNT_MINOR, Money, MoneyError};
+pub use policy::RiskPolicy;
+pub use settlement::{Calendar, ExpectedArrival, SettlementTerms};
 pub use time::{Now, TimeAnchor};
