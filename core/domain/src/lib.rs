@@ -1,12 +1,22 @@
 //! What is true. Pure: no clock, no randomness, no I/O, no async.
 //!
 //! * [`money`], [`ids`], [`time`], [`axes`]: the words everything else is written in.
+//! * [`event`]: what is written down. [`payment`], [`payout`], [`ledger`]: what it folds to.
+//! * [`codes`]: what a response code means.
+//! * [`balance`]: where the money is. [`alert`]: what is worth telling.
 //! * [`policy`]: what may be accepted without a line. [`settlement`]: when the money is due, and what of it.
 
+pub mod alert;
 pub mod axes;
+pub mod balance;
 pub mod card;
+pub mod codes;
+pub mod event;
 pub mod ids;
+pub mod ledger;
 pub mod money;
+pub mod payment;
+pub mod payout;
 pub mod policy;
 pub mod settlement;
 pub mod time;

@@ -1,0 +1,80 @@
+//! The ledger's own state: who we are to the acquirer, the session, the documents in force.
+
+use crate::event::CalendarAdopted;
+use crate::event::{
+    Activated, ActivationStarted, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn, TermsAdopted,
+};
+use crate::payment::FoldError;
+use crate::{Now, TimeAnchor};
+
+/// All that is known of the ledger itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LedgerState {
+    /// The first event.
+    pub opened: Option<Opened>,
+    /// An activation that was sent, or is about to be.
+    pub activation: Option<ActivationStarted>,
+    /// The binding to merchant and terminal.
+    pub activated: Option<Activated>,
+    /// The newest session.
+    pub session: Option<SignedOn>,
+    /// The acquirer's clock at the newest sign-on.
+    pub anchor: Option<TimeAnchor>,
+    /// The offline policy in force.
+    pub policy: Option<PolicyAdopted>,
+    /// The settlement terms in force.
+    pub terms: Option<TermsAdopted>,
+    /// The settlement calendar in force.
+    pub calendar: Option<CalendarAdopted>,
+    /// How often the wall clock was caught jumping.
+    pub clock_jumps: u32,
+    /// The phone's clocks at the newest event.
+    pub last_at: Option<Now>,
+    /// The number of its newest event.
+    pub last_seq: u64,
+}
+
+impl LedgerState {
+    /// Folds a whole history.
+    ///
+    /// # Errors
+    /// [`FoldError`] if an event cannot follow.
+    pub fn fold(events: &[Recorded<LedgerEvent>]) -> Result<Self, FoldError> {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// Applies the next event.
+    ///
+    /// # Errors
+    /// [`FoldError`] if it cannot follow; the state is then unchanged.
+    pub fn apply(&mut self, recorded: &Recorded<LedgerEvent>) -> Result<(), FoldError> {
+        let refuse = |why| FoldError { seq: recorded.seq, kind: recorded.event.kind(), why };
+        if self.opened.is_none() && !matches!(recorded.event, LedgerEvent::Opened(_)) {
+            return Err(refuse("a ledger begins with its opening"));
+        }
+        match &recorded.event {
+            LedgerEvent::Opened(_) if self.opened.is_some() => return Err(refuse("a ledger is opened once")),
+            LedgerEvent::Opened(opened) => self.opened = Some(opened.clone()),
+            LedgerEvent::ActivationStarted(started) => self.activation = Some(started.clone()),
+            LedgerEvent::Activated(_) if self.activated.is_some() => {
+                return Err(refuse("a ledger belongs to one terminal"));
+            }
+            LedgerEvent::Activated(activated) => self.activated = Some(activated.clone()),
+            LedgerEvent::SignedOn(session) => {
+                self.anchor = Some(TimeAnchor { server_ms: session.server_ms, heard_at: recorded.at });
+                self.session = Some(session.clone());
+            }
+            LedgerEvent::PolicyAdopted(adopted) => self.policy = Some(adopted.clone()),
+            LedgerEvent::TermsAdopted(adopted) => self.terms = Some(adopted.clone()),
+            LedgerEvent::CalendarAdopted(adopted) => self.calendar = Some(adopted.clone()),
+            LedgerEvent::ClockJumped(_) => self.clock_jumps = self.clock_jumps.saturating_add(1),
+        }
+        self.last_at = Some(recorded.at);
+        self.last_seq = recorded.seq;
+        Ok(())
+    }
+}

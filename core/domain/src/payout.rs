@@ -1,0 +1,139 @@
+//! One payout: the fold of its events.
+
+use std::collections::BTreeSet;
+
+use crate::event::{EntriesReported, Entry, PayoutEvent, PayoutReported, Reconciled, Recorded};
+use crate::payment::{FoldError, PayoutLink};
+use crate::{Money, MoneyError, PaymentId, PayoutId};
+
+/// All that is known of one payout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PayoutState {
+    /// The number of its first event: its key in the ledger.
+    pub key: u64,
+    /// The newest report.
+    pub report: PayoutReported,
+    /// Every entry heard, in the acquirer's order.
+    pub entries: Vec<Entry>,
+    /// How many pages were heard.
+    pub pages: u32,
+    /// The last page was heard.
+    pub complete: bool,
+    /// The comparison of header and entries, once made.
+    pub reconciled: Option<Reconciled>,
+    /// The number of its newest event.
+    pub last_seq: u64,
+    known: BTreeSet<String>,
+}
+
+impl PayoutState {
+    /// The state after the first event.
+    #[must_use]
+    pub fn open(first: &Recorded<PayoutReported>) -> Self {
+        Self {
+            key: first.seq,
+            report: first.event.clone(),
+            entries: Vec::new(),
+            pages: 0,
+            complete: false,
+            reconciled: None,
+            last_seq: first.seq,
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Folds a whole history.
+    ///
+    /// # Errors
+    /// [`FoldError`] if it does not begin with a report or an event cannot follow.
+    pub fn fold(events: &[Recorded<PayoutEvent>]) -> Result<Option<Self>, FoldError> {
+        let Some((first, rest)) = events.split_first() else { return Ok(None) };
+        let PayoutEvent::PayoutReported(report) = &first.event else {
+            return Err(FoldError { seq: first.seq, kind: first.event.kind(), why: "a payout begins with a report" });
+        };
+        let operator = first.operator.clone();
+        let mut state = Self::open(&Recorded { seq: first.seq, at: first.at, operator, event: report.clone() });
+        for event in rest {
+            state.apply(event)?;
+        }
+        Ok(Some(state))
+    }
+
+    /// Applies the next event.
+    ///
+    /// # Errors
+    /// [`FoldError`] if it cannot follow; the state is then unchanged.
+    pub fn apply(&mut self, recorded: &Recorded<PayoutEvent>) -> Result<(), FoldError> {
+        let refuse = |why| FoldError { seq: recorded.seq, kind: recorded.event.kind(), why };
+        match &recorded.event {
+            PayoutEvent::PayoutReported(report) => {
+                if report.report_version <= self.report.report_version {
+                    return Err(refuse("only a newer report is written down"));
+                }
+                if report.payout_id != self.report.payout_id || report.net.currency() != self.report.net.currency() {
+                    return Err(refuse("another payout's report"));
+                }
+                self.report = report.clone();
+            }
+            PayoutEvent::EntriesReported(page) => self.page(page).map_err(refuse)?,
+            PayoutEvent::Reconciled(reconciled) => self.reconciled = Some(reconciled.clone()),
+        }
+        self.last_seq = recorded.seq;
+        Ok(())
+    }
+
+    fn page(&mut self, page: &EntriesReported) -> Result<(), &'static str> {
+        if self.complete || page.page != self.pages {
+            return Err("pages come in order, each once");
+        }
+        if page.entries.iter().any(|entry| self.known.contains(&entry.entry_id)) {
+            return Err("an entry is heard once");
+        }
+        self.known.extend(page.entries.iter().map(|entry| entry.entry_id.clone()));
+        self.entries.extend(page.entries.iter().cloned());
+        self.pages = self.pages.saturating_add(1);
+        self.complete = page.last;
+        Ok(())
+    }
+
+    /// The payout's id.
+    #[must_use]
+    pub fn id(&self) -> &PayoutId {
+        &self.report.payout_id
+    }
+
+    /// The header's net less the sum of the entries' net (promise P11).
+    ///
+    /// # Errors
+    /// [`MoneyError::OutOfRange`] if the entries add up to more than money can hold.
+    pub fn difference(&self) -> Result<Money, MoneyError> {
+        let mut rest = self.report.net;
+        for entry in &self.entries {
+            rest = rest.checked_sub(Money::new(entry.net_minor, rest.currency())?)?;
+        }
+        Ok(rest)
+    }
+
+    /// What a payment reads from this payout through the given entry.
+    #[must_use]
+    pub fn link(&self, entry: &Entry) -> PayoutLink {
+        PayoutLink {
+            payout_id: self.report.payout_id.clone(),
+            status: self.report.status,
+            evidence: self.report.evidence,
+            expected_date: self.report.expected_date,
+            overdue_after_ms: self.report.overdue_after_ms,
+            gross_minor: entry.gross_minor,
+            fee_minor: entry.fee_minor,
+            net_minor: entry.net_minor,
+        }
+    }
+
+    /// The entries that pay for a payment.
+    pub fn payments(&self) -> impl Iterator<Item = (PaymentId, &Entry)> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.entry_type == crate::EntryType::Payment)
+            .filter_map(|entry| entry.payment_id.map(|id| (id, entry)))
+    }
+}
