@@ -24,7 +24,7 @@ words! {
     Rule {
         /// No policy was ever adopted.
         NoPolicy => "no_policy",
-        /// The policy's validity is over, and it says nothing for the time after.
+        /// The policy's validity is over.
         PolicyExpired => "policy_expired",
         /// The policy's validity has not begun.
         PolicyNotYetValid => "policy_not_yet_valid",
@@ -105,19 +105,24 @@ pub enum PolicyError {
 pub struct RiskPolicy {
     /// The acquirer's name for this version; recorded with every charge.
     pub version: String,
+    /// The merchant it was made for; the caller compares.
+    pub merchant_id: String,
+    /// The terminal it was made for; the caller compares.
+    pub terminal_id: String,
     /// In force from this instant, milliseconds since 1970 UTC.
     pub valid_from_ms: i64,
-    /// In force before this instant.
+    /// In force before this instant; nothing is accepted offline after it.
     pub valid_until_ms: i64,
     /// Whether anything may be accepted offline.
     pub offline_allowed: bool,
     /// The limits, at most one per currency.
     pub limits: Vec<Limit>,
-    /// How long a payment may wait before nothing more is accepted offline, in hours. Also how long the acquirer's
-    /// clock may go unheard.
+    /// How long the oldest waiting payment may wait before nothing more is accepted offline, in hours.
     pub max_age_h: u32,
     /// How long after the sale the acquirer still takes the payment, in days.
     pub upload_deadline_days: u32,
+    /// How long the acquirer's clock may go unheard before nothing more is accepted offline, in hours.
+    pub max_clock_age_h: u32,
     /// The ways of reading a card that may be accepted offline; none other.
     pub entry_modes_allowed: Vec<EntryMode>,
     /// The schemes; one that is not named is denied.
@@ -128,8 +133,6 @@ pub struct RiskPolicy {
     pub bin_deny: Vec<BinRange>,
     /// What must be authorised online whatever the limits say.
     pub online_required_if: OnlineRequired,
-    /// What holds once the validity is over.
-    pub on_expired: OnExpired,
     /// Who bears the loss.
     pub liability: Liability,
     /// How often one contact with the acquirer may try.
@@ -150,7 +153,7 @@ pub struct Limit {
     /// How much may wait at once.
     pub max_total_open_minor: i64,
     /// How many payments of one card on one day; none: no such rule.
-    pub max_per_card_per_day: Option<u32>,
+    pub max_count_per_card_per_day: Option<u32>,
 }
 
 /// What the policy says of one scheme.
@@ -160,8 +163,8 @@ pub struct SchemeRule {
     pub scheme: Scheme,
     /// Whether it may be accepted offline.
     pub allowed: bool,
-    /// The most for one payment of this scheme; none: no rule of its own.
-    pub max_amount: Option<Money>,
+    /// The most for one payment of this scheme, in minor units of the payment's currency; none: no rule of its own.
+    pub max_amount_minor: Option<i64>,
 }
 
 /// A range of first-six-digit numbers, both ends included.
@@ -174,36 +177,24 @@ pub struct BinRange {
 }
 
 /// What must be authorised online.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OnlineRequired {
-    /// From this amount on.
-    pub amount_gte: Option<Money>,
+    /// From these amounts on, one per currency.
+    pub amount_gte: Vec<Money>,
     /// Every swipe.
     pub magstripe: bool,
     /// Every swipe after a failed chip.
     pub fallback: bool,
     /// Every keyed number.
     pub manual: bool,
-    /// The n-th payment since the last one that was authorised online, and every n-th after.
+    /// The n-th payment since the last one that was authorised online, and every n-th after. Never 0.
     pub every_nth: Option<u32>,
-}
-
-/// What holds once the validity of the policy is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OnExpired {
-    /// Nothing is accepted offline. Also for every word this version does not know.
-    Deny,
-    /// These limits instead, for a while.
-    Reduced {
-        /// For so long after `valid_until_ms`, in hours.
-        grace_h: u32,
-        /// The limits of that time.
-        limits: Vec<Limit>,
-    },
+    /// The policy names a rule that this version does not know: it counts as met, everything must go online.
+    pub unknown_rule: bool,
 }
 
 /// How often one contact with the acquirer may try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Sends of one payment.
     pub max_attempts_per_contact: u32,
@@ -222,5 +213,11 @@ impl RiskPolicy {
     #[must_use]
     pub fn max_age_ms(&self) -> i64 {
         i64::from(self.max_age_h).saturating_mul(HOUR_MS)
+    }
+
+    /// The longest the acquirer's clock may go unheard, in milliseconds.
+    #[must_use]
+    pub fn max_clock_age_ms(&self) -> i64 {
+        i64::from(self.max_clock_age_h).saturating_mul(HOUR_MS)
     }
 }

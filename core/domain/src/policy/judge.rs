@@ -1,7 +1,7 @@
 //! The judgement: one short function per step, the first rule that refuses names itself.
 
-use super::wire::first_six;
-use super::{HOUR_MS, Limit, OnExpired, Refusal, RiskPolicy, Rule};
+use super::wire::six_digits;
+use super::{Limit, Refusal, RiskPolicy, Rule};
 use crate::card::{EntryMode, Scheme};
 use crate::money::Money;
 
@@ -51,10 +51,10 @@ pub struct AfterCard<'a> {
 pub fn before_card(policy: Option<&RiskPolicy>, asked: &BeforeCard) -> Result<(), Refusal> {
     let policy = policy.ok_or(Refusal { rule: Rule::NoPolicy })?;
     refuse_if(!policy.offline_allowed, Rule::OfflineNotAllowed)?;
-    let limits = limits_in_force(policy, asked.now_pessimistic_ms)?;
-    let clock_is_heard = asked.trusted_age_ms.is_some_and(|age_ms| age_ms >= 0 && age_ms <= policy.max_age_ms());
+    in_force(policy, asked.now_pessimistic_ms)?;
+    let clock_is_heard = asked.trusted_age_ms.is_some_and(|age_ms| age_ms >= 0 && age_ms <= policy.max_clock_age_ms());
     refuse_if(!clock_is_heard, Rule::ClockUntrusted)?;
-    let limit = amount_allowed(policy, limits, asked.amount)?;
+    let limit = amount_allowed(policy, asked.amount)?;
     refuse_if(asked.open_count >= limit.max_count_open, Rule::TooManyOpen)?;
     let total_fits = asked
         .open_total
@@ -72,8 +72,8 @@ pub fn before_card(policy: Option<&RiskPolicy>, asked: &BeforeCard) -> Result<()
 pub fn after_card(policy: Option<&RiskPolicy>, shown: &AfterCard<'_>) -> Result<(), Refusal> {
     let policy = policy.ok_or(Refusal { rule: Rule::NoPolicy })?;
     refuse_if(!policy.offline_allowed, Rule::OfflineNotAllowed)?;
-    let limits = limits_in_force(policy, shown.now_pessimistic_ms)?;
-    let limit = amount_allowed(policy, limits, shown.amount)?;
+    in_force(policy, shown.now_pessimistic_ms)?;
+    let limit = amount_allowed(policy, shown.amount)?;
     entry_mode_allowed(policy, shown.entry_mode)?;
     if let (EntryMode::Contactless, false, Some(most)) =
         (shown.entry_mode, shown.pin_entered, limit.max_amount_contactless_no_pin_minor)
@@ -82,7 +82,7 @@ pub fn after_card(policy: Option<&RiskPolicy>, shown: &AfterCard<'_>) -> Result<
     }
     scheme_allowed(policy, shown.scheme, shown.amount)?;
     bin_allowed(policy, shown.first_digits)?;
-    if let Some(most) = limit.max_per_card_per_day {
+    if let Some(most) = limit.max_count_per_card_per_day {
         let count = shown.card_count_today.ok_or(Refusal { rule: Rule::DigitsHidden })?;
         refuse_if(count >= most, Rule::CardLimitReached)?;
     }
@@ -95,39 +95,33 @@ fn refuse_if(refused: bool, rule: Rule) -> Result<(), Refusal> {
     if refused { Err(Refusal { rule }) } else { Ok(()) }
 }
 
-/// The limits at this instant: the policy's own, or after its end the reduced ones.
-fn limits_in_force(policy: &RiskPolicy, now_ms: i64) -> Result<&[Limit], Refusal> {
+fn in_force(policy: &RiskPolicy, now_ms: i64) -> Result<(), Refusal> {
     refuse_if(now_ms < policy.valid_from_ms, Rule::PolicyNotYetValid)?;
-    if now_ms < policy.valid_until_ms {
-        return Ok(&policy.limits);
-    }
-    match &policy.on_expired {
-        OnExpired::Reduced { grace_h, limits }
-            if now_ms < policy.valid_until_ms.saturating_add(i64::from(*grace_h).saturating_mul(HOUR_MS)) =>
-        {
-            Ok(limits)
-        }
-        _ => Err(Refusal { rule: Rule::PolicyExpired }),
-    }
+    refuse_if(now_ms >= policy.valid_until_ms, Rule::PolicyExpired)
 }
 
-fn amount_allowed<'a>(policy: &RiskPolicy, limits: &'a [Limit], amount: Money) -> Result<&'a Limit, Refusal> {
+fn amount_allowed(policy: &RiskPolicy, amount: Money) -> Result<&Limit, Refusal> {
     refuse_if(amount.amount_minor() <= 0, Rule::AmountNotPositive)?;
-    let limit = limits
+    let limit = policy
+        .limits
         .iter()
         .find(|limit| limit.currency == amount.currency())
         .ok_or(Refusal { rule: Rule::CurrencyNotAllowed })?;
     refuse_if(amount.amount_minor() > limit.max_amount_minor, Rule::AmountOverLimit)?;
-    if let Some(from) = policy.online_required_if.amount_gte {
-        // A threshold in another currency cannot be compared: the datum is missing.
-        let below = from.currency() == amount.currency() && amount.amount_minor() < from.amount_minor();
-        refuse_if(!below, Rule::OnlineRequired)?;
-    }
+    let online = &policy.online_required_if;
+    refuse_if(online.unknown_rule, Rule::OnlineRequired)?;
+    let mut thresholds = online.amount_gte.iter().filter(|from| from.currency() == amount.currency()).peekable();
+    // Thresholds in other currencies only cannot be compared: the datum is missing.
+    refuse_if(thresholds.peek().is_none() && !online.amount_gte.is_empty(), Rule::OnlineRequired)?;
+    refuse_if(thresholds.any(|from| amount.amount_minor() >= from.amount_minor()), Rule::OnlineRequired)?;
     Ok(limit)
 }
 
+/// The contract has no word for a swipe after a failed chip: it counts as a swipe, with a rule of its own on top.
 fn entry_mode_allowed(policy: &RiskPolicy, entry_mode: EntryMode) -> Result<(), Refusal> {
-    refuse_if(!policy.entry_modes_allowed.contains(&entry_mode), Rule::EntryModeDenied)?;
+    let named = |mode| policy.entry_modes_allowed.contains(&mode);
+    let allowed = named(entry_mode) || entry_mode == EntryMode::Fallback && named(EntryMode::Stripe);
+    refuse_if(!allowed, Rule::EntryModeDenied)?;
     let online = &policy.online_required_if;
     let required = match entry_mode {
         EntryMode::Stripe => online.magstripe,
@@ -144,11 +138,8 @@ fn scheme_allowed(policy: &RiskPolicy, scheme: Scheme, amount: Money) -> Result<
     for rule in policy.scheme_rules.iter().filter(|rule| rule.scheme == scheme) {
         named = true;
         refuse_if(!rule.allowed, Rule::SchemeDenied)?;
-        if let Some(most) = rule.max_amount.filter(|most| most.currency() == amount.currency()) {
-            refuse_if(amount.amount_minor() > most.amount_minor(), Rule::AmountOverLimit)?;
-        } else {
-            refuse_if(rule.max_amount.is_some(), Rule::CurrencyNotAllowed)?;
-        }
+        let over = rule.max_amount_minor.is_some_and(|most| amount.amount_minor() > most);
+        refuse_if(over, Rule::AmountOverLimit)?;
     }
     refuse_if(!named, Rule::SchemeDenied)
 }
@@ -157,7 +148,7 @@ fn bin_allowed(policy: &RiskPolicy, first_digits: &str) -> Result<(), Refusal> {
     if policy.bin_allow.is_empty() && policy.bin_deny.is_empty() {
         return Ok(());
     }
-    let bin = first_digits.get(..6).and_then(first_six).ok_or(Refusal { rule: Rule::DigitsHidden })?;
+    let bin = first_digits.get(..6).and_then(six_digits).ok_or(Refusal { rule: Rule::DigitsHidden })?;
     refuse_if(policy.bin_deny.iter().any(|range| range.holds(bin)), Rule::BinDenied)?;
     let allowed = policy.bin_allow.is_empty() || policy.bin_allow.iter().any(|range| range.holds(bin));
     refuse_if(!allowed, Rule::BinDenied)

@@ -5,54 +5,48 @@
 
 use serde::Deserialize;
 
-use super::{BinRange, Liability, Limit, OnExpired, OnlineRequired, PolicyError, Retry, RiskPolicy, SchemeRule};
+use super::{BinRange, Liability, Limit, OnlineRequired, PolicyError, Retry, RiskPolicy, SchemeRule};
 use crate::card::{EntryMode, Scheme};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, MAX_AMOUNT_MINOR, Money};
 
 #[derive(Deserialize)]
 struct WirePolicy {
     version: String,
+    merchant_id: String,
+    terminal_id: String,
     valid_from: String,
     valid_until: String,
     offline_allowed: bool,
     limits: Vec<WireLimit>,
     max_age_h: u32,
     upload_deadline_days: u32,
+    max_clock_age_h: u32,
     entry_modes_allowed: Vec<String>,
     scheme_rules: Vec<WireSchemeRule>,
     #[serde(default)]
     bin_allow: Vec<WireRange>,
     #[serde(default)]
     bin_deny: Vec<WireRange>,
-    online_required_if: WireOnline,
-    #[serde(default)]
-    on_expired_policy: Option<WireOnExpired>,
-    #[serde(default)]
-    liability: Option<String>,
-    #[serde(default)]
-    retry: WireRetry,
-}
-
-#[derive(Deserialize, Clone)]
-struct WireMoney {
-    amount: i64,
-    currency: String,
+    online_required_if: Vec<WireOnline>,
+    liability: String,
+    retry: Retry,
 }
 
 #[derive(Deserialize)]
 struct WireLimit {
-    max_amount: WireMoney,
-    max_amount_contactless_no_pin: Option<WireMoney>,
+    currency: String,
+    max_amount: i64,
+    max_amount_contactless_no_pin: Option<i64>,
     max_count_open: u32,
-    max_total_open: WireMoney,
-    max_per_card_per_day: Option<u32>,
+    max_total_open: i64,
+    max_count_per_card_per_day: Option<u32>,
 }
 
 #[derive(Deserialize)]
 struct WireSchemeRule {
     scheme: String,
-    offline: String,
-    max_amount: Option<WireMoney>,
+    offline_allowed: bool,
+    max_amount: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -63,36 +57,19 @@ struct WireRange {
 
 #[derive(Deserialize)]
 struct WireOnline {
-    amount_gte: Option<WireMoney>,
-    #[serde(default = "yes")]
-    magstripe: bool,
-    #[serde(default = "yes")]
-    fallback: bool,
-    #[serde(default = "yes")]
-    manual: bool,
-    every_nth: Option<u32>,
-}
-
-/// A missing rule on a risky way of reading the card is the strict one.
-fn yes() -> bool {
-    true
+    rule: String,
+    amount: Option<WireMoney>,
+    n: Option<u32>,
 }
 
 #[derive(Deserialize)]
-struct WireOnExpired {
-    action: String,
-    grace_h: Option<u32>,
-    limits: Option<Vec<WireLimit>>,
-}
-
-#[derive(Deserialize, Default)]
-struct WireRetry {
-    max_attempts_per_contact: Option<u32>,
-    reversal_attempts_per_contact: Option<u32>,
+struct WireMoney {
+    amount: i64,
+    currency: String,
 }
 
 impl RiskPolicy {
-    /// Reads the exact bytes the acquirer signed.
+    /// Reads the exact bytes the acquirer signed. The signature is the caller's to check.
     ///
     /// # Errors
     /// [`PolicyError`]; the caller keeps the policy it has.
@@ -107,19 +84,20 @@ impl TryFrom<WirePolicy> for RiskPolicy {
     type Error = PolicyError;
 
     fn try_from(wire: WirePolicy) -> Result<Self, PolicyError> {
-        let valid_from_ms = instant_ms(&wire.valid_from, "valid_from")?;
-        let valid_until_ms = instant_ms(&wire.valid_until, "valid_until")?;
         if wire.version.is_empty() {
             return Err(PolicyError::Invalid { field: "version" });
         }
         Ok(Self {
             version: wire.version,
-            valid_from_ms,
-            valid_until_ms,
+            merchant_id: wire.merchant_id,
+            terminal_id: wire.terminal_id,
+            valid_from_ms: instant_ms(&wire.valid_from, "valid_from")?,
+            valid_until_ms: instant_ms(&wire.valid_until, "valid_until")?,
             offline_allowed: wire.offline_allowed,
             limits: limits(wire.limits)?,
             max_age_h: wire.max_age_h,
             upload_deadline_days: wire.upload_deadline_days,
+            max_clock_age_h: wire.max_clock_age_h,
             entry_modes_allowed: wire
                 .entry_modes_allowed
                 .iter()
@@ -128,13 +106,9 @@ impl TryFrom<WirePolicy> for RiskPolicy {
             scheme_rules: scheme_rules(wire.scheme_rules)?,
             bin_allow: ranges(&wire.bin_allow, "bin_allow")?,
             bin_deny: ranges(&wire.bin_deny, "bin_deny")?,
-            online_required_if: online_required(wire.online_required_if)?,
-            on_expired: on_expired(wire.on_expired_policy)?,
-            liability: wire.liability.and_then(|word| Liability::from_word(&word)).unwrap_or(Liability::Merchant),
-            retry: Retry {
-                max_attempts_per_contact: wire.retry.max_attempts_per_contact.unwrap_or(3),
-                reversal_attempts_per_contact: wire.retry.reversal_attempts_per_contact.unwrap_or(3),
-            },
+            online_required_if: online_required(&wire.online_required_if),
+            liability: Liability::from_word(&wire.liability).unwrap_or(Liability::Merchant),
+            retry: wire.retry,
         })
     }
 }
@@ -145,38 +119,28 @@ fn instant_ms(text: &str, field: &'static str) -> Result<i64, PolicyError> {
         .map_err(|_| PolicyError::Invalid { field })
 }
 
-fn money(wire: &WireMoney, field: &'static str) -> Result<Money, PolicyError> {
-    let invalid = PolicyError::Invalid { field };
-    let currency = Currency::from_code(&wire.currency).map_err(|_| invalid.clone())?;
-    if wire.amount < 0 {
-        return Err(invalid);
-    }
-    Money::new(wire.amount, currency).map_err(|_| invalid)
-}
-
-fn minor_in(wire: &WireMoney, currency: Currency, field: &'static str) -> Result<i64, PolicyError> {
-    let sum = money(wire, field)?;
-    if sum.currency() == currency { Ok(sum.amount_minor()) } else { Err(PolicyError::Invalid { field }) }
+fn minor(amount: i64, field: &'static str) -> Result<i64, PolicyError> {
+    if (0..=MAX_AMOUNT_MINOR).contains(&amount) { Ok(amount) } else { Err(PolicyError::Invalid { field }) }
 }
 
 fn limits(wire: Vec<WireLimit>) -> Result<Vec<Limit>, PolicyError> {
     let mut limits: Vec<Limit> = Vec::new();
     for limit in wire {
-        // A currency this build does not know cannot be charged either.
-        let Ok(currency) = Currency::from_code(&limit.max_amount.currency) else { continue };
+        // A currency this version does not know cannot be charged either.
+        let Ok(currency) = Currency::from_code(&limit.currency) else { continue };
         if limits.iter().any(|known| known.currency == currency) {
             return Err(PolicyError::Invalid { field: "limits" });
         }
-        let contactless = limit.max_amount_contactless_no_pin.as_ref();
+        let contactless = limit.max_amount_contactless_no_pin;
         limits.push(Limit {
             currency,
-            max_amount_minor: minor_in(&limit.max_amount, currency, "max_amount")?,
+            max_amount_minor: minor(limit.max_amount, "max_amount")?,
             max_amount_contactless_no_pin_minor: contactless
-                .map(|sum| minor_in(sum, currency, "max_amount_contactless_no_pin"))
+                .map(|most| minor(most, "max_amount_contactless_no_pin"))
                 .transpose()?,
             max_count_open: limit.max_count_open,
-            max_total_open_minor: minor_in(&limit.max_total_open, currency, "max_total_open")?,
-            max_per_card_per_day: limit.max_per_card_per_day,
+            max_total_open_minor: minor(limit.max_total_open, "max_total_open")?,
+            max_count_per_card_per_day: limit.max_count_per_card_per_day,
         });
     }
     Ok(limits)
@@ -189,8 +153,8 @@ fn scheme_rules(wire: Vec<WireSchemeRule>) -> Result<Vec<SchemeRule>, PolicyErro
         let Some(scheme) = Scheme::from_word(&rule.scheme) else { continue };
         rules.push(SchemeRule {
             scheme,
-            allowed: rule.offline == "allow",
-            max_amount: rule.max_amount.as_ref().map(|sum| money(sum, "scheme_rules")).transpose()?,
+            allowed: rule.offline_allowed,
+            max_amount_minor: rule.max_amount.map(|most| minor(most, "scheme_rules")).transpose()?,
         });
     }
     Ok(rules)
@@ -198,7 +162,7 @@ fn scheme_rules(wire: Vec<WireSchemeRule>) -> Result<Vec<SchemeRule>, PolicyErro
 
 fn ranges(wire: &[WireRange], field: &'static str) -> Result<Vec<BinRange>, PolicyError> {
     wire.iter()
-        .map(|range| match (first_six(&range.from), first_six(&range.to)) {
+        .map(|range| match (six_digits(&range.from), six_digits(&range.to)) {
             (Some(from), Some(to)) if from <= to => Ok(BinRange { from, to }),
             _ => Err(PolicyError::Invalid { field }),
         })
@@ -206,28 +170,29 @@ fn ranges(wire: &[WireRange], field: &'static str) -> Result<Vec<BinRange>, Poli
 }
 
 /// Exactly six digits, as a number.
-pub(super) fn first_six(digits: &str) -> Option<u32> {
+pub(super) fn six_digits(digits: &str) -> Option<u32> {
     (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
-fn online_required(wire: WireOnline) -> Result<OnlineRequired, PolicyError> {
-    if wire.every_nth == Some(0) {
-        return Err(PolicyError::Invalid { field: "every_nth" });
+fn online_required(wire: &[WireOnline]) -> OnlineRequired {
+    let mut required = OnlineRequired::default();
+    for rule in wire {
+        match (rule.rule.as_str(), rule.amount.as_ref().and_then(money), rule.n) {
+            ("amount_gte", Some(from), _) => required.amount_gte.push(from),
+            ("every_nth", _, Some(n)) if n > 0 => {
+                required.unknown_rule |= required.every_nth.is_some_and(|other| other != n);
+                required.every_nth = Some(n);
+            }
+            ("magstripe", ..) => required.magstripe = true,
+            ("fallback", ..) => required.fallback = true,
+            ("manual", ..) => required.manual = true,
+            // Also a rule without its amount or its number.
+            _ => required.unknown_rule = true,
+        }
     }
-    Ok(OnlineRequired {
-        amount_gte: wire.amount_gte.as_ref().map(|sum| money(sum, "amount_gte")).transpose()?,
-        magstripe: wire.magstripe,
-        fallback: wire.fallback,
-        manual: wire.manual,
-        every_nth: wire.every_nth,
-    })
+    required
 }
 
-fn on_expired(wire: Option<WireOnExpired>) -> Result<OnExpired, PolicyError> {
-    match wire {
-        Some(WireOnExpired { action, grace_h: Some(grace_h), limits: Some(reduced) }) if action == "reduced" => {
-            Ok(OnExpired::Reduced { grace_h, limits: limits(reduced)? })
-        }
-        _ => Ok(OnExpired::Deny),
-    }
+fn money(wire: &WireMoney) -> Option<Money> {
+    Money::new(wire.amount, Currency::from_code(&wire.currency).ok()?).ok()
 }

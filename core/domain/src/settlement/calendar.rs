@@ -76,15 +76,14 @@ pub struct Calendar {
 #[derive(Deserialize)]
 struct WireCalendar {
     calendar_version: String,
-    #[serde(alias = "data")]
+    timezone: String,
     days: Vec<WireDay>,
 }
 
 #[derive(Deserialize)]
 struct WireDay {
     date: NaiveDate,
-    business_day: bool,
-    settlement_day: Option<bool>,
+    settlement_day: bool,
     status: Option<String>,
 }
 
@@ -97,27 +96,29 @@ impl Region {
 }
 
 impl Calendar {
-    /// The compiled-in days of a region alone; none: weekends only.
+    /// The compiled-in days of the region that keeps this time zone; weekends only where none are.
     #[must_use]
-    pub fn built_in(region: Option<Region>) -> Self {
-        Self { version: None, days: BTreeMap::new(), region }
+    pub fn built_in(tz: Tz) -> Self {
+        Self { version: None, days: BTreeMap::new(), region: Region::of_timezone(tz) }
     }
 
-    /// Reads the acquirer's list, the exact bytes it signed; days it does not name come from the region's data.
+    /// Reads the acquirer's list, the exact bytes it signed; days it does not name come from the region's data. The
+    /// signature is the caller's to check.
     ///
     /// An empty list says nothing of any day: it never means that there are no holidays.
     ///
     /// # Errors
     /// [`SettlementError::Unreadable`]; [`SettlementError::Invalid`] if a date is named twice with different words.
-    pub fn parse(bytes: &[u8], region: Option<Region>) -> Result<Self, SettlementError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, SettlementError> {
         let wire: WireCalendar = serde_json::from_slice(bytes).map_err(|error| SettlementError::from(&error))?;
+        let region = wire.timezone.parse().ok().and_then(Region::of_timezone);
         let mut days = BTreeMap::new();
         for day in wire.days {
             let certainty = match day.status.as_deref() {
                 Some("official") => Certainty::Official,
                 _ => Certainty::Provisional,
             };
-            let read = Day { settlement: day.settlement_day.unwrap_or(day.business_day), certainty };
+            let read = Day { settlement: day.settlement_day, certainty };
             if days.insert(day.date, read).is_some_and(|earlier| earlier != read) {
                 return Err(SettlementError::Invalid { field: "days" });
             }

@@ -63,9 +63,9 @@ impl<'de> Deserialize<'de> for Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeRange {
     /// The least.
-    pub low: Money,
+    pub min: Money,
     /// The most.
-    pub high: Money,
+    pub max: Money,
 }
 
 /// The fee of one payment: amount times rate, rounded half up to the minor unit, not below the least, not above the
@@ -89,16 +89,18 @@ pub fn fee(amount: Money, price: &Price) -> Result<Money, SettlementError> {
     Money::new(fee, amount.currency()).map_err(|_| SettlementError::OutOfRange)
 }
 
-/// What the fee will be: exact when the funding is known and has a price, else the range over all prices.
+/// What the fee will be: exact when the funding is known and priced (by its own price or that of any card), else the
+/// range over all prices.
 ///
 /// # Errors
 /// As [`fee`]; [`SettlementError::NoPrice`] if there is no price at all.
 pub fn fee_estimate(amount: Money, pricing: &[Price], funding: Funding) -> Result<FeeRange, SettlementError> {
-    let own = pricing.iter().find(|price| price.funding == funding && funding != Funding::Unknown);
+    let of = |wanted: Funding| pricing.iter().find(|price| price.funding == wanted);
+    let own = if funding == Funding::Unknown { None } else { of(funding).or_else(|| of(Funding::Any)) };
     let candidates = own.map_or(pricing, std::slice::from_ref);
     let fees = candidates.iter().map(|price| fee(amount, price)).collect::<Result<Vec<_>, _>>()?;
     match (fees.iter().min(), fees.iter().max()) {
-        (Some(low), Some(high)) => Ok(FeeRange { low: *low, high: *high }),
+        (Some(min), Some(max)) => Ok(FeeRange { min: *min, max: *max }),
         _ => Err(SettlementError::NoPrice),
     }
 }

@@ -1,12 +1,15 @@
 //! The settlement terms the acquirer signed.
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveTime;
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Rate, SettlementError};
 use crate::axes::words;
 use crate::money::{Currency, Money};
+
+/// The contract's bound on `n`.
+const LONGEST_CYCLE: u16 = 60;
 
 words! {
     /// What a settlement cycle counts.
@@ -27,6 +30,8 @@ words! {
         Credit => "credit",
         /// Money loaded before.
         Prepaid => "prepaid",
+        /// Every card without a price of its own.
+        Any => "any",
         /// Not said.
         Unknown => "unknown",
     }
@@ -69,7 +74,7 @@ pub struct Account {
     /// The account number, masked by the acquirer.
     pub masked: String,
     /// The bank's name, if said.
-    pub bank: Option<String>,
+    pub bank_name: Option<String>,
     /// Corporate or personal, in the acquirer's word, if said.
     pub class: Option<String>,
 }
@@ -79,37 +84,45 @@ pub struct Account {
 pub struct SettlementTerms {
     /// The acquirer's name for this version.
     pub version: String,
-    /// In force from this business date.
-    pub valid_from: NaiveDate,
+    /// The merchant they were made for; the caller compares.
+    pub merchant_id: String,
+    /// In force from this instant, milliseconds since 1970 UTC.
+    pub valid_from_ms: i64,
+    /// In force before this instant; none: until others are published.
+    pub valid_until_ms: Option<i64>,
+    /// The currency of caps and payouts.
+    pub currency: Currency,
     /// The cycle.
     pub cycle: Cycle,
     /// Payments accepted from this time of day on count for the next day.
     pub cut_off: NaiveTime,
     /// The zone of all dates and times of the acquirer.
     pub timezone: Tz,
-    /// When on its day a payout arrives; may be empty.
+    /// When on its day a payout arrives; may be empty. Windows that cannot be read are left out.
     pub payout_windows: Vec<PayoutWindow>,
-    /// The prices.
+    /// The prices. Empty if the acquirer rounds in a way this version does not know.
     pub pricing: Vec<Price>,
     /// Nothing is paid out below this.
-    pub minimum_payout: Option<Money>,
-    /// Where payouts go.
-    pub account: Account,
+    pub minimum_payout: Money,
+    /// Where payouts go, if said.
+    pub account: Option<Account>,
 }
 
 #[derive(Deserialize)]
 struct WireTerms {
     version: String,
-    valid_from: NaiveDate,
+    merchant_id: String,
+    valid_from: String,
+    valid_until: Option<String>,
+    currency: Currency,
     cycle: WireCycle,
     cut_off: String,
     timezone: String,
-    #[serde(default)]
     payout_windows: Vec<String>,
     pricing: Vec<WirePrice>,
     rounding: String,
-    minimum_payout: Option<WireMoney>,
-    account: WireAccount,
+    minimum_payout: WireMoney,
+    account: Option<WireAccount>,
 }
 
 #[derive(Deserialize)]
@@ -122,25 +135,25 @@ struct WireCycle {
 struct WirePrice {
     funding: String,
     rate: String,
-    cap: Option<WireMoney>,
-    min: Option<WireMoney>,
+    cap: Option<i64>,
+    min: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct WireMoney {
     amount: i64,
-    currency: String,
+    currency: Currency,
 }
 
 #[derive(Deserialize)]
 struct WireAccount {
     masked: String,
-    bank: Option<String>,
+    bank_name: Option<String>,
     class: Option<String>,
 }
 
 impl SettlementTerms {
-    /// Reads the exact bytes the acquirer signed. Unknown members are ignored.
+    /// Reads the exact bytes the acquirer signed. Unknown members are ignored; the signature is the caller's to check.
     ///
     /// # Errors
     /// [`SettlementError::Unreadable`] or [`SettlementError::Invalid`]; the caller keeps the terms it has.
@@ -150,21 +163,39 @@ impl SettlementTerms {
         if wire.version.is_empty() {
             return Err(invalid("version"));
         }
-        if wire.rounding != "half_up_per_payment" {
-            return Err(invalid("rounding"));
+        if wire.cycle.n > LONGEST_CYCLE {
+            return Err(invalid("cycle"));
         }
+        let known_rounding = wire.rounding == "half_up_per_payment";
+        let prices = wire.pricing.iter().filter(|_| known_rounding);
         Ok(Self {
             version: wire.version,
-            valid_from: wire.valid_from,
-            cycle: Cycle { basis: CycleBasis::from_word(&wire.cycle.basis).ok_or(invalid("cycle"))?, n: wire.cycle.n },
+            merchant_id: wire.merchant_id,
+            valid_from_ms: instant_ms(&wire.valid_from, "valid_from")?,
+            valid_until_ms: wire.valid_until.as_deref().map(|text| instant_ms(text, "valid_until")).transpose()?,
+            currency: wire.currency,
+            cycle: Cycle {
+                basis: CycleBasis::from_word(&wire.cycle.basis).unwrap_or(CycleBasis::BusinessDay),
+                n: wire.cycle.n,
+            },
             cut_off: time_of_day(&wire.cut_off).ok_or(invalid("cut_off"))?,
             timezone: wire.timezone.parse().map_err(|_| invalid("timezone"))?,
-            payout_windows: windows(&wire.payout_windows)?,
-            pricing: wire.pricing.iter().map(price).collect::<Result<_, _>>()?,
-            minimum_payout: wire.minimum_payout.as_ref().map(|sum| money(sum, "minimum_payout")).transpose()?,
-            account: Account { masked: wire.account.masked, bank: wire.account.bank, class: wire.account.class },
+            payout_windows: wire.payout_windows.iter().filter_map(|text| window(text)).collect(),
+            pricing: prices.map(|line| price(line, wire.currency)).collect::<Result<_, _>>()?,
+            minimum_payout: money(wire.minimum_payout.amount, wire.minimum_payout.currency, "minimum_payout")?,
+            account: wire.account.map(|account| Account {
+                masked: account.masked,
+                bank_name: account.bank_name,
+                class: account.class,
+            }),
         })
     }
+}
+
+fn instant_ms(text: &str, field: &'static str) -> Result<i64, SettlementError> {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.timestamp_millis())
+        .map_err(|_| SettlementError::Invalid { field })
 }
 
 /// `23:00` or `23:00:00`.
@@ -172,31 +203,22 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M:%S").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")).ok()
 }
 
-fn windows(wire: &[String]) -> Result<Vec<PayoutWindow>, SettlementError> {
-    wire.iter()
-        .map(|text| {
-            let (from, to) = text.split_once('-')?;
-            let (from, to) = (time_of_day(from)?, time_of_day(to)?);
-            (from <= to).then_some(PayoutWindow { from, to })
-        })
-        .collect::<Option<_>>()
-        .ok_or(SettlementError::Invalid { field: "payout_windows" })
+fn window(text: &str) -> Option<PayoutWindow> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (time_of_day(from)?, time_of_day(to)?);
+    (from <= to).then_some(PayoutWindow { from, to })
 }
 
-fn price(wire: &WirePrice) -> Result<Price, SettlementError> {
+fn price(wire: &WirePrice, currency: Currency) -> Result<Price, SettlementError> {
     Ok(Price {
         funding: Funding::from_word(&wire.funding).unwrap_or(Funding::Unknown),
         rate: Rate::parse(&wire.rate)?,
-        cap: wire.cap.as_ref().map(|sum| money(sum, "cap")).transpose()?,
-        min: wire.min.as_ref().map(|sum| money(sum, "min")).transpose()?,
+        cap: wire.cap.map(|amount| money(amount, currency, "cap")).transpose()?,
+        min: wire.min.map(|amount| money(amount, currency, "min")).transpose()?,
     })
 }
 
-fn money(wire: &WireMoney, field: &'static str) -> Result<Money, SettlementError> {
+fn money(amount: i64, currency: Currency, field: &'static str) -> Result<Money, SettlementError> {
     let invalid = SettlementError::Invalid { field };
-    let currency = Currency::from_code(&wire.currency).map_err(|_| invalid)?;
-    if wire.amount < 0 {
-        return Err(invalid);
-    }
-    Money::new(wire.amount, currency).map_err(|_| invalid)
+    if amount < 0 { Err(invalid) } else { Money::new(amount, currency).map_err(|_| invalid) }
 }
