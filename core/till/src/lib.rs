@@ -1,1 +1,16 @@
-//! Map of the crate.
+//! The till: an engine that decides, a runtime that carries, one facade.
+//!
+//! * [`Till`]: what a shell calls. [`Charge`]: one card at one reader.
+//! * [`views`]: what a shell reads. [`TillError`]: what a shell does next.
+//! * [`ports`], [`TillConfig`]: what a shell lends and sets.
+
+pub mod charge;
+pub mod config;
+pub mod error;
+pub mod ports;
+pub mod views;
+
+pub use charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
+pub use config::TillConfig;
+pub use error::TillError;
+pub use ports::{Clock, DeviceSigner, Ports, Randomness, SoftwareKey};
