@@ -248,7 +248,9 @@ pub fn base(payment: &PaymentState, link: Option<&PayoutLink>) -> Base {
         return approved(payment, link);
     }
     if payment.expired {
-        return Base::because(Stage::NeedsYou, Cause::Expired);
+        // What may have arrived must not be collected a second time.
+        let cause = if payment.sends.may_have_arrived { Cause::InDoubt } else { Cause::Expired };
+        return Base::because(Stage::NeedsYou, cause);
     }
     waiting(payment)
 }

@@ -241,7 +241,7 @@ impl PaymentState {
                 self.refused_by = Some(refused.rule.clone());
             }
             PaymentEvent::Abandoned(abandoned) => {
-                ensure(self.card.is_none(), "the card was read")?;
+                ensure(self.acceptance.is_none() && self.sends.count == 0, "it was accepted or sent")?;
                 self.abandoned = Some(abandoned.why);
             }
             PaymentEvent::DuplicateOverridden(other) => self.repeats = Some(other.other),
