@@ -117,11 +117,9 @@ fn amount_allowed(policy: &RiskPolicy, amount: Money) -> Result<&Limit, Refusal>
     Ok(limit)
 }
 
-/// The contract has no word for a swipe after a failed chip: it counts as a swipe, with a rule of its own on top.
+/// A swipe after a failed chip is a swipe too: either rule sends it online.
 fn entry_mode_allowed(policy: &RiskPolicy, entry_mode: EntryMode) -> Result<(), Refusal> {
-    let named = |mode| policy.entry_modes_allowed.contains(&mode);
-    let allowed = named(entry_mode) || entry_mode == EntryMode::Fallback && named(EntryMode::Stripe);
-    refuse_if(!allowed, Rule::EntryModeDenied)?;
+    refuse_if(!policy.entry_modes_allowed.contains(&entry_mode), Rule::EntryModeDenied)?;
     let online = &policy.online_required_if;
     let required = match entry_mode {
         EntryMode::Stripe => online.magstripe,

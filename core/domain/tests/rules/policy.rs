@@ -17,7 +17,7 @@ fn document() -> Value {
         "limits": [{"currency": "CNY", "max_amount": 50000, "max_amount_contactless_no_pin": 30000,
                     "max_count_open": 5, "max_total_open": 200_000, "max_count_per_card_per_day": 3}],
         "max_age_h": 72, "upload_deadline_days": 10, "max_clock_age_h": 96,
-        "entry_modes_allowed": ["chip", "contactless", "stripe", "manual"],
+        "entry_modes_allowed": ["chip", "contactless", "stripe", "fallback", "manual"],
         "scheme_rules": [{"scheme": "unionpay", "offline_allowed": true},
                          {"scheme": "visa", "offline_allowed": true, "max_amount": 20000},
                          {"scheme": "amex", "offline_allowed": false}],
@@ -187,9 +187,10 @@ fn p9_bounded_risk_the_stricter_of_two_rules_for_a_scheme_wins() {
 
 #[test]
 fn p9_bounded_risk_entry_modes() {
-    let policy = policy_with("entry_modes_allowed", json!(["chip", "telepathy"]));
+    let policy = policy_with("entry_modes_allowed", json!(["chip", "stripe", "telepathy"]));
     for entry_mode in EntryMode::ALL {
-        let expected = (*entry_mode != EntryMode::Chip).then_some(Rule::EntryModeDenied);
+        let named = matches!(entry_mode, EntryMode::Chip | EntryMode::Stripe);
+        let expected = (!named).then_some(Rule::EntryModeDenied);
         assert_eq!(after(&policy, &AfterCard { entry_mode: *entry_mode, ..shown() }), expected);
     }
 }
