@@ -1,1 +1,36 @@
-//! Map of the crate.
+//! Bluetooth card readers: bytes in, bytes out.
+//!
+//! Pure: no clock, no randomness, no I/O, no async. The owner moves values between the radio and
+//! [`Reader`], keeps its timers, and acts on its events.
+//!
+//! * [`interface`]: what goes in and what comes out, in words that fit every reader.
+//! * [`Reader`] in [`dynaflex`]: the engine for the MagTek DynaFlex II Go.
+//! * [`outcome`]: how a card presentation ended; an unlisted code is unknown.
+//! * [`prompt`]: the reader's texts as ids.
+//! * [`masked_card`]: masking again what a reader calls masked.
+//! * [`link`]: messages over Bluetooth values, with loss noticed.
+//! * [`tlv`]: the tolerant BER reader and the strict writer.
+//! * [`sensitive`]: bytes that are wiped and never printed.
+//! * [`simulated`]: a reader that is not there, speaking the same bytes.
+//!
+//! Full EMV with an issuer answer is not part of this: payments run as Quick Chip.
+
+pub mod dynaflex;
+pub mod interface;
+pub mod link;
+pub mod masked_card;
+pub mod outcome;
+pub mod prompt;
+pub mod sensitive;
+pub mod simulated;
+pub mod tlv;
+
+pub use dynaflex::Reader;
+pub use interface::{
+    Asked, Fault, Interface, LinkLoss, OnlineRequest, OutOfServiceReason, ReaderError, ReaderEvent, ReaderInput,
+    ReaderOutput, ReceiptData, Refusal, StartRequest, TimerId,
+};
+pub use outcome::Outcome;
+pub use prompt::Prompt;
+pub use sensitive::SensitiveBytes;
+pub use takings_domain::{EntryMode, MaskedCard, Scheme};

@@ -1,0 +1,112 @@
+//! One request at a time, one value at a time.
+
+use crate::dynaflex::commands::Command;
+use crate::dynaflex::status::Status;
+use crate::interface::{Fault, ReaderOutput, TimerId};
+
+use super::{Reader, Session};
+
+/// The request the reader owes a response to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Awaiting {
+    reference: u8,
+    command: Command,
+}
+
+impl Reader {
+    /// Queues a request and sends it as soon as the one before is answered.
+    pub(super) fn ask(&mut self, command: Command) {
+        self.pending.push_back(command);
+        self.send_next();
+    }
+
+    /// Whether this command is queued or waits for its response.
+    pub(super) fn is_asking(&self, number: u16) -> bool {
+        self.pending.iter().any(|command| command.number() == number)
+            || self.awaiting.as_ref().is_some_and(|awaiting| awaiting.command.number() == number)
+    }
+
+    /// Drops a queued request that was not sent; says whether there was one.
+    pub(super) fn take_back(&mut self, number: u16) -> bool {
+        let before = self.pending.len();
+        self.pending.retain(|command| command.number() != number);
+        self.pending.len() != before
+    }
+
+    fn send_next(&mut self) {
+        if self.awaiting.is_some() || !self.unsent.is_empty() {
+            return;
+        }
+        let Some(command) = self.pending.pop_front() else { return };
+        let reference = self.next_reference;
+        self.next_reference = reference.wrapping_add(1);
+        self.unsent = self.outbound.segment(&command.encode(reference), self.value_len).into();
+        self.set_timer(TimerId::Response, command.response_ms());
+        self.awaiting = Some(Awaiting { reference, command });
+        self.write_next();
+    }
+
+    fn write_next(&mut self) {
+        if !self.writing
+            && let Some(value) = self.unsent.pop_front()
+        {
+            self.writing = true;
+            self.outputs.push(ReaderOutput::Write(value));
+        }
+    }
+
+    pub(super) fn write_done(&mut self) {
+        if self.session == Session::Up && self.writing {
+            self.writing = false;
+            self.write_next();
+            self.send_next();
+        }
+    }
+
+    /// A value must never be sent twice, so a failed one ends the session.
+    pub(super) fn write_failed(&mut self) {
+        if self.session == Session::Up {
+            self.fault(Fault::WriteFailed);
+            self.disconnect();
+        }
+    }
+
+    /// A response counts only if both its reference and its command are those of the open request.
+    pub(super) fn response(&mut self, reference: u8, command: u16, status: Status, body: &[u8]) {
+        match self.awaiting.take_if(|awaiting| awaiting.reference == reference && awaiting.command.number() == command)
+        {
+            Some(awaiting) => {
+                self.clear_timer(TimerId::Response);
+                self.answered(&awaiting.command, status, body);
+                self.send_next();
+            }
+            None => self.fault(Fault::UnmatchedResponse { command }),
+        }
+    }
+
+    fn answered(&mut self, command: &Command, status: Status, body: &[u8]) {
+        if self.setup.is_asking() {
+            self.setup_answered(command, status, body);
+            return;
+        }
+        match command {
+            Command::Start(_) => self.start_answered(status),
+            Command::Cancel => self.cancel_answered(status),
+            Command::Select(_) => self.choice_answered(status),
+            Command::Subscribe | Command::Get(_) => {}
+        }
+    }
+
+    pub(super) fn response_overdue(&mut self) {
+        let Some(awaiting) = self.awaiting.take() else { return };
+        self.fault(Fault::NoAnswer { command: awaiting.command.number() });
+        if self.setup.is_asking() {
+            self.disconnect();
+            return;
+        }
+        if let Command::Start(_) = awaiting.command {
+            self.start_unanswered();
+        }
+        self.send_next();
+    }
+}

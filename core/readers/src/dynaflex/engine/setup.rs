@@ -1,0 +1,164 @@
+//! What is asked after connecting: subscribe, end what another session left running, then who the
+//! reader is and whether it can take payments.
+
+use crate::dynaflex::card_data::hex;
+use crate::dynaflex::commands::Command;
+use crate::dynaflex::property::Property;
+use crate::dynaflex::status::Status;
+use crate::interface::{OutOfServiceReason, ReaderEvent, Refusal};
+use crate::masked_card::clean_text;
+
+use super::Reader;
+
+const USABLE: u8 = 0x02;
+const TAMPERED: u8 = 0x01;
+
+/// At this charge readers warn by themselves, in percent.
+const LOW_BATTERY_PERCENT: u8 = 15;
+
+const MAX_NAME_LEN: usize = 32;
+
+/// How far the reader is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setup {
+    Asking(Known),
+    Ready,
+    OutOfService,
+}
+
+/// What the reader told so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    asked: usize,
+    status: Option<u8>,
+    offline_detail: Option<u8>,
+    tampered: Option<u8>,
+    serial: String,
+    model: String,
+    firmware: String,
+    battery_percent: Option<u8>,
+    last_refusal: Option<Refusal>,
+}
+
+impl Setup {
+    pub(super) fn start() -> Self {
+        Self::Asking(Known::default())
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self, Self::Asking(_))
+    }
+}
+
+impl Known {
+    fn next_property(&mut self) -> Option<Property> {
+        loop {
+            let property = *Property::ALL.get(self.asked)?;
+            self.asked += 1;
+            if property != Property::OfflineDetail || self.status != Some(USABLE) {
+                return Some(property);
+            }
+        }
+    }
+
+    fn learn(&mut self, property: Property, value: &[u8]) {
+        let byte = match value {
+            [byte] => Some(*byte),
+            _ => None,
+        };
+        match property {
+            Property::OperationalStatus => self.status = byte,
+            Property::OfflineDetail => self.offline_detail = byte,
+            Property::Tampered => self.tampered = byte,
+            Property::Serial => self.serial = hex(value.get(..4).unwrap_or_default()),
+            Property::Model => self.model = clean_text(value, MAX_NAME_LEN),
+            Property::Firmware => self.firmware = clean_text(value, MAX_NAME_LEN),
+            Property::Battery => self.battery_percent = byte.filter(|&percent| percent <= 100),
+            Property::MaskLeading | Property::MaskTrailing => {}
+        }
+        // Seven digits in four bytes: the last half is filling.
+        if property == Property::Serial {
+            self.serial.truncate(7);
+        }
+    }
+
+    fn out_of_service(&self) -> Option<OutOfServiceReason> {
+        if self.tampered == Some(TAMPERED) {
+            return Some(OutOfServiceReason::Tampered);
+        }
+        match (self.status, self.tampered) {
+            (Some(USABLE), Some(0)) if !self.serial.is_empty() => None,
+            (Some(status), _) if status != USABLE => Some(OutOfServiceReason::Offline { detail: self.offline_detail }),
+            _ => Some(OutOfServiceReason::NoAnswer(self.last_refusal.unwrap_or(Refusal::Protocol))),
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn begin_setup(&mut self) {
+        self.ask(Command::Subscribe);
+    }
+
+    pub(super) fn setup_answered(&mut self, command: &Command, status: Status, body: &[u8]) {
+        let Setup::Asking(mut known) = self.setup.clone() else { return };
+        let next = match command {
+            // Without notifications nothing would ever be told.
+            Command::Subscribe if !status.is_ok() => {
+                self.end_setup(&known, Some(OutOfServiceReason::NoAnswer(status.refusal())));
+                return;
+            }
+            // A payment of an earlier session may still run: nobody would take its card data.
+            // Usually nothing runs and the reader says so.
+            Command::Subscribe => Some(Command::Cancel),
+            Command::Get(property) => {
+                match (status.is_ok(), property.value(body)) {
+                    (true, Ok(Some(value))) => {
+                        self.learn_mask(*property, value);
+                        known.learn(*property, value);
+                    }
+                    (true, _) => known.last_refusal = Some(Refusal::Protocol),
+                    (false, _) => known.last_refusal = Some(status.refusal()),
+                }
+                known.next_property().map(Command::Get)
+            }
+            _ => known.next_property().map(Command::Get),
+        };
+        match next {
+            Some(command) => {
+                self.setup = Setup::Asking(known);
+                self.ask(command);
+            }
+            None => self.end_setup(&known, known.out_of_service()),
+        }
+    }
+
+    fn learn_mask(&mut self, property: Property, value: &[u8]) {
+        if let &[digits] = value {
+            match property {
+                Property::MaskLeading => self.mask.leading = usize::from(digits),
+                Property::MaskTrailing => self.mask.trailing = usize::from(digits),
+                _ => {}
+            }
+        }
+    }
+
+    fn end_setup(&mut self, known: &Known, reason: Option<OutOfServiceReason>) {
+        let serial = known.serial.clone();
+        if let Some(reason) = reason {
+            self.setup = Setup::OutOfService;
+            self.tell(ReaderEvent::OutOfService { serial, reason });
+            return;
+        }
+        self.setup = Setup::Ready;
+        self.tell(ReaderEvent::Ready {
+            serial,
+            model: known.model.clone(),
+            firmware: known.firmware.clone(),
+            battery_percent: known.battery_percent,
+            tampered: false,
+        });
+        if let Some(percent) = known.battery_percent.filter(|&p| p <= LOW_BATTERY_PERCENT) {
+            self.tell(ReaderEvent::BatteryLow(percent));
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! What goes into a reader engine and what comes out of it, in words that fit every reader.
+
+use std::fmt;
+
+use takings_domain::{EntryMode, MaskedCard, Scheme};
+
+use crate::outcome::Outcome;
+use crate::prompt::Prompt;
+use crate::sensitive::SensitiveBytes;
+
+/// One thing that happened to the reader or that the merchant wants of it.
+#[derive(Clone, Copy)]
+pub enum ReaderInput<'a> {
+    /// The link is up and notifications are enabled.
+    LinkUp,
+    /// One value from the reader.
+    Bytes(&'a [u8]),
+    /// The last [`ReaderOutput::Write`] was confirmed.
+    WriteDone,
+    /// The last [`ReaderOutput::Write`] failed.
+    WriteFailed,
+    /// The link is gone.
+    LinkDown,
+    /// A timer set before is due.
+    Timer(TimerId),
+    /// Take a payment.
+    Start(StartRequest),
+    /// Stop the payment if that is still possible. A request, not an outcome.
+    Cancel,
+    /// The cardholder chose this item of [`ReaderEvent::ChooseApplication`], counted from 0.
+    ChooseApplication(u8),
+}
+
+impl fmt::Debug for ReaderInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkUp => f.write_str("LinkUp"),
+            Self::Bytes(bytes) => write!(f, "Bytes[{}]", bytes.len()),
+            Self::WriteDone => f.write_str("WriteDone"),
+            Self::WriteFailed => f.write_str("WriteFailed"),
+            Self::LinkDown => f.write_str("LinkDown"),
+            Self::Timer(id) => write!(f, "Timer({id:?})"),
+            Self::Start(request) => write!(f, "{request:?}"),
+            Self::Cancel => f.write_str("Cancel"),
+            Self::ChooseApplication(index) => write!(f, "ChooseApplication({index})"),
+        }
+    }
+}
+
+/// The timers of one link session. Setting one that runs replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerId {
+    /// The reader owes a response.
+    Response,
+    /// The payment must have ended.
+    Payment,
+    /// Receipt data, or an outcome that belongs to what was said, may still come.
+    Closing,
+}
+
+/// A payment to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartRequest {
+    /// In minor units; 1 to 999 999 999 999.
+    pub amount_minor: i64,
+    /// ISO 4217 number, 1 to 999.
+    pub currency_numeric: u16,
+    /// Decimal places, 0 to 4.
+    pub currency_exponent: u8,
+    /// Seconds for each cardholder step; not 0, which would mean for ever.
+    pub timeout_s: u8,
+    /// Accept an inserted chip.
+    pub contact: bool,
+    /// Accept a tap.
+    pub contactless: bool,
+    /// Accept a swipe.
+    pub magstripe: bool,
+}
+
+/// One thing to do or to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderOutput {
+    /// Write this value, with response. The next one comes after [`ReaderInput::WriteDone`].
+    Write(Vec<u8>),
+    /// Call back with [`ReaderInput::Timer`] after this long.
+    SetTimer {
+        /// Which timer.
+        id: TimerId,
+        /// Milliseconds from now.
+        after_ms: u64,
+    },
+    /// Forget this timer.
+    ClearTimer(TimerId),
+    /// Close the link. The session is over; connect again with a new engine.
+    Disconnect,
+    /// Something to know.
+    Event(ReaderEvent),
+}
+
+/// Something to know about the reader or the payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderEvent {
+    /// The reader can take payments.
+    Ready {
+        /// Seven hex digits.
+        serial: String,
+        /// Model name; empty if the reader does not tell.
+        model: String,
+        /// Firmware version; empty if the reader does not tell.
+        firmware: String,
+        /// Percent; none if the reader does not tell.
+        battery_percent: Option<u8>,
+        /// Always false here: a tampered reader is out of service.
+        tampered: bool,
+    },
+    /// The reader cannot take payments.
+    OutOfService {
+        /// Seven hex digits; empty if the reader did not tell.
+        serial: String,
+        /// Why.
+        reason: OutOfServiceReason,
+    },
+    /// Show this.
+    Prompt {
+        /// What.
+        prompt: Prompt,
+        /// Offer to cancel.
+        cancellable: bool,
+    },
+    /// Ask the cardholder, then send [`ReaderInput::ChooseApplication`].
+    ChooseApplication(Vec<String>),
+    /// A card is there.
+    CardSeen(Interface),
+    /// The card is gone.
+    CardRemoved,
+    /// Several cards were held to the reader.
+    SeveralCards,
+    /// The reader runs the payment.
+    Started,
+    /// The card data to send to the acquirer. At most once per payment. Keep it on disk before
+    /// anything is said to the merchant.
+    OnlineRequest(OnlineRequest),
+    /// How the payment ended at the reader. At most once per payment.
+    Outcome {
+        /// In words that fit every reader.
+        outcome: Outcome,
+        /// The reader's own code; none if no code came and the outcome is unknown.
+        code: Option<[u8; 4]>,
+    },
+    /// What the receipt needs.
+    ReceiptData(ReceiptData),
+    /// Charge the reader: percent left.
+    BatteryLow(u8),
+    /// The reader restarts by itself in so many minutes.
+    ResetSoon {
+        /// Minutes left.
+        minutes: u8,
+    },
+    /// The reader switches off within a minute.
+    PowerDownSoon,
+    /// At least one message from the reader did not arrive. A running payment stays open.
+    FrameLost,
+    /// The link is gone, and the payment with it or without it.
+    LinkLost(LinkLoss),
+    /// The reader refused a request. A refused start ends the payment: it never began.
+    Refused {
+        /// What was asked.
+        asked: Asked,
+        /// Why it was refused.
+        refusal: Refusal,
+    },
+    /// Something went wrong that does not decide the payment by itself.
+    Fault(Fault),
+}
+
+/// Where the payment was when the link went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkLoss {
+    /// No payment was open.
+    Idle,
+    /// The card data had not come: nothing can have been charged.
+    BeforeOnlineRequest,
+    /// The card data had come: the payment goes on without the reader.
+    AfterOnlineRequest,
+}
+
+/// Why the reader cannot take payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfServiceReason {
+    /// It was opened.
+    Tampered,
+    /// It says so; the bits say why: 0 tamper, 1 master key, 2 keys, 3 clock, 4 random numbers,
+    /// 5 cryptography, 6 magnetic head.
+    Offline {
+        /// The reader's bits; none if it did not tell.
+        detail: Option<u8>,
+    },
+    /// It did not answer what must be known before a payment.
+    NoAnswer(Refusal),
+}
+
+/// Where a card was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// Chip slot.
+    Contact,
+    /// Antenna.
+    Contactless,
+    /// Magnetic head.
+    Magstripe,
+}
+
+/// Card data for the acquirer. Everything that must not be kept was left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnlineRequest {
+    /// Ciphertext and what opens it, opaque to everyone but the acquirer's host.
+    pub blob: SensitiveBytes,
+    /// How to read the blob.
+    pub format: &'static str,
+    /// The key serial number as upper-case hex.
+    pub ksn_hex: String,
+    /// The key set, as upper-case hex: what the acquirer finds the key by.
+    pub key_id: String,
+    /// The reader's serial as it stands in the card data.
+    pub device_serial: String,
+    /// First six digits at most and the last four; all hidden if the reader sent no masked track.
+    pub masked_card: MaskedCard,
+    /// From the leading digits.
+    pub scheme: Scheme,
+    /// How the card was read.
+    pub entry_mode: EntryMode,
+}
+
+/// What the receipt needs, allow-listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptData {
+    /// Amount in minor units.
+    pub amount_minor: Option<i64>,
+    /// Cash back in minor units.
+    pub other_amount_minor: Option<i64>,
+    /// ISO 4217 number.
+    pub currency_numeric: Option<u16>,
+    /// Application, upper-case hex.
+    pub aid_hex: Option<String>,
+    /// The application's name.
+    pub application_name: Option<String>,
+    /// ISO 8583 entry mode (`9F39`).
+    pub entry_mode_code: Option<u8>,
+    /// Transaction type (`9C`).
+    pub transaction_type: Option<u8>,
+    /// How the cardholder was verified (`9F34`).
+    pub cvm_result: Option<[u8; 3]>,
+    /// Which of several cards with one number (`5F34`).
+    pub pan_sequence: Option<u8>,
+    /// 00 no signature needed, 01 needed, 02 available, 03 done, 04 failed.
+    pub signature: Option<u8>,
+    /// 00 accepted, 01 declined, 02 error. In Quick Chip the card's decline means nothing.
+    pub decision: Option<u8>,
+    /// Why, in the reader's code.
+    pub decision_reason: Option<u8>,
+    /// The card, masked.
+    pub card: Option<(MaskedCard, Scheme)>,
+}
+
+/// A request a reader may refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// [`ReaderInput::Start`].
+    Start,
+    /// [`ReaderInput::Cancel`], or a cancel of an overdue payment.
+    Cancel,
+    /// [`ReaderInput::ChooseApplication`].
+    Choice,
+}
+
+/// Why the reader refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The operation failed.
+    Failed,
+    /// It was opened.
+    Tampered,
+    /// A fault inside the reader.
+    ReaderFault,
+    /// It did not understand us.
+    Protocol,
+    /// No keys, or tampered.
+    OutOfService,
+    /// A key is missing or not usable.
+    Keys,
+    /// It is locked.
+    Locked,
+    /// This model cannot do that.
+    Unsupported,
+    /// A parameter was wrong.
+    BadRequest,
+    /// No transaction is running.
+    NoTransaction,
+    /// Too late to cancel: wait for the outcome.
+    TooLateToCancel,
+    /// Something else is running.
+    Busy,
+    /// Not in this state.
+    WrongState,
+    /// Five percent or less.
+    BatteryTooLow,
+    /// It did not answer in time.
+    NoAnswer,
+    /// A status that is on no list.
+    Unlisted([u8; 4]),
+}
+
+/// Something went wrong. Carries codes, never data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A value or message made no sense.
+    Malformed,
+    /// A response that belongs to no open request.
+    UnmatchedResponse {
+        /// The command it names.
+        command: u16,
+    },
+    /// The reader owes a response to this command.
+    NoAnswer {
+        /// The command.
+        command: u16,
+    },
+    /// The card data could not be used: nothing can be charged with it.
+    CardData,
+    /// Card data came while no payment wanted it; it was dropped.
+    StrayCardData,
+    /// Two different ends were told for one payment; the first stands.
+    ContradictoryOutcome {
+        /// The code that came first.
+        first: [u8; 4],
+        /// The code that came later.
+        second: [u8; 4],
+    },
+    /// The reader restarted.
+    ReaderReset,
+    /// Too cold to work; degrees Celsius.
+    TooCold(i8),
+    /// Too hot to work; degrees Celsius.
+    TooHot(i8),
+    /// Writing to the reader failed.
+    WriteFailed,
+}
+
+/// Why an input was refused. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReaderError {
+    /// The session is over; make a new engine for the new link.
+    #[error("the link session is over")]
+    SessionOver,
+    /// Not connected, still asking the reader about itself, or out of service.
+    #[error("the reader is not ready")]
+    NotReady,
+    /// A payment is running.
+    #[error("a payment is running")]
+    Busy,
+    /// No payment is running.
+    #[error("no payment is running")]
+    NoPayment,
+    /// Zero, negative or more than twelve digits.
+    #[error("the amount is out of bounds")]
+    InvalidAmount,
+    /// Not an ISO 4217 number, or too many decimal places.
+    #[error("the currency is out of bounds")]
+    InvalidCurrency,
+    /// Zero would wait for ever.
+    #[error("the timeout is out of bounds")]
+    InvalidTimeout,
+    /// No way to read a card is enabled.
+    #[error("no interface is enabled")]
+    NoInterface,
+    /// The reader did not ask, or not for this item.
+    #[error("there is no such choice")]
+    NoSuchChoice,
+}

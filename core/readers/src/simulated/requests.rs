@@ -1,0 +1,118 @@
+//! How the simulated reader answers requests.
+
+use crate::dynaflex::commands::{CANCEL, ECHO, GET_PROPERTY, SELECT, START, SUBSCRIBE};
+use crate::dynaflex::message;
+use crate::dynaflex::property::Property;
+use crate::dynaflex::status::Status;
+use crate::tlv::{self, Tag};
+
+use super::transaction::Transaction;
+use super::{SimulatedReader, Stage};
+
+const BAD_PARAMETER: Status = Status::refused([0x02, 0x01, 0x02]);
+const NOT_RUNNING: Status = Status::refused([0x02, 0x03, 0x04]);
+const TOO_LATE: Status = Status::refused([0x02, 0x03, 0x05]);
+const BUSY: Status = Status::refused([0x02, 0x03, 0x08]);
+const WRONG_STATE: Status = Status::refused([0x02, 0x03, 0x0D]);
+const BATTERY_TOO_LOW: Status = Status::refused([0x02, 0x03, 0x16]);
+const OUT_OF_SERVICE: Status = Status::refused([0x01, 0x01, 0x09]);
+const NOT_AVAILABLE: Status = Status::refused([0x01, 0x01, 0x13]);
+
+const TOO_LOW_PERCENT: u8 = 5;
+
+impl SimulatedReader {
+    pub(super) fn request(&mut self, reference: u8, command: u16, body: &[u8]) {
+        let mut result = None;
+        let mut after = None;
+        let status = match command {
+            SUBSCRIBE => {
+                if let Some(link) = self.link.as_mut() {
+                    link.subscribed = true;
+                }
+                result = Some(Vec::new());
+                Status::DONE
+            }
+            ECHO => {
+                result = Some(body.to_vec());
+                Status::DONE
+            }
+            GET_PROPERTY => match Property::asked_for(body) {
+                Some(property) => {
+                    result = Some(property.encode(&self.property(property)));
+                    Status::DONE
+                }
+                None => BAD_PARAMETER,
+            },
+            START => self.begin(body),
+            CANCEL => match self.transaction.as_ref().map(Transaction::is_cancellable) {
+                Some(true) => {
+                    after = Some([0x00, 0x03, 0x01, 0x00]);
+                    Status::DONE
+                }
+                Some(false) if self.stage() != Stage::OutcomeSent => TOO_LATE,
+                _ => NOT_RUNNING,
+            },
+            SELECT => {
+                let (status, ends) = self.select(body);
+                after = ends;
+                status
+            }
+            _ => NOT_AVAILABLE,
+        };
+        let response = message::response(reference, command, status, result.as_deref());
+        if let Some(link) = self.link.as_mut() {
+            link.messages.push_back(response);
+        }
+        if let Some(code) = after {
+            self.end_transaction(code);
+        }
+    }
+
+    fn begin(&mut self, body: &[u8]) -> Status {
+        // The batch of a payment that has ended comes before the next one starts.
+        if self.stage() == Stage::OutcomeSent
+            && let Some(ended) = self.transaction.take()
+        {
+            ended.leftovers().for_each(|note| self.say_unasked(note));
+        }
+        if self.transaction.is_some() {
+            return BUSY;
+        }
+        if !self.usable {
+            return OUT_OF_SERVICE;
+        }
+        if self.battery_percent <= TOO_LOW_PERCENT {
+            return BATTERY_TOO_LOW;
+        }
+        self.transaction = Transaction::from_start(body);
+        if self.transaction.is_some() { Status::STARTED } else { BAD_PARAMETER }
+    }
+
+    /// The status, and the code the payment ends with if the cardholder did not choose.
+    fn select(&mut self, body: &[u8]) -> (Status, Option<[u8; 4]>) {
+        let Some(transaction) = self.transaction.as_mut() else { return (NOT_RUNNING, None) };
+        match tlv::find(body, Tag(0x81)) {
+            Ok(Some([0x00])) if transaction.chosen() => (Status::STARTED, None),
+            Ok(Some([0x01])) => (Status::DONE, Some([0x00, 0x03, 0x02, 0x00])),
+            Ok(Some([0x02])) => (Status::DONE, Some([0x00, 0x01, 0x00, 0x00])),
+            Ok(Some([0x00])) => (WRONG_STATE, None),
+            _ => (BAD_PARAMETER, None),
+        }
+    }
+
+    fn property(&self, property: Property) -> Vec<u8> {
+        match property {
+            Property::OperationalStatus => vec![if self.usable { 0x02 } else { 0x01 }],
+            Property::OfflineDetail => vec![u8::from(self.tampered)],
+            Property::Tampered => vec![u8::from(self.tampered)],
+            Property::Serial => {
+                let packed = format!("{:0>7}0", self.serial);
+                u32::from_str_radix(&packed, 16).unwrap_or(0).to_be_bytes().to_vec()
+            }
+            Property::Model => b"DynaFlex II Go\0".to_vec(),
+            Property::Firmware => b"1000009550-A0-SIM\0\0".to_vec(),
+            Property::Battery => vec![self.battery_percent],
+            Property::MaskLeading | Property::MaskTrailing => vec![4],
+        }
+    }
+}

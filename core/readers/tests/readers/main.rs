@@ -1,0 +1,5 @@
+//! The reader engine, judged from outside.
+
+mod bench;
+mod happy;
+mod vectors;
