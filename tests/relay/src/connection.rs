@@ -1,0 +1,65 @@
+//! One connection through the relay: two threads, one each way.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::mode::{Line, Mode, Way};
+use crate::port;
+
+const PIECE: usize = 16 * 1024;
+
+/// Both ends of one connection.
+pub(crate) struct Pair {
+    pub(crate) client: TcpStream,
+    pub(crate) server: TcpStream,
+}
+
+impl Pair {
+    /// Wakes both threads; the last handle to go resets both ends.
+    pub(crate) fn reset(&self) {
+        for end in [&self.client, &self.server] {
+            port::reset_on_close(end);
+            let _ = end.shutdown(Shutdown::Read);
+        }
+    }
+}
+
+/// Passes bytes one way until the end, a failure or a cut.
+pub(crate) fn pump(pair: &Arc<Pair>, way: Way, line: &Arc<Mutex<Line>>) {
+    let (mut from, mut to) = match way {
+        Way::Request => (&pair.client, &pair.server),
+        Way::Answer => (&pair.server, &pair.client),
+    };
+    let mut piece = vec![0_u8; PIECE];
+    let (mut age, mut passed) = (current(line).age, 0_usize);
+    loop {
+        let Ok(read) = from.read(&mut piece) else { return pair.reset() };
+        if read == 0 {
+            let _ = to.shutdown(Shutdown::Write);
+            return;
+        }
+        let now = current(line);
+        if now.age != age {
+            (age, passed) = (now.age, 0);
+        }
+        if let (Mode::Delay { ms }, Way::Answer) = (now.mode, way) {
+            thread::sleep(Duration::from_millis(ms));
+        }
+        let limit = now.limit(way).map_or(read, |limit| limit.saturating_sub(passed).min(read));
+        if to.write_all(&piece[..limit]).is_err() {
+            return pair.reset();
+        }
+        passed = passed.saturating_add(limit);
+        if limit < read || now.limit(way) == Some(passed) {
+            line.lock().unwrap_or_else(PoisonError::into_inner).cut();
+            return pair.reset();
+        }
+    }
+}
+
+fn current(line: &Mutex<Line>) -> Line {
+    *line.lock().unwrap_or_else(PoisonError::into_inner)
+}
