@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,11 +16,17 @@ const PIECE: usize = 16 * 1024;
 pub(crate) struct Pair {
     pub(crate) client: TcpStream,
     pub(crate) server: TcpStream,
+    dead: AtomicBool,
 }
 
 impl Pair {
+    pub(crate) fn new(client: TcpStream, server: TcpStream) -> Self {
+        Self { client, server, dead: AtomicBool::new(false) }
+    }
+
     /// Wakes both threads; the last handle to go resets both ends.
     pub(crate) fn reset(&self) {
+        self.dead.store(true, Ordering::SeqCst);
         for end in [&self.client, &self.server] {
             port::reset_on_close(end);
             let _ = end.shutdown(Shutdown::Read);
@@ -37,6 +44,10 @@ pub(crate) fn pump(pair: &Arc<Pair>, way: Way, line: &Arc<Mutex<Line>>) {
     let (mut age, mut passed) = (current(line).age, 0_usize);
     loop {
         let Ok(read) = from.read(&mut piece) else { return pair.reset() };
+        // Bytes that came after the reset can still be read; they must not get through.
+        if pair.dead.load(Ordering::SeqCst) {
+            return;
+        }
         if read == 0 {
             let _ = to.shutdown(Shutdown::Write);
             return;

@@ -142,7 +142,7 @@ fn join(client: TcpStream, shared: &Arc<Shared>) {
         return port::reset_on_close(&client);
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let pair = Arc::new(Pair { client, server });
+    let pair = Arc::new(Pair::new(client, server));
     let mut open = lock(&shared.open);
     open.retain(|pair| pair.strong_count() > 0);
     open.push(Arc::downgrade(&pair));

@@ -1,5 +1,7 @@
 //! The line, seen from its two ends.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
