@@ -1,0 +1,61 @@
+# Sourced by the parts of tests/run and by .ci/run: what they need and how it gets here. Everything lands in .tools/.
+# Each function says what it installs; what is already there is left alone.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOOLS=$ROOT/.tools
+PYTHON=$TOOLS/venv/bin/python
+export ROOT TOOLS PYTHON PYTHONDONTWRITEBYTECODE=1 CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+cd "$ROOT" || exit 1
+mkdir -p "$TOOLS"
+
+# Two parts, or two runs, may want the same tool at the same time.
+locked() {
+    if command -v flock >/dev/null; then flock "$TOOLS/lock" "$@"; else "$@"; fi
+}
+export -f locked
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+# $PYTHON with the packages of tests/oracle/requirements.txt.
+need_python() {
+    command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
+    export WANTED=$ROOT/tests/oracle/requirements.txt STAMP=$TOOLS/venv/installed
+    cmp -s "$WANTED" "$STAMP" && return
+    # shellcheck disable=SC2016
+    locked bash -euc '
+        cmp -s "$WANTED" "$STAMP" && exit
+        echo "installing into .tools/venv: $(grep -v "^#" "$WANTED" | tr "\n" " ")"
+        python3 -m venv "$TOOLS/venv"
+        "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$WANTED"
+        cp "$WANTED" "$STAMP"
+    ' || fail "the Python packages could not be installed (on Debian the module venv is the package python3-venv)"
+}
+
+# need_npm PACKAGE VERSION: installs it into .tools/node; its commands are in .tools/node/node_modules/.bin.
+need_npm() {
+    export PACKAGE=$1 VERSION=$2
+    command -v npm >/dev/null || fail "Node.js 20.19 or newer with npm is needed for $PACKAGE"
+    # shellcheck disable=SC2016
+    locked bash -euc '
+        manifest=$TOOLS/node/node_modules/$PACKAGE/package.json
+        if ! grep -qs "\"version\": \"$VERSION\"" "$manifest"; then
+            echo "installing into .tools/node: $PACKAGE $VERSION"
+            npm install --prefix "$TOOLS/node" --no-audit --no-fund --loglevel=error "$PACKAGE@$VERSION"
+        fi
+    ' || fail "$PACKAGE $VERSION could not be installed"
+}
+
+# need_cargo_tool NAME VERSION: installs it into .tools/bin. Built to be there soon, not to be fast.
+need_cargo_tool() {
+    export PACKAGE=$1 VERSION=$2
+    # shellcheck disable=SC2016
+    locked bash -euc '
+        [ "$("$TOOLS/bin/$PACKAGE" --version 2>/dev/null)" = "$PACKAGE $VERSION" ] && exit
+        echo "installing into .tools/bin: $PACKAGE $VERSION (some minutes)"
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
+            CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --quiet --locked --root "$TOOLS" "$PACKAGE@$VERSION"
+    ' || fail "$PACKAGE $VERSION could not be installed"
+}
