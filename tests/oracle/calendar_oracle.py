@@ -88,15 +88,32 @@ def overdue_after_ms(due: dt.date) -> int:
     return (midnight - EPOCH) // dt.timedelta(milliseconds=1)
 
 
+def days_of(year: int) -> list[dt.date]:
+    """Every day of the year."""
+    first = dt.date(year, 1, 1)
+    return [first + index * DAY for index in range((dt.date(year + 1, 1, 1) - first).days)]
+
+
 def questions(seed: int, count: int) -> list[dict]:
-    """Instants of the known years, a tenth of them near the cut-off, a tenth from years nobody knows."""
+    """Random instants: of any day, of days around an unusual one, of years nobody knows; a tenth at the cut-off.
+
+    Uniform days alone would hardly ever meet the one day of a year that is wrong.
+    """
     stream = random.Random(seed)
+    known = [day for year in KNOWN_YEARS for day in days_of(year)]
+    unusual = [day for day in known if settles(day) != weekdays_only(day)]
+    unknown = [day for year in (2015, 2022, 2023, 2027, 2028, 2035) for day in days_of(year)]
     asked = []
     for _ in range(count):
-        known = stream.random() >= 0.1
-        year = stream.choice(KNOWN_YEARS) if known else stream.choice([2015, 2022, 2023, 2027, 2028, 2035])
+        kind = stream.random()
+        if kind < 0.3:
+            day = stream.choice(known)
+        elif kind < 0.9:
+            day = stream.choice(unusual) + stream.randint(-3, 1) * DAY
+        else:
+            day = stream.choice(unknown)
         cut_off = dt.time(stream.choice([0, 12, 22, 23]), stream.choice([0, 30]))
-        start = dt.datetime(year, 1, 1, tzinfo=SHANGHAI) + stream.randrange(365) * DAY
+        start = dt.datetime.combine(day, dt.time(0), SHANGHAI)
         if stream.random() < 0.1:
             start += dt.timedelta(hours=cut_off.hour, minutes=cut_off.minute, milliseconds=stream.choice([-1, 0, 1]))
         else:
