@@ -1,6 +1,10 @@
 # Sourced by the parts of tests/run and by .ci/run: what they need and how it gets here. Everything lands in .tools/.
 # Each function says what it installs; what is already there is left alone.
 
+if [ "${BASH_VERSINFO[0]}" -lt 5 ]; then
+    echo "error: bash 5 or newer is needed" >&2
+    exit 1
+fi
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS=$ROOT/.tools
 PYTHON=$TOOLS/venv/bin/python

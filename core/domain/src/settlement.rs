@@ -2,7 +2,7 @@
 //!
 //! * [`terms`]: what was agreed: cycle, cut-off, time zone, prices.
 //! * [`calendar`]: which days count: the acquirer's list, then built-in data, then weekends only and provisional.
-//! * [`expected`]: the day the money is due and the instant it is overdue.
+//! * [`mod@expected`]: the day the money is due and the instant it is overdue.
 //! * [`fees`]: the fee of one payment, to the minor unit.
 //! * [`zone`]: instants and local dates, without a panic at either end of time.
 
