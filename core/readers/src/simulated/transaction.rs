@@ -96,7 +96,8 @@ impl Transaction {
             EntryMode::Chip => self.contact,
             EntryMode::Contactless => self.contactless,
             EntryMode::Stripe | EntryMode::Fallback => self.magstripe,
-            EntryMode::Manual => true,
+            // No keypad, and nobody asked for it.
+            EntryMode::Manual => false,
         }
     }
 

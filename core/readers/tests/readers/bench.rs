@@ -2,10 +2,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
 use takings_readers::simulated::{SimulatedReader, Stage};
 use takings_readers::{
     OnlineRequest, Outcome, Reader, ReaderError, ReaderEvent, ReaderInput, ReaderOutput, StartRequest, TimerId,
 };
+
+/// The same cases every time, unless `PROPTEST_RNG_SEED` names another seed.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(20_261_121);
+    }
+    config
+}
 
 /// Both ends of one link.
 pub(crate) struct Bench {
@@ -107,9 +118,11 @@ pub(crate) fn outcomes(events: &[ReaderEvent]) -> Vec<(Outcome, Option<[u8; 4]>)
 }
 
 pub(crate) fn online_requests(events: &[ReaderEvent]) -> Vec<&OnlineRequest> {
-    let of = |event| match event {
-        &ReaderEvent::OnlineRequest(ref request) => Some(request),
-        _ => None,
-    };
-    events.iter().filter_map(of).collect()
+    fn request(event: &ReaderEvent) -> Option<&OnlineRequest> {
+        match event {
+            ReaderEvent::OnlineRequest(request) => Some(request),
+            _ => None,
+        }
+    }
+    events.iter().filter_map(request).collect()
 }

@@ -1,5 +1,18 @@
 //! The reader engine, judged from outside.
 
+#[cfg(test)]
 mod bench;
+#[cfg(test)]
 mod happy;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod nonsense;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod vectors;

@@ -1,6 +1,14 @@
 //! The maker's printed bytes.
 
 use serde_json::Value;
+use takings_readers::dynaflex::card_data::{BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
+use takings_readers::dynaflex::commands::Command;
+use takings_readers::dynaflex::message::{self, Message};
+use takings_readers::dynaflex::property::Property;
+use takings_readers::link::{Reassembler, Segmenter};
+use takings_readers::masked_card::MaskRule;
+use takings_readers::tlv::{Tag, find, find_path, objects};
+use takings_readers::{EntryMode, Refusal, Scheme, StartRequest};
 
 /// One published or constructed example.
 pub(crate) struct Vector {
@@ -33,4 +41,211 @@ pub(crate) fn all() -> Vec<Vector> {
 
 pub(crate) fn bytes(id: &str) -> Vec<u8> {
     all().into_iter().find(|vector| vector.id == id).unwrap_or_else(|| panic!("{id}")).bytes
+}
+
+/// The parts of 12 to 19 digits in a text that begin as card numbers do and pass the Luhn check.
+pub(crate) fn card_numbers(text: &str) -> Vec<String> {
+    let passes = |digits: &str| {
+        let sum: u32 = digits
+            .bytes()
+            .rev()
+            .enumerate()
+            .map(|(place, digit)| {
+                let value = u32::from(digit - b'0') * if place % 2 == 1 { 2 } else { 1 };
+                value / 10 + value % 10
+            })
+            .sum();
+        sum.is_multiple_of(10)
+    };
+    let runs = text.split(|letter: char| !letter.is_ascii_digit());
+    let cuts = |run: &str| -> Vec<String> {
+        (12..=19)
+            .flat_map(|len| (0..(run.len() + 1).saturating_sub(len)).map(move |at| (at, len)))
+            .map(|(at, len)| run[at..at + len].to_owned())
+            .collect()
+    };
+    runs.flat_map(cuts).filter(|cut| cut.starts_with(['2', '3', '4', '5', '6']) && passes(cut)).collect()
+}
+
+/// Every vector as one message.
+pub(crate) fn messages() -> Vec<(String, String, Vec<u8>)> {
+    all()
+        .into_iter()
+        .map(|vector| {
+            let bytes = if vector.values.is_empty() {
+                vector.bytes
+            } else {
+                let mut link = Reassembler::new();
+                let done = vector.values.iter().filter_map(|value| link.push(value).message);
+                let done: Vec<_> = done.collect();
+                assert_eq!(done.len(), 1, "{}", vector.id);
+                done[0].to_vec()
+            };
+            (vector.id, vector.kind, bytes)
+        })
+        .collect()
+}
+
+#[test]
+fn every_vector_decodes_but_the_misprint() {
+    for (id, kind, bytes) in messages() {
+        let parsed = message::parse(&bytes);
+        assert_eq!(parsed.is_ok(), kind != "verbatim-misprint", "{id}: {parsed:?}");
+    }
+}
+
+#[test]
+fn what_is_decoded_encodes_to_the_same_bytes() {
+    let mut seen = 0;
+    for (id, _, bytes) in messages() {
+        let again = match message::parse(&bytes) {
+            Ok(Message::Request { reference, command, body }) => message::request(reference, command, body),
+            // With long length forms the bytes differ, the meaning must not.
+            Ok(Message::Response { reference, command, status, body }) => {
+                let body = (bytes.len() > 14).then_some(body);
+                message::response(reference, command, status, body)
+            }
+            Ok(Message::Notification { id, detail, body }) => {
+                message::notification(id, detail, (!body.is_empty()).then_some(body))
+            }
+            _ => continue,
+        };
+        seen += 1;
+        assert_eq!(message::parse(&again), message::parse(&bytes), "{id}");
+        if id.ends_with(".req") {
+            assert_eq!(again, bytes, "{id}");
+        }
+    }
+    assert!(seen > 70, "{seen}");
+}
+
+#[test]
+fn our_requests_are_the_printed_ones() {
+    let start = StartRequest {
+        amount_minor: 100,
+        currency_numeric: 840,
+        currency_exponent: 2,
+        timeout_s: 60,
+        contact: true,
+        contactless: true,
+        magstripe: true,
+    };
+    let tapped = StartRequest { contact: false, magstripe: false, ..start };
+    for (id, reference, command) in [
+        ("mms.start.all.req", 0x00, Command::Start(start)),
+        ("mms.start.ctls.req", 0x00, Command::Start(tapped)),
+        ("mms.cancel.req", 0x13, Command::Cancel),
+        ("mms.select.req", 0x00, Command::Select(0)),
+        ("mms.subscribe.req", 0x55, Command::Subscribe),
+        ("mms.get.serial.req", 0xB5, Command::Get(Property::Serial)),
+        ("mms.get.battery.req", 0x55, Command::Get(Property::Battery)),
+        ("mms.get.opstatus.req", 0x55, Command::Get(Property::OperationalStatus)),
+        ("mms.get.tamper.req", 0x55, Command::Get(Property::Tampered)),
+        ("mms.get.model.req", 0x06, Command::Get(Property::Model)),
+        ("mms.get.fw.req", 0x08, Command::Get(Property::Firmware)),
+    ] {
+        assert_eq!(command.encode(reference), bytes(id), "{id}");
+    }
+}
+
+#[test]
+fn printed_answers_hold_the_printed_values() {
+    for (id, property, value) in [
+        ("mms.get.serial.rsp", Property::Serial, &[0xB6, 0x13, 0x78, 0xA0][..]),
+        ("mms.get.battery.rsp", Property::Battery, &[100]),
+        ("mms.get.opstatus.rsp", Property::OperationalStatus, &[0x02]),
+        ("mms.get.tamper.rsp", Property::Tampered, &[0x00]),
+        ("mms.get.model.rsp", Property::Model, b"DynaFlex Pro\0"),
+        ("mms.get.fw.rsp", Property::Firmware, b"1000007183-A1-PCI\0\0"),
+    ] {
+        let bytes = bytes(id);
+        let Ok(Message::Response { status, body, .. }) = message::parse(&bytes) else { panic!("{id}") };
+        assert!(status.is_ok(), "{id}");
+        assert_eq!(property.value(body), Ok(Some(value)), "{id}");
+    }
+    let refused = bytes("mms.start.rsp.lowbatt");
+    let Ok(Message::Response { status, .. }) = message::parse(&refused) else { panic!() };
+    assert_eq!(status.refusal(), Refusal::BatteryTooLow);
+}
+
+#[test]
+fn every_truncation_of_every_vector_is_an_error() {
+    for (id, _, bytes) in messages() {
+        for len in 0..bytes.len() {
+            let parsed = message::parse(&bytes[..len]);
+            // Responses and notifications are whole without their last object.
+            let whole = len == 14 && matches!(bytes[4], 0x82 | 0x83);
+            assert!(parsed.is_err() || whole, "{id} cut to {len}: {parsed:?}");
+        }
+    }
+    for (id, parse) in [("mms.arqc.ntf.sanitised", true), ("mms.batch.ntf", false)] {
+        let bytes = bytes(id);
+        let Ok(Message::Notification { body, .. }) = message::parse(&bytes) else { panic!("{id}") };
+        for len in 0..body.len() {
+            let failed = if parse {
+                parse_arqc(&body[..len], 0x10, MaskRule::default()).is_err()
+            } else {
+                parse_batch(&body[..len], MaskRule::default()).is_err()
+            };
+            assert!(failed, "{id} cut to {len}");
+        }
+    }
+}
+
+#[test]
+fn the_printed_card_data_is_read() {
+    let bytes = bytes("mms.arqc.ntf.sanitised");
+    let Ok(Message::Notification { body, .. }) = message::parse(&bytes) else { panic!() };
+    let data = parse_arqc(body, 0x10, MaskRule::default()).unwrap();
+    assert_eq!(data.ksn_hex, "9010010B4DB817000003");
+    assert_eq!(data.device_serial, "B4DB817111919AA");
+    assert_eq!(data.kind, CardKind::Payment(EntryMode::Chip));
+    let (card, scheme) = data.card.unwrap();
+    assert_eq!((card.first(), card.last_four(), scheme), ("5413", "0029", Scheme::Mastercard));
+    assert_eq!((card.to_string().as_str(), BLOB_FORMAT), ("•••• 0029", "magtek-mms-arqc"));
+
+    // The ciphertext goes into the blob verbatim, with what opens it, and nothing else.
+    let f8 = [0xF9, 0xFA, 0x70, 0xF8].map(Tag);
+    let encrypted = find_path(data.blob.expose(), &f8).unwrap().unwrap();
+    assert_eq!(find(encrypted, Tag(0xDFDF59)).unwrap(), Some(&bytes[163..491]));
+    assert_eq!(find(encrypted, Tag(0xDFDF58)).unwrap(), Some(&[5][..]));
+    let members: Vec<_> =
+        objects(find_path(data.blob.expose(), &f8[..3]).unwrap().unwrap()).map(|object| object.unwrap().tag).collect();
+    assert_eq!(members, [Tag(0xF8)]);
+}
+
+#[test]
+fn the_printed_batch_is_read() {
+    let bytes = bytes("mms.batch.ntf");
+    let Ok(Message::Notification { body, .. }) = message::parse(&bytes) else { panic!() };
+    let receipt = parse_batch(body, MaskRule::default()).unwrap();
+    assert_eq!(receipt.amount_minor, Some(9_99));
+    assert_eq!(receipt.currency_numeric, Some(840));
+    assert_eq!(receipt.aid_hex.as_deref(), Some("A0000000041010"));
+    assert_eq!(receipt.application_name.as_deref(), Some("Debit MasterCard"));
+    assert_eq!(receipt.cvm_result, Some([0x1E, 0x03, 0x00]));
+    assert_eq!((receipt.entry_mode_code, receipt.pan_sequence), (Some(5), Some(1)));
+    assert_eq!((receipt.signature, receipt.decision), (Some(0), Some(0)));
+    assert_eq!(receipt.card.unwrap().0.last_four(), "0029");
+}
+
+#[test]
+fn values_on_the_link_are_the_printed_ones() {
+    for vector in all() {
+        let Some(mtu) = vector
+            .id
+            .strip_prefix("ble.")
+            .and_then(|id| id.rsplit_once(".mtu"))
+            .map(|(_, mtu)| mtu.parse::<usize>().unwrap())
+        else {
+            continue;
+        };
+        let mut reassembler = Reassembler::new();
+        let message = vector.values.iter().filter_map(|value| reassembler.push(value).message).next().unwrap();
+        let mut segmenter = Segmenter::new();
+        for _ in 0..vector.values[0][0] {
+            assert!(!segmenter.segment(&[1], mtu - 3).is_empty());
+        }
+        assert_eq!(segmenter.segment(&message, mtu - 3), vector.values, "{}", vector.id);
+    }
 }

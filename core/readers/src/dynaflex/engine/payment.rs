@@ -306,6 +306,10 @@ impl Reader {
 
     /// First ends the payment at the reader; if that brings no outcome either, it is unknown.
     pub(super) fn payment_overdue(&mut self) {
+        // A start that never left must not leave later, when nobody waits for it any more.
+        if self.has_open_payment() && self.take_back(commands::START) {
+            return self.conclude(Outcome::Cancelled, None);
+        }
         match self.payment.as_mut().filter(|payment| payment.is_open()) {
             None => {}
             Some(payment) if payment.overdue => self.conclude(Outcome::Unknown, None),

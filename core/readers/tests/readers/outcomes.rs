@@ -1,0 +1,290 @@
+//! Every "operation complete" code, from every state.
+
+use std::collections::BTreeMap;
+
+use takings_readers::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION};
+use takings_readers::outcome::{Completion, completion, signature_wanted};
+use takings_readers::{Fault, Outcome, ReaderEvent, ReaderInput, TimerId};
+
+use crate::bench::{online_requests, outcomes, payment};
+use crate::raw::Raw;
+use crate::vectors;
+
+/// The maker's table, written out: code, and what it means.
+fn listed() -> BTreeMap<[u8; 4], Completion> {
+    use Completion::{Confirmation, Decided, Interim, Irrelevant};
+    let mut table = BTreeMap::new();
+    let mut put = |code: u32, meaning| {
+        assert_eq!(table.insert(code.to_be_bytes(), meaning), None, "{code:08X}");
+    };
+    put(0x0001_0000, Decided(Outcome::TimedOut));
+    put(0x0003_0100, Decided(Outcome::Cancelled));
+    put(0x0003_0200, Decided(Outcome::Cancelled));
+    put(0x0803_0500, Decided(Outcome::ReadError));
+    put(0x0703_0500, Decided(Outcome::ReadError));
+    put(0x1002_0002, Decided(Outcome::FallbackChipRetry));
+    put(0x1002_0F02, Decided(Outcome::FallbackChipRetry));
+    put(0x1002_0803, Decided(Outcome::FallbackMagstripe));
+    put(0x1002_0903, Decided(Outcome::FallbackMagstripe));
+    put(0x1004_0700, Confirmation);
+    put(0x2004_0700, Confirmation);
+    put(0x0704_0000, Confirmation);
+    put(0x2005_0000, Irrelevant);
+    for technology in [0x1002_0000, 0x2002_0000] {
+        put(technology | 0x0E00, Interim);
+        for (detail, outcome) in [
+            (0x0000, Outcome::Failed),
+            (0x0100, Outcome::TryOtherInterface),
+            (0x0300, Outcome::DeclinedOffline),
+            (0x0400, Outcome::Failed),
+            (0x0500, Outcome::NotAccepted),
+            (0x0800, Outcome::Failed),
+            (0x0900, Outcome::NotAccepted),
+            (0x0A00, Outcome::Cancelled),
+            (0x0B00, Outcome::TryAgain),
+            (0x0C00, Outcome::TryAgain),
+            (0x0D00, Outcome::TryAgain),
+            (0x0F00, Outcome::Failed),
+            (0x1000, Outcome::NotAccepted),
+        ] {
+            put(technology | detail, Decided(outcome));
+        }
+        for signature in [0x00, 0x01, 0x04, 0x05, 0x06] {
+            put(technology | 0x0200 | signature, Decided(Outcome::ApprovedOffline));
+        }
+    }
+    for technology in [0x0802_0000, 0x1002_0000, 0x2002_0000] {
+        for signature in [0x00, 0x01, 0x04, 0x05, 0x06] {
+            put(technology | 0x0600 | signature, Decided(Outcome::ApprovedByCard));
+            put(technology | 0x0700 | signature, Decided(Outcome::Deferred));
+            put(technology | 0x8000 | signature, Decided(Outcome::Declined));
+        }
+    }
+    table
+}
+
+/// Every code that is near the table, listed or not.
+fn near_codes() -> impl Iterator<Item = [u8; 4]> {
+    let technologies = [0x00, 0x01, 0x07, 0x08, 0x10, 0x18, 0x20, 0x30, 0xFF];
+    technologies.into_iter().flat_map(|technology| {
+        (0..=6_u8).flat_map(move |reason| {
+            (0..=255_u8).flat_map(move |detail| (0..=9_u8).map(move |extra| [technology, reason, detail, extra]))
+        })
+    })
+}
+
+#[test]
+fn p3_an_unlisted_code_is_unknown() {
+    let listed = listed();
+    for code in near_codes() {
+        let unlisted = Completion::Decided(Outcome::Unknown);
+        let wanted = listed.get(&code).copied().unwrap_or(unlisted);
+        assert_eq!(completion(code), wanted, "{code:02X?}");
+        if signature_wanted(code) {
+            assert_eq!(code[3], 1, "{code:02X?}");
+        }
+    }
+    assert_eq!(completion([0x20, 0, 0, 0]), Completion::Decided(Outcome::Unknown));
+}
+
+fn codes() -> Vec<[u8; 4]> {
+    let unlisted = [[0x20, 0, 0, 0], [0xFF; 4], [0x10, 0x02, 0x11, 0x00], [0x00; 4]];
+    listed().into_keys().chain(unlisted).collect()
+}
+
+#[test]
+fn with_no_payment_a_code_says_nothing() {
+    for code in codes() {
+        for mut raw in [Raw::connecting(), Raw::ready()] {
+            raw.outputs.clear();
+            raw.note(NOTE_COMPLETE, code);
+            assert!(raw.outputs.is_empty(), "{code:02X?}: {:?}", raw.outputs);
+        }
+    }
+}
+
+#[test]
+fn before_the_start_is_answered_a_code_belongs_to_something_older() {
+    for code in codes() {
+        let mut raw = Raw::starting();
+        raw.outputs.clear();
+        raw.note(NOTE_COMPLETE, code);
+        assert_eq!(raw.outputs, [], "{code:02X?}");
+        assert!(raw.reader.has_open_payment());
+    }
+}
+
+#[test]
+fn before_card_data_nothing_that_needs_it_is_believed() {
+    for code in codes() {
+        let mut raw = Raw::running();
+        raw.note(NOTE_COMPLETE, code);
+        let wanted = match completion(code) {
+            Completion::Interim | Completion::Irrelevant => {
+                assert!(outcomes(&raw.events()).is_empty() && raw.timer(TimerId::Closing).is_none());
+                continue;
+            }
+            Completion::Confirmation => (Outcome::Unknown, None),
+            Completion::Decided(Outcome::Deferred | Outcome::ApprovedByCard) => (Outcome::Unknown, Some(code)),
+            Completion::Decided(outcome) => (outcome, Some(code)),
+        };
+        if outcomes(&raw.events()).is_empty() {
+            assert_eq!(raw.timer(TimerId::Closing), Some(5_000), "{code:02X?}");
+            raw.fire(TimerId::Closing);
+        }
+        assert_eq!(outcomes(&raw.events()), [wanted], "{code:02X?}");
+        assert!(!raw.reader.has_open_payment());
+    }
+}
+
+#[test]
+fn after_card_data_the_first_end_stands() {
+    for code in codes() {
+        let mut raw = Raw::online();
+        raw.note(NOTE_COMPLETE, code);
+        let told = outcomes(&raw.events());
+        match completion(code) {
+            Completion::Decided(outcome) => assert_eq!(told, [(outcome, Some(code))]),
+            _ => assert!(told.is_empty(), "{code:02X?}"),
+        }
+    }
+}
+
+#[test]
+fn a_second_end_changes_nothing_and_is_not_kept_quiet() {
+    for code in codes() {
+        let mut raw = Raw::concluded();
+        raw.note(NOTE_COMPLETE, code);
+        let first = [0x10, 0x02, 0x07, 0x00];
+        let differs = matches!(completion(code), Completion::Decided(end) if end != Outcome::Deferred);
+        let wanted: &[ReaderEvent] = &[ReaderEvent::Fault(Fault::ContradictoryOutcome { first, second: code })];
+        assert_eq!(raw.events(), if differs { wanted } else { &[] }, "{code:02X?}");
+    }
+}
+
+#[test]
+fn an_end_may_come_before_its_card_data() {
+    let mut raw = Raw::running();
+    raw.say(&vectors::bytes("mms.done.quickchip.ntf"));
+    assert_eq!(raw.events(), []);
+    raw.say(&vectors::bytes("mms.arqc.ntf.sanitised"));
+    let events = raw.events();
+    assert_eq!(online_requests(&events).len(), 1);
+    assert_eq!(outcomes(&events), [(Outcome::Deferred, Some([0x10, 0x02, 0x07, 0x00]))]);
+
+    // And if another end comes instead, nobody knows.
+    let mut raw = Raw::running();
+    raw.say(&vectors::bytes("mms.done.quickchip.ntf"));
+    raw.say(&vectors::bytes("mms.done.approved.ntf"));
+    assert_eq!(outcomes(&raw.events())[0].0, Outcome::Unknown);
+}
+
+#[test]
+fn the_batch_counts_before_and_after_the_end_and_once() {
+    let batch = vectors::bytes("mms.batch.ntf");
+    let done = vectors::bytes("mms.done.quickchip.ntf");
+    for order in [[&batch, &done, &batch], [&done, &batch, &batch], [&batch, &batch, &done]] {
+        let mut raw = Raw::online();
+        order.into_iter().for_each(|message| raw.say(message));
+        let events = raw.events();
+        let receipts = events.iter().filter(|event| matches!(event, ReaderEvent::ReceiptData(_)));
+        assert_eq!(receipts.count(), 1);
+        assert_eq!(outcomes(&events).len(), 1);
+    }
+    // A missing batch holds nothing up.
+    let mut raw = Raw::concluded();
+    raw.fire(TimerId::Closing);
+    raw.give(ReaderInput::Start(payment(1)));
+    assert!(raw.reader.has_open_payment());
+    raw.say(&batch);
+    assert_eq!(raw.events(), [], "the batch of the payment before");
+}
+
+#[test]
+fn p2_card_data_sent_again_makes_no_second_request() {
+    let arqc = vectors::bytes("mms.arqc.ntf.sanitised");
+    for mut raw in [Raw::online(), Raw::concluded()] {
+        // The key may change from one sending to the next: bytes say nothing.
+        let mut other = arqc.clone();
+        other[500..505].copy_from_slice(&[9; 5]);
+        raw.say(&arqc);
+        raw.say(&other);
+        assert_eq!(raw.events(), []);
+    }
+    // With no payment it is dropped, and that is told.
+    for mut raw in [Raw::ready(), Raw::starting()] {
+        raw.outputs.clear();
+        raw.say(&arqc);
+        assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::StrayCardData)]);
+    }
+    let mut raw = Raw::running();
+    raw.note(NOTE_COMPLETE, [0, 1, 0, 0]);
+    raw.outputs.clear();
+    raw.say(&arqc);
+    assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::StrayCardData)]);
+}
+
+#[test]
+fn broken_card_data_makes_no_request() {
+    let mut arqc = vectors::bytes("mms.arqc.ntf.sanitised");
+    arqc[509] = 0x00; // Not DUKPT.
+    let mut raw = Raw::running();
+    raw.say(&arqc);
+    assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::CardData)]);
+    raw.note(NOTE_COMPLETE, [0x10, 0x02, 0x07, 0x00]);
+    raw.fire(TimerId::Closing);
+    assert_eq!(outcomes(&raw.events())[0].0, Outcome::Unknown);
+}
+
+#[test]
+fn a_chip_card_is_not_swiped_before_its_chip_failed() {
+    let mut swiped = vectors::bytes("mms.arqc.ntf.sanitised");
+    swiped[10] = 0x08;
+    swiped[152] = 0x07;
+    let mut raw = Raw::running();
+    raw.say(&swiped);
+    assert_eq!(online_requests(&raw.events()).len(), 0);
+    assert_eq!(outcomes(&raw.events()), [(Outcome::TryOtherInterface, None)]);
+
+    // Once the reader itself asks for a swipe, it is a fallback.
+    let mut raw = Raw::running();
+    raw.note(NOTE_COMPLETE, [0x10, 0x02, 0x08, 0x03]);
+    raw.give(ReaderInput::Start(payment(5)));
+    raw.answer_last(takings_readers::dynaflex::status::Status::STARTED);
+    raw.outputs.clear();
+    raw.say(&swiped);
+    let events = raw.events();
+    assert_eq!(online_requests(&events)[0].entry_mode, takings_readers::EntryMode::Fallback);
+    // And for the next payment it is not.
+    raw.note(NOTE_COMPLETE, [0x08, 0x02, 0x07, 0x00]);
+    raw.give(ReaderInput::Start(payment(5)));
+    raw.answer_last(takings_readers::dynaflex::status::Status::STARTED);
+    raw.outputs.clear();
+    raw.say(&swiped);
+    assert_eq!(online_requests(&raw.events()).len(), 0);
+
+    let mut licence = vectors::bytes("mms.arqc.ntf.sanitised");
+    licence[152] = 0x02;
+    let mut raw = Raw::running();
+    raw.say(&licence);
+    assert_eq!(outcomes(&raw.events()), [(Outcome::NotAccepted, None)]);
+}
+
+#[test]
+fn card_events_are_told() {
+    for (code, wanted) in [
+        ([0x10, 0x01, 0x02, 0x00], Some("CardSeen(Contact)")),
+        ([0x10, 0x01, 0x04, 0x00], Some("CardSeen(Contact)")),
+        ([0x10, 0x01, 0x03, 0x00], Some("CardRemoved")),
+        ([0x20, 0x01, 0x04, 0x00], Some("CardSeen(Contactless)")),
+        ([0x20, 0x01, 0x05, 0x00], Some("SeveralCards")),
+        ([0x08, 0x01, 0x01, 0x00], Some("CardSeen(Magstripe)")),
+        ([0x20, 0x01, 0x04, 0x07], None),
+        ([0x30, 0x01, 0x01, 0x00], None),
+    ] {
+        let mut raw = Raw::running();
+        raw.note(NOTE_TRANSACTION, code);
+        let told: Vec<String> = raw.events().iter().map(|event| format!("{event:?}")).collect();
+        assert_eq!(told, wanted.into_iter().collect::<Vec<_>>(), "{code:02X?}");
+    }
+}
