@@ -26,7 +26,7 @@ pub enum Behaviour {
 /// One presentation of one card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardScript {
-    /// Leading digits of the number; four at least are used.
+    /// Leading digits of the number; the reader shows the first four.
     pub leading: String,
     /// The last four digits.
     pub last_four: String,
