@@ -1,1 +1,49 @@
-//! Map of the crate.
+//! The ledger on the phone: one SQLite file to which events are appended and from which everything else follows.
+//!
+//! * [`Ledger`]: the one writer. [`Transaction`]: one handled input, all or nothing, one fsync.
+//! * `due`, `kept`: what a transaction asks and keeps beside the events.
+//! * [`config`], [`error`], `opening`: how a ledger is opened and what can go wrong.
+//! * `connection`, [`settings`], `lock`, `migration`: one file, one writer, settings that were read back.
+//! * [`head`]: the witness beside the file: how long the history is and how much is at stake.
+//! * [`hash`], `event_log`: the chain of events.
+//! * [`projection`]: the tables that follow from it. [`reading`]: lists for the screen.
+//! * `verify`, `rebuild`: checking everything, recomputing everything.
+
+#[cfg(not(any(feature = "bundled", feature = "sqlcipher")))]
+compile_error!("choose a feature: `bundled` (plain SQLite) or `sqlcipher` (encrypted)");
+
+pub mod config;
+mod connection;
+mod due;
+pub mod error;
+mod event_log;
+mod find;
+pub mod hash;
+pub mod head;
+mod kept;
+mod ledger;
+mod lock;
+mod migration;
+mod opening;
+pub mod projection;
+pub mod reading;
+mod rebuild;
+pub mod settings;
+mod transaction;
+mod verify;
+
+pub use config::{DatabaseKey, OpenConfig};
+pub use due::{DueItem, Patience};
+pub use error::StoreError;
+pub use event_log::EventRow;
+pub use head::{Head, HeadState, Unsent};
+pub use kept::Hint;
+pub use ledger::Ledger;
+pub use opening::OpenReport;
+pub use projection::payment::PaymentRow;
+pub use projection::payout::{EntryRow, PayoutRow};
+pub use projection::told::ToDoRow;
+pub use projection::totals::{TakingsRow, WaitingRow};
+pub use reading::alerts::Alert;
+pub use transaction::{Committed, Transaction};
+pub use verify::Verification;

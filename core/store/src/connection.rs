@@ -1,0 +1,141 @@
+//! Opening the file: key first, then identity, and only then anything that writes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::config::OpenConfig;
+use crate::{StoreError, migration, settings};
+
+/// Prepared statements kept; there are fewer different ones.
+const STATEMENTS: usize = 160;
+
+/// How long a lock of SQLite's is waited for.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What stands at the ledger's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing yet.
+    Nothing,
+    /// A ledger with this schema.
+    Ledger(i64),
+}
+
+/// Refuses a key that would be ignored, and the lack of one that is needed.
+pub(crate) fn check_key(config: &OpenConfig) -> Result<(), StoreError> {
+    match (cfg!(feature = "sqlcipher"), config.key.is_some()) {
+        (true, true) | (false, false) => Ok(()),
+        (true, false) => Err(StoreError::KeyMissing),
+        (false, true) => Err(StoreError::KeyWithoutEncryption),
+    }
+}
+
+/// The writer's connection, with what it found. The file is not changed if it is not ours.
+pub(crate) fn open_writer(config: &OpenConfig) -> Result<(Connection, Found), StoreError> {
+    settings::check_version()?;
+    let conn = open(config, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let found = identify(&conn)?;
+    settings::apply_writer(&conn)?;
+    Ok((conn, found))
+}
+
+/// A reader's connection to an existing ledger.
+pub(crate) fn open_reader(config: &OpenConfig) -> Result<Connection, StoreError> {
+    let conn = open(config, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    match identify(&conn)? {
+        Found::Nothing => Err(StoreError::NotALedger),
+        Found::Ledger(_) => {
+            settings::apply_reader(&conn)?;
+            Ok(conn)
+        }
+    }
+}
+
+fn open(config: &OpenConfig, flags: OpenFlags) -> Result<Connection, StoreError> {
+    check_key(config)?;
+    let path: &Path = &config.ledger_path();
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match &config.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())?,
+        None => Connection::open_with_flags(path, flags)?,
+    };
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A reader that starts while the writer opens the log waits a moment; nobody else ever holds the file.
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    apply_key(&conn, config)?;
+    Ok(conn)
+}
+
+#[cfg(feature = "sqlcipher")]
+fn apply_key(conn: &Connection, config: &OpenConfig) -> Result<(), StoreError> {
+    // It prints integrity failures to standard error unless told not to.
+    for (name, value) in [("cipher_log_level", "NONE"), ("cipher_log", "off")] {
+        conn.pragma(None, name, value, |_| Ok(()))?;
+    }
+    let key = config.key.as_ref().ok_or(StoreError::KeyMissing)?.to_sql();
+    let statement = zeroize::Zeroizing::new(format!("PRAGMA key = \"{}\"", key.as_str()));
+    conn.query_row(&statement, [], |_| Ok(())).or_else(|error| match error {
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        error => Err(error),
+    })?;
+    // A build that calls itself encrypted and is not would answer nothing here.
+    match settings::read(conn, "cipher_version") {
+        Ok(version) if !version.is_empty() => Ok(()),
+        _ => Err(StoreError::Setting {
+            name: "cipher_version",
+            wanted: "a version".to_owned(),
+            found: "none".to_owned(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "sqlcipher"))]
+fn apply_key(_conn: &Connection, _config: &OpenConfig) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Tells whose file this is by reading alone.
+fn identify(conn: &Connection) -> Result<Found, StoreError> {
+    let tables: i64 = conn
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") => StoreError::WrongKey,
+            Some(ErrorCode::NotADatabase) => StoreError::NotALedger,
+            _ => error.into(),
+        })?;
+    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let schema: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match (application, schema) {
+        (0, 0) if tables == 0 => Ok(Found::Nothing),
+        (migration::APPLICATION_ID, found) if found > migration::newest() => {
+            Err(StoreError::NewerLedger { found, known: migration::newest() })
+        }
+        (migration::APPLICATION_ID, found) if found > 0 => Ok(Found::Ledger(found)),
+        _ => Err(StoreError::NotALedger),
+    }
+}
+
+/// True for errors that mean the file's content is broken.
+pub(crate) fn is_corrupt(error: &StoreError) -> bool {
+    matches!(error, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt))
+}
+
+#[cfg(all(test, feature = "sqlcipher"))]
+mod tests {
+    #[test]
+    fn the_build_encrypts() {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        assert!(!crate::settings::read(&conn, "cipher_version").unwrap().is_empty());
+    }
+}
+
+#[cfg(all(test, not(feature = "sqlcipher")))]
+mod tests {
+    #[test]
+    fn the_build_does_not_encrypt() {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        assert!(crate::settings::read(&conn, "cipher_version").is_err());
+    }
+}

@@ -1,0 +1,253 @@
+//! What the engine asks before it decides: what is due, what waits, what was left in the middle.
+
+use chrono::NaiveDate;
+use rusqlite::{OptionalExtension, Params};
+use takings_domain::event::Lane;
+use takings_domain::{Currency, MaskedCard, PaymentId, PayoutId};
+
+use crate::StoreError;
+use crate::find::column;
+use crate::projection::row::{Column, Row, column_list, column_list_of};
+use crate::projection::told::ToDoRow;
+use crate::projection::totals::WaitingRow;
+use crate::transaction::Transaction;
+
+/// As far back as [`Transaction::offline_sequence`] looks: no policy asks for every thousandth payment.
+const LONGEST_SEQUENCE: u32 = 1_000;
+
+/// One payment with something to do. Times are wall clock, milliseconds UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueItem {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// What is to be done for it, and when.
+    pub to_do: ToDoRow,
+}
+
+/// Which pauses are respected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Our own pauses and the acquirer's.
+    Due,
+    /// Only the acquirer's: the merchant asked for a sync.
+    Asked,
+}
+
+impl Transaction<'_> {
+    /// What can be done now on a lane, oldest payment first, at most `limit`. `now_ms` is the wall clock.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn due(
+        &mut self,
+        lane: Lane,
+        now_ms: i64,
+        patience: Patience,
+        limit: u32,
+    ) -> Result<Vec<DueItem>, StoreError> {
+        let columns = column_list_of::<ToDoRow>("t");
+        let sql = format!(
+            "SELECT p.payment_id, {columns} FROM to_do AS t JOIN payment AS p ON p.key = t.subject
+             WHERE t.lane = ?1 AND (?3 OR t.due_ms <= ?2) AND (t.hold_until_ms IS NULL OR t.hold_until_ms <= ?2)
+             ORDER BY t.subject LIMIT ?4"
+        );
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let asked = patience == Patience::Asked;
+        let rows = statement.query_map((lane.as_str(), now_ms, asked, limit), |row| {
+            Ok(column(row, 0, "payment.payment_id")
+                .and_then(|payment_id| Ok(DueItem { payment_id, to_do: ToDoRow::read(row, 1)? })))
+        })?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// The instant from which something can be done on a lane, or on any; it may have passed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_due_ms(&mut self, lane: Option<Lane>) -> Result<Option<i64>, StoreError> {
+        self.one(
+            "SELECT min(max(due_ms, ifnull(hold_until_ms, due_ms))) FROM to_do WHERE ?1 IS NULL OR lane = ?1",
+            [lane.map(Lane::as_str)],
+        )
+    }
+
+    /// How many payments have something to do on a lane, due or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn waiting_on(&mut self, lane: Lane) -> Result<u64, StoreError> {
+        self.one("SELECT count(*) FROM to_do WHERE lane = ?", [lane.as_str()])
+    }
+
+    /// Payments still to be sent whose deadline has passed, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn past_deadline(&mut self, now_ms: i64, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        self.ids(
+            "SELECT p.payment_id FROM to_do AS t JOIN payment AS p ON p.key = t.subject
+             WHERE t.deadline_ms <= ? ORDER BY t.subject LIMIT ?",
+            (now_ms, limit),
+        )
+    }
+
+    /// The next deadline of a payment still to be sent.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_deadline_ms(&mut self) -> Result<Option<i64>, StoreError> {
+        self.one("SELECT min(deadline_ms) FROM to_do", [])
+    }
+
+    /// Payments with something to tell that was not told (overdue, in doubt too long), each with the instant it was
+    /// due; earliest first. What exactly: `takings_domain::payment::notice_due`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn notices_due(&mut self, now_ms: i64, limit: u32) -> Result<Vec<(PaymentId, i64)>, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT payment_id, notice_after_ms FROM payment WHERE notice_after_ms <= ?
+             ORDER BY notice_after_ms, key LIMIT ?",
+        )?;
+        let rows = statement.query_map((now_ms, limit), |row| {
+            Ok(column(row, 0, "payment.payment_id").and_then(|id| Ok((id, row.get(1)?))))
+        })?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// The next instant at which [`Transaction::notices_due`] has something new; it may have passed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_notice_ms(&mut self) -> Result<Option<i64>, StoreError> {
+        self.one("SELECT min(notice_after_ms) FROM payment WHERE notice_after_ms IS NOT NULL", [])
+    }
+
+    /// Payments with a send without an end, or left between intent and acceptance: what an opening looks at first.
+    /// Oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn open_work(&mut self, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        self.ids("SELECT payment_id FROM payment WHERE open_work = 1 ORDER BY key LIMIT ?", [limit])
+    }
+
+    /// What waits for the acquirer, by `what` (`offline`, `unsent`) and currency.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn waiting(&mut self) -> Result<Vec<WaitingRow>, StoreError> {
+        self.catch_up()?;
+        let sql = format!("SELECT {} FROM waiting ORDER BY what, currency", column_list::<WaitingRow>());
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let rows = statement.query_map([], |row| Ok(WaitingRow::read(row, 0)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// When the oldest payment that was accepted offline and waits was captured, wall clock, milliseconds UTC.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn oldest_offline_ms(&mut self, currency: Currency) -> Result<Option<i64>, StoreError> {
+        self.one(
+            "SELECT min(captured_at_ms) FROM payment
+             WHERE unsent = 1 AND currency = ? AND class IN ('deferred', 'chip_offline')",
+            [currency.code()],
+        )
+    }
+
+    /// How many payments of this card were accepted offline on this day. None if too little of the card is visible
+    /// to tell it from others.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn card_count(&mut self, card: &MaskedCard, captured_on: NaiveDate) -> Result<Option<u32>, StoreError> {
+        if card.first().len() < 6 || card.last_four().len() < 4 {
+            return Ok(None);
+        }
+        self.one(
+            "SELECT count(*) FROM payment WHERE last_four = ? AND card_first = ? AND captured_on = ?
+             AND class IN ('deferred', 'chip_offline')",
+            (card.last_four(), card.first(), captured_on.to_value()),
+        )
+        .map(Some)
+    }
+
+    /// The number a payment accepted offline now would have since the last live one: 1, 2, … up to a thousand.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn offline_sequence(&mut self) -> Result<u32, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT class = 'live' AND approved_minor IS NOT NULL, class != 'live'
+             FROM payment WHERE class IS NOT NULL ORDER BY key DESC LIMIT ?",
+        )?;
+        let mut rows = statement.query([LONGEST_SEQUENCE])?;
+        let mut sequence = 1;
+        while let Some(row) = rows.next()? {
+            let (authorised_live, offline): (bool, bool) = (row.get(0)?, row.get(1)?);
+            if authorised_live {
+                break;
+            }
+            sequence += u32::from(offline);
+        }
+        Ok(sequence)
+    }
+
+    /// Payments with this order reference, newest first, at most twenty.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn payments_of_order(&mut self, order_reference: &str) -> Result<Vec<PaymentId>, StoreError> {
+        self.ids(
+            "SELECT payment_id FROM payment WHERE order_reference = ? ORDER BY key DESC LIMIT 20",
+            [order_reference],
+        )
+    }
+
+    /// The STAN of the newest charge.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn last_stan(&mut self) -> Result<Option<u32>, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached("SELECT stan FROM payment ORDER BY key DESC LIMIT 1")?;
+        Ok(statement.query_row([], |row| row.get(0)).optional()?)
+    }
+
+    /// Payouts whose entries were not all heard, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn incomplete_payouts(&mut self, limit: u32) -> Result<Vec<PayoutId>, StoreError> {
+        self.catch_up()?;
+        let mut statement =
+            self.conn.prepare_cached("SELECT payout_id FROM payout WHERE complete = 0 ORDER BY key LIMIT ?")?;
+        let rows = statement.query_map([limit], |row| Ok(column(row, 0, "payout.payout_id")))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Some payout's change has not reached all its payments: call [`crate::Ledger::spread_chunk`].
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn spread_is_owed(&mut self) -> Result<bool, StoreError> {
+        self.one("SELECT EXISTS (SELECT 1 FROM spread)", []).map(|found: u32| found == 1)
+    }
+
+    fn one<T: Column>(&mut self, sql: &str, params: impl Params) -> Result<T, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(sql)?;
+        statement.query_row(params, |row| Ok(column(row, 0, "a count")))?
+    }
+
+    fn ids(&mut self, sql: &str, params: impl Params) -> Result<Vec<PaymentId>, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| Ok(column(row, 0, "payment.payment_id")))?;
+        rows.map(|row| row?).collect()
+    }
+}

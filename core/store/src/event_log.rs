@@ -1,0 +1,167 @@
+//! Event rows: written once, read in order, each tied to the one before.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use takings_domain::Now;
+use takings_domain::event::{Event, LedgerEvent, PaymentEvent, PayoutEvent, Recorded};
+
+use crate::StoreError;
+use crate::hash::{Hash, Link};
+
+const COLUMNS: &str = "seq, at_ms, monotonic_ms, boot_id, operator, subject, kind, body_version, body, hash";
+
+/// An event exactly as the file holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Its number, from 1, without gaps.
+    pub seq: u64,
+    /// The phone's clocks when it was written.
+    pub at: Now,
+    /// Who was at the till.
+    pub operator: Option<String>,
+    /// 0 for the ledger, else the number of the subject's first event.
+    pub subject: u64,
+    /// Its kind.
+    pub kind: String,
+    /// The version of its body's form.
+    pub body_version: u32,
+    /// Its body: JSON, byte for byte.
+    pub body: String,
+    /// Its link of the chain.
+    pub hash: Hash,
+}
+
+impl EventRow {
+    /// The link this row must have after `previous`.
+    #[must_use]
+    pub fn link(&self, previous: &Hash) -> Hash {
+        Link::after(previous)
+            .int(self.seq.cast_signed())
+            .int(self.at.wall_ms)
+            .int(self.at.monotonic_ms)
+            .int(self.at.boot_id.cast_signed())
+            .text_or_null(self.operator.as_deref())
+            .int(self.subject.cast_signed())
+            .text(&self.kind)
+            .int(i64::from(self.body_version))
+            .text(&self.body)
+            .finish()
+    }
+
+    /// The event in it.
+    pub(crate) fn event(&self) -> Result<Event, StoreError> {
+        Event::read(&self.kind, self.body_version, &self.body)
+            .map_err(|source| StoreError::UnknownEvent { seq: self.seq, source })
+    }
+
+    fn recorded<E>(&self, event: E) -> Recorded<E> {
+        Recorded { seq: self.seq, at: self.at, operator: self.operator.clone(), event }
+    }
+
+    fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            seq: row.get::<_, i64>(0)?.cast_unsigned(),
+            at: Now {
+                wall_ms: row.get(1)?,
+                monotonic_ms: row.get(2)?,
+                boot_id: row.get::<_, i64>(3)?.cast_unsigned(),
+            },
+            operator: row.get(4)?,
+            subject: row.get::<_, i64>(5)?.cast_unsigned(),
+            kind: row.get(6)?,
+            body_version: row.get(7)?,
+            body: row.get(8)?,
+            hash: row.get(9)?,
+        })
+    }
+}
+
+/// Writes the row.
+pub(crate) fn insert(conn: &Connection, row: &EventRow) -> Result<(), StoreError> {
+    let sql = "INSERT INTO event (seq, at_ms, monotonic_ms, boot_id, operator, subject, kind, body_version, body, hash)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    conn.prepare_cached(sql)?.execute((
+        row.seq.cast_signed(),
+        row.at.wall_ms,
+        row.at.monotonic_ms,
+        row.at.boot_id.cast_signed(),
+        &row.operator,
+        row.subject.cast_signed(),
+        &row.kind,
+        row.body_version,
+        &row.body,
+        &row.hash,
+    ))?;
+    Ok(())
+}
+
+/// The newest event's number and link; none in an empty ledger.
+pub(crate) fn newest(conn: &Connection) -> Result<Option<(u64, Hash)>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?;
+    Ok(statement.query_row([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))).optional()?)
+}
+
+/// The link of one event.
+pub(crate) fn hash_at(conn: &Connection, seq: u64) -> Result<Option<Hash>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT hash FROM event WHERE seq = ?")?;
+    Ok(statement.query_row([seq.cast_signed()], |row| row.get(0)).optional()?)
+}
+
+/// Calls `each` with every event after `after`, in order; stops at the first error.
+pub(crate) fn walk(
+    conn: &Connection,
+    after: u64,
+    mut each: impl FnMut(&EventRow) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq");
+    let mut statement = conn.prepare(&sql)?;
+    let mut rows = statement.query([after.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        each(&EventRow::read(row)?)?;
+    }
+    Ok(())
+}
+
+/// The events of one subject, in order.
+pub(crate) fn of_subject(conn: &Connection, subject: u64) -> Result<Vec<EventRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE subject = ? ORDER BY seq");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([subject.cast_signed()], EventRow::read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The next subject after `after`: subjects are numbered by their first events.
+pub(crate) fn next_subject(conn: &Connection, after: u64) -> Result<Option<u64>, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT subject FROM event WHERE subject > ? ORDER BY subject LIMIT 1")?;
+    let subject: Option<i64> = statement.query_row([after.cast_signed()], |row| row.get(0)).optional()?;
+    Ok(subject.map(i64::cast_unsigned))
+}
+
+/// The history of one subject, typed by what its first event is about.
+#[derive(Debug)]
+pub(crate) enum History {
+    Ledger(Vec<Recorded<LedgerEvent>>),
+    Payment(Vec<Recorded<PaymentEvent>>),
+    Payout(Vec<Recorded<PayoutEvent>>),
+}
+
+/// Reads the history of one subject.
+pub(crate) fn history(conn: &Connection, subject: u64) -> Result<History, StoreError> {
+    let rows = of_subject(conn, subject)?;
+    let mut history = match rows.first().map(EventRow::event).transpose()? {
+        None | Some(Event::Ledger(_)) => History::Ledger(Vec::new()),
+        Some(Event::Payment(_)) => History::Payment(Vec::new()),
+        Some(Event::Payout(_)) => History::Payout(Vec::new()),
+    };
+    for row in &rows {
+        match (&mut history, row.event()?) {
+            (History::Ledger(events), Event::Ledger(event)) => events.push(row.recorded(event)),
+            (History::Payment(events), Event::Payment(event)) => events.push(row.recorded(event)),
+            (History::Payout(events), Event::Payout(event)) => events.push(row.recorded(event)),
+            (_, event) => {
+                return Err(StoreError::Misplaced { kind: event.kind(), why: "it is about something else" });
+            }
+        }
+    }
+    Ok(history)
+}

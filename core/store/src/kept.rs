@@ -1,0 +1,205 @@
+//! What stands beside the events and is not recomputed from them: card data, signed documents, hints heard, cursors,
+//! acknowledgements.
+
+use rusqlite::OptionalExtension;
+use takings_domain::PaymentId;
+use zeroize::Zeroizing;
+
+use crate::StoreError;
+use crate::find;
+use crate::migration::{meta, set_meta};
+use crate::reading::alerts::{self, Alert};
+use crate::transaction::Transaction;
+
+/// Meta: set while erased card data may still lie in the log.
+pub(crate) const META_ERASED: &str = "blob_erased";
+/// Keys a caller sets stand apart from ours.
+const CALLERS: &str = "app.";
+
+/// A hint from the acquirer's feed: that something changed, not what. The object read afterwards is the truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The feed's id of the event.
+    pub event_id: String,
+    /// Its place in the feed.
+    pub feed_seq: u64,
+    /// Its type, as the feed names it.
+    pub kind: String,
+    /// What it is about: the acquirer's id.
+    pub subject: String,
+    /// The version the hint speaks of.
+    pub version: Option<u64>,
+}
+
+impl Transaction<'_> {
+    /// Keeps the reader's ciphertext of a payment that has begun in this ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::Misplaced`] if the payment is not here; [`StoreError::Sqlite`].
+    pub fn put_card_blob(&mut self, payment: PaymentId, bytes: &[u8]) -> Result<(), StoreError> {
+        let key = self.key_of(payment)?;
+        self.write(|conn| {
+            conn.prepare_cached("INSERT OR REPLACE INTO card_blob (subject, bytes) VALUES (?, ?)")?
+                .execute((key.cast_signed(), bytes))?;
+            Ok(())
+        })
+    }
+
+    /// The reader's ciphertext, if it is still here.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn card_blob(&mut self, payment: PaymentId) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT b.bytes FROM card_blob AS b JOIN payment AS p ON p.key = b.subject WHERE p.payment_id = ?",
+        )?;
+        let bytes: Option<Vec<u8>> = statement.query_row([payment.as_bytes()], |row| row.get(0)).optional()?;
+        Ok(bytes.map(Zeroizing::new))
+    }
+
+    /// Erases the reader's ciphertext, in the transaction of what made it needless. False if it was not here. The log
+    /// still holds it until [`crate::Ledger::truncate_after_erase`].
+    ///
+    /// # Errors
+    /// [`StoreError::Misplaced`] if the payment is not here; [`StoreError::Sqlite`].
+    pub fn erase_card_blob(&mut self, payment: PaymentId) -> Result<bool, StoreError> {
+        let key = self.key_of(payment)?;
+        self.write(|conn| {
+            let erased =
+                conn.prepare_cached("DELETE FROM card_blob WHERE subject = ?")?.execute([key.cast_signed()])? > 0;
+            if erased {
+                set_meta(conn, META_ERASED, &[1])?;
+            }
+            Ok(erased)
+        })
+    }
+
+    fn key_of(&mut self, payment: PaymentId) -> Result<u64, StoreError> {
+        self.catch_up()?;
+        find::payment_key(self.conn, payment)?
+            .ok_or(StoreError::Misplaced { kind: "card_blob", why: "the payment has not begun" })
+    }
+
+    /// Keeps a signed document under the digest of its exact bytes (hex). The same digest again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn put_reference(&mut self, digest: &str, kind: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(|conn| {
+            conn.prepare_cached("INSERT OR IGNORE INTO reference (digest, kind, bytes) VALUES (?, ?, ?)")?
+                .execute((digest, kind, bytes))?;
+            Ok(())
+        })
+    }
+
+    /// A signed document by its digest (hex).
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn reference(&mut self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT bytes FROM reference WHERE digest = ?")?;
+        Ok(statement.query_row([digest], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps a value that no event carries: a cursor, a wrapped key. Never a secret in clear.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn set_meta(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let key = format!("{CALLERS}{key}");
+        self.write(|conn| set_meta(conn, &key, value))
+    }
+
+    /// A value kept with [`Transaction::set_meta`].
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn meta(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        meta(self.conn, &format!("{CALLERS}{key}"))
+    }
+
+    /// Keeps a hint. False if this event was heard before.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn put_hint(&mut self, hint: &Hint) -> Result<bool, StoreError> {
+        self.write(|conn| {
+            let mut statement = conn.prepare_cached(
+                "INSERT OR IGNORE INTO inbox (event_id, feed_seq, kind, subject, version, state)
+                 VALUES (?, ?, ?, ?, ?, 'pending')",
+            )?;
+            let version = hint.version.map(u64::cast_signed);
+            let row = (&hint.event_id, hint.feed_seq.cast_signed(), &hint.kind, &hint.subject, version);
+            Ok(statement.execute(row)? > 0)
+        })
+    }
+
+    /// Hints not followed yet, in the feed's order.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn pending_hints(&mut self, limit: u32) -> Result<Vec<Hint>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT event_id, feed_seq, kind, subject, version FROM inbox WHERE state = 'pending'
+             ORDER BY feed_seq, event_id LIMIT ?",
+        )?;
+        let rows = statement.query_map([limit], |row| {
+            Ok(Hint {
+                event_id: row.get(0)?,
+                feed_seq: row.get::<_, i64>(1)?.cast_unsigned(),
+                kind: row.get(2)?,
+                subject: row.get(3)?,
+                version: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A hint was followed. It stays known, so that a repeat of the feed is not followed again.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn follow_hint(&mut self, event_id: &str) -> Result<(), StoreError> {
+        self.write(|conn| {
+            conn.prepare_cached("UPDATE inbox SET state = 'done' WHERE event_id = ?")?.execute([event_id])?;
+            Ok(())
+        })
+    }
+
+    /// Forgets followed hints below a place in the feed that it can no longer repeat. Answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn forget_hints(&mut self, below_feed_seq: u64) -> Result<usize, StoreError> {
+        self.write(|conn| {
+            Ok(conn
+                .prepare_cached("DELETE FROM inbox WHERE state = 'done' AND feed_seq < ?")?
+                .execute([below_feed_seq.cast_signed()])?)
+        })
+    }
+
+    /// Alerts not acknowledged yet, in the order of the events, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_alerts(&mut self, limit: u32) -> Result<Vec<Alert>, StoreError> {
+        self.catch_up()?;
+        alerts::after(self.conn, alerts::acknowledged(self.conn)?, limit)
+    }
+
+    /// Acknowledges every alert up to and including this number; going back is ignored (promise P7).
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn acknowledge(&mut self, upto: u64) -> Result<(), StoreError> {
+        self.write(|conn| {
+            conn.prepare_cached(
+                "INSERT INTO alert_ack (id, upto) VALUES (1, ?)
+                 ON CONFLICT (id) DO UPDATE SET upto = max(upto, excluded.upto)",
+            )?
+            .execute([upto.cast_signed()])?;
+            Ok(())
+        })
+    }
+}

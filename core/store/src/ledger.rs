@@ -1,0 +1,255 @@
+//! The one writer.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use rusqlite::Connection;
+use takings_domain::LedgerId;
+
+use crate::config::OpenConfig;
+use crate::connection::{self, Found};
+use crate::hash::{Hash, genesis};
+use crate::head::HeadFile;
+use crate::lock::DirectoryLock;
+use crate::opening::{self, OpenReport};
+use crate::projection::apply::{SPREAD_CHUNK, spread};
+use crate::transaction::Transaction;
+use crate::verify::{self, Verification};
+use crate::{StoreError, event_log, migration, rebuild, settings};
+
+/// An open ledger: the only writer of its directory, until it is dropped.
+pub struct Ledger {
+    config: OpenConfig,
+    ledger_id: LedgerId,
+    conn: Option<Connection>,
+    pub(crate) position: Position,
+    // Last, so that the file is closed before somebody else may open it.
+    _lock: DirectoryLock,
+}
+
+/// Where the history ends, and what goes with writing its next event.
+pub(crate) struct Position {
+    pub(crate) seq: u64,
+    pub(crate) hash: Hash,
+    pub(crate) kinds: BTreeSet<(String, u32)>,
+    pub(crate) head: HeadFile,
+    pub(crate) read_only: Option<String>,
+    /// The connection's state is unknown: drop it and look again.
+    pub(crate) broken: bool,
+}
+
+impl Ledger {
+    /// Opens the ledger of a directory, or makes a new one.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::NotALedger`], [`StoreError::NewerLedger`], [`StoreError::WrongKey`],
+    /// [`StoreError::KeyMissing`], [`StoreError::KeyWithoutEncryption`]: the file was not touched.
+    /// [`StoreError::Damaged`]: it was set aside. [`StoreError::Setting`], [`StoreError::Io`], [`StoreError::Sqlite`].
+    pub fn open(config: OpenConfig) -> Result<(Self, OpenReport), StoreError> {
+        opening::open(config)
+    }
+
+    pub(crate) fn assemble(
+        config: OpenConfig,
+        ledger_id: LedgerId,
+        conn: Connection,
+        position: Position,
+        lock: DirectoryLock,
+    ) -> Self {
+        Self { config, ledger_id, conn: Some(conn), position, _lock: lock }
+    }
+
+    /// Begins the transaction of one handled input.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], or as [`Ledger::open`] if the file had to be opened again.
+    pub fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.reopen_if_needed()?;
+        let conn = self.conn.as_ref().ok_or(StoreError::Spoiled)?;
+        Transaction::begin(conn, &mut self.position)
+    }
+
+    /// The connection, opened again if the last one was given up.
+    pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
+        self.reopen_if_needed()?;
+        self.conn.as_ref().ok_or(StoreError::Spoiled)
+    }
+
+    fn reopen_if_needed(&mut self) -> Result<(), StoreError> {
+        if self.position.broken {
+            self.conn = None;
+        }
+        if self.conn.is_none() {
+            let (conn, found) = connection::open_writer(&self.config)?;
+            if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
+                return Err(StoreError::NotALedger);
+            }
+            (self.position.seq, self.position.hash) =
+                event_log::newest(&conn)?.unwrap_or((0, genesis(self.ledger_id)));
+            self.position.broken = false;
+            self.conn = Some(conn);
+        }
+        Ok(())
+    }
+
+    /// This ledger.
+    #[must_use]
+    pub fn ledger_id(&self) -> LedgerId {
+        self.ledger_id
+    }
+
+    /// The number of the newest event; 0 if there is none.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.position.seq
+    }
+
+    /// The link of the newest event, or the genesis.
+    #[must_use]
+    pub fn last_hash(&self) -> Hash {
+        self.position.hash
+    }
+
+    /// Why nothing can be written, if so.
+    #[must_use]
+    pub fn read_only(&self) -> Option<&str> {
+        self.position.read_only.as_deref()
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// How this ledger was opened: what [`crate::Reader::open`] takes.
+    #[must_use]
+    pub fn config(&self) -> &OpenConfig {
+        &self.config
+    }
+
+    /// Takes a payout's change to the next few hundred of its payments. True if more are waiting: call again.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::ReadOnly`], [`StoreError::CommitUnknown`].
+    pub fn spread_chunk(&mut self) -> Result<bool, StoreError> {
+        if let Some(reason) = &self.position.read_only {
+            return Err(StoreError::ReadOnly { reason: reason.clone() });
+        }
+        self.guarded(|conn| migration::in_transaction(conn, |conn| spread(conn, SPREAD_CHUNK)))
+    }
+
+    /// Writes the log back into the file if enough of it waits: for idle moments. True if it did.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn checkpoint_idle(&mut self) -> Result<bool, StoreError> {
+        let conn = self.connection()?;
+        let worthwhile = checkpoint(conn, "NOOP")?.waiting() >= settings::IDLE_PAGES;
+        if worthwhile {
+            checkpoint(conn, "PASSIVE")?;
+        }
+        Ok(worthwhile)
+    }
+
+    /// If card data was erased since the last time: writes the log back and empties it, so that the ciphertext is
+    /// nowhere in the files. For idle moments after a drain, never once per payment. True if it did; false if there
+    /// was nothing to do or a reader was in the way.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::CommitUnknown`].
+    pub fn truncate_after_erase(&mut self) -> Result<bool, StoreError> {
+        let conn = self.connection()?;
+        if migration::meta(conn, crate::kept::META_ERASED)?.is_none() {
+            return Ok(false);
+        }
+        // A reader in the middle of a page must not make the till wait.
+        conn.busy_timeout(std::time::Duration::ZERO)?;
+        let done = checkpoint(conn, "TRUNCATE");
+        conn.busy_timeout(connection::BUSY_TIMEOUT)?;
+        if done?.busy {
+            return Ok(false);
+        }
+        self.guarded(|conn| {
+            migration::in_transaction(conn, |conn| {
+                conn.execute("DELETE FROM meta WHERE key = ?", [crate::kept::META_ERASED])?;
+                Ok(())
+            })
+        })?;
+        Ok(true)
+    }
+
+    /// Checks everything: the chain, the folds, every projection, every sum, the witness. Reads in one snapshot and
+    /// holds one subject in memory at a time; takes about a second for every few thousand payments.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::UnknownEvent`], [`StoreError::Io`]. What is wrong with the ledger is not
+    /// an error but the answer.
+    pub fn verify(&mut self) -> Result<Verification, StoreError> {
+        let dir = self.config.dir.clone();
+        verify::verify(self.connection()?, &dir)
+    }
+
+    /// Drops every projection and recomputes it from the events, in chunks; a crash in between is made good by the
+    /// next opening.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownEvent`], [`StoreError::Fold`], [`StoreError::Sqlite`], [`StoreError::ReadOnly`].
+    pub fn rebuild_projections(&mut self) -> Result<(), StoreError> {
+        if let Some(reason) = &self.position.read_only {
+            return Err(StoreError::ReadOnly { reason: reason.clone() });
+        }
+        self.guarded(rebuild::rebuild)
+    }
+
+    /// Closes the file and with it every lock of SQLite's, for going to the background. The directory stays ours;
+    /// the next use opens the file again.
+    pub fn rest(&mut self) {
+        self.conn = None;
+    }
+
+    /// Closes the ledger and lets the directory go.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`] if SQLite could not close the file; what was committed is kept.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        match self.conn.take() {
+            Some(conn) => conn.close().map_err(|(_, error)| error.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn guarded<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = work(self.connection()?);
+        if matches!(done, Err(StoreError::CommitUnknown { .. })) {
+            self.position.broken = true;
+        }
+        done
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("dir", &self.config.dir).field("seq", &self.position.seq).finish_non_exhaustive()
+    }
+}
+
+struct Checkpoint {
+    busy: bool,
+    log_pages: i64,
+    done_pages: i64,
+}
+
+impl Checkpoint {
+    fn waiting(&self) -> i64 {
+        self.log_pages.saturating_sub(self.done_pages)
+    }
+}
+
+fn checkpoint(conn: &Connection, mode: &str) -> Result<Checkpoint, StoreError> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    Ok(conn.query_row(&sql, [], |row| {
+        Ok(Checkpoint { busy: row.get::<_, i64>(0)? != 0, log_pages: row.get(1)?, done_pages: row.get(2)? })
+    })?)
+}

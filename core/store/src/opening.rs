@@ -1,0 +1,206 @@
+//! Opening a ledger: whose it is, whether it is whole, and what the witness says.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use takings_domain::LedgerId;
+use takings_domain::event::{LedgerEvent, PaymentEvent, PayoutEvent};
+
+use crate::config::{OpenConfig, ledger_path};
+use crate::connection::{self, Found};
+use crate::hash::{Hash, genesis};
+use crate::head::{Head, HeadFile};
+use crate::ledger::{Ledger, Position};
+use crate::lock::DirectoryLock;
+use crate::migration::{meta, set_meta};
+use crate::{StoreError, event_log, migration, rebuild};
+
+/// Meta: how many events a witness knew of that were not here, eight bytes.
+pub(crate) const META_MISSING: &str = "missing_events";
+/// How many of the newest events every opening checks. The whole chain is checked by [`Ledger::verify`].
+const TAIL: u64 = 64;
+
+/// What an opening found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenReport {
+    /// There was no ledger; there is one now.
+    pub created: bool,
+    /// Events that a witness knew of and the ledger lacks, now or at an earlier opening: history was lost.
+    pub missing_events: u64,
+    /// The witness, if it knows more than the ledger: what was unsent then is at stake.
+    pub at_stake: Option<Head>,
+    /// The event whose link is not the one the witness saw: the history was replaced.
+    pub differs_at: Option<u64>,
+    /// Why nothing can be written, if so: an event of a newer version, or newest events that do not verify.
+    pub read_only: Option<String>,
+}
+
+/// What was read from the file.
+struct Loaded {
+    conn: Connection,
+    created: bool,
+    id: LedgerId,
+    seq: u64,
+    hash: Hash,
+    kinds: BTreeSet<(String, u32)>,
+    read_only: Option<String>,
+}
+
+pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreError> {
+    connection::check_key(&config)?;
+    fs::create_dir_all(&config.dir)?;
+    let lock = DirectoryLock::take(&config.dir)?;
+    let head = Head::read(&config.dir)?.sound();
+    if is_emptied(&config.dir, head.as_ref())? {
+        return Err(set_aside(&config.dir, head)?);
+    }
+    let loaded = match load(&config) {
+        Ok(loaded) => loaded,
+        Err(error) if connection::is_corrupt(&error) => return Err(set_aside(&config.dir, head)?),
+        Err(error) => return Err(error),
+    };
+    if loaded.created {
+        // The names of the new files must survive too.
+        File::open(&config.dir)?.sync_all()?;
+    }
+    let report = compare(&loaded, head)?;
+    let position = Position {
+        seq: loaded.seq,
+        hash: loaded.hash,
+        kinds: loaded.kinds,
+        head: HeadFile::open(&config.dir)?,
+        read_only: loaded.read_only,
+        broken: false,
+    };
+    Ok((Ledger::assemble(config, loaded.id, loaded.conn, position, lock), report))
+}
+
+fn load(config: &OpenConfig) -> Result<Loaded, StoreError> {
+    let (conn, found) = connection::open_writer(config)?;
+    match found {
+        Found::Nothing => migration::create(&conn, config.new_ledger_id)?,
+        Found::Ledger(schema) => migration::migrate(&conn, schema)?,
+    }
+    let id = migration::ledger_id(&conn)?;
+    let kinds = kinds(&conn)?;
+    let mut read_only = kinds.iter().find(|(kind, version)| !is_known(kind, *version)).map(|(kind, version)| {
+        format!("it holds events of kind {kind} version {version}, which this version does not know: upgrade the app")
+    });
+    let (seq, hash) = event_log::newest(&conn)?.unwrap_or((0, genesis(id)));
+    if read_only.is_none() {
+        read_only = check_tail(&conn, id, seq)?;
+    }
+    if read_only.is_none() && migration::projections_are_old(&conn)? {
+        rebuild::rebuild(&conn)?;
+    }
+    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, read_only })
+}
+
+fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
+    let mut statement =
+        conn.prepare("SELECT kind, body_version FROM event_kind ORDER BY kind, body_version")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn is_known(kind: &str, body_version: u32) -> bool {
+    body_version == 1
+        && [LedgerEvent::KINDS, PaymentEvent::KINDS, PayoutEvent::KINDS].iter().any(|kinds| kinds.contains(&kind))
+}
+
+/// Checks the newest events; the reason to write nothing more, if they do not hold.
+fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<String>, StoreError> {
+    let before = newest.saturating_sub(TAIL);
+    let mut expected = before;
+    let Some(mut hash) = (if before == 0 { Some(genesis(id)) } else { event_log::hash_at(conn, before)? }) else {
+        return Ok(Some(format!("event {before} is missing")));
+    };
+    let mut trouble = None;
+    event_log::walk(conn, before, |row| {
+        expected = expected.saturating_add(1);
+        if trouble.is_some() {
+            return Ok(());
+        }
+        if row.seq != expected || row.link(&hash) != row.hash {
+            trouble = Some(format!("event {expected} does not verify"));
+        } else if let Err(error) = row.event() {
+            trouble = Some(error.to_string());
+        }
+        hash = row.hash;
+        Ok(())
+    })?;
+    Ok(trouble)
+}
+
+/// Holds the ledger against its witness.
+fn compare(loaded: &Loaded, head: Option<Head>) -> Result<OpenReport, StoreError> {
+    let known = missing_events(&loaded.conn)?;
+    let ahead = head.as_ref().map_or(0, |head| head.seq.saturating_sub(loaded.seq));
+    let differs_at = match &head {
+        Some(head) if ahead == 0 && head.seq > 0 => {
+            (event_log::hash_at(&loaded.conn, head.seq)? != Some(head.hash)).then_some(head.seq)
+        }
+        _ => None,
+    };
+    let missing_events = known.saturating_add(ahead);
+    if ahead > 0 && loaded.read_only.is_none() {
+        // The witness moves on with the next event: the loss is noted where it stays.
+        migration::in_transaction(&loaded.conn, |conn| set_meta(conn, META_MISSING, &missing_events.to_be_bytes()))?;
+    }
+    Ok(OpenReport {
+        created: loaded.created,
+        missing_events,
+        at_stake: head.filter(|_| ahead > 0),
+        differs_at,
+        read_only: loaded.read_only.clone(),
+    })
+}
+
+/// Events lost before, as noted in the ledger.
+pub(crate) fn missing_events(conn: &Connection) -> Result<u64, StoreError> {
+    let noted = meta(conn, META_MISSING)?.and_then(|bytes| bytes.try_into().ok());
+    Ok(noted.map_or(0, u64::from_be_bytes))
+}
+
+/// An empty file where the witness or a log says there was a ledger. SQLite would take it for a new one, and drop the
+/// log.
+fn is_emptied(dir: &Path, head: Option<&Head>) -> Result<bool, StoreError> {
+    let len = |path: PathBuf| match fs::metadata(path) {
+        Ok(found) => Ok(Some(found.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    let logged = len(beside(dir, "-wal"))?.is_some_and(|len| len > 0);
+    Ok(match len(ledger_path(dir))? {
+        Some(0) => logged || head.is_some_and(|head| head.seq > 0),
+        Some(_) => false,
+        None => logged,
+    })
+}
+
+fn beside(dir: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(ledger_path(dir));
+    name.push(suffix);
+    name.into()
+}
+
+/// Renames the file and SQLite's own beside it; the next opening starts a new ledger, and the witness stays.
+fn set_aside(dir: &Path, head: Option<Head>) -> Result<StoreError, StoreError> {
+    let name = |number: u32, suffix: &str| beside(dir, &format!(".damaged-{number}{suffix}"));
+    let mut number = 1;
+    while ["", "-wal", "-shm"].iter().any(|suffix| name(number, suffix).exists()) {
+        number += 1;
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::rename(beside(dir, suffix), name(number, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    File::open(dir)?.sync_all()?;
+    Ok(StoreError::Damaged { set_aside: name(number, ""), head: head.map(Box::new) })
+}

@@ -1,0 +1,154 @@
+//! What one event changes in the projections.
+
+use rusqlite::{Connection, OptionalExtension};
+use takings_domain::event::{LedgerEvent, PaymentEvent, PayoutEvent, Recorded};
+use takings_domain::ledger::LedgerState;
+use takings_domain::payment::PaymentState;
+use takings_domain::payout::PayoutState;
+use takings_domain::{Money, alert, balance};
+
+use super::link::{dependents, link_of, pays_again};
+use super::payment::{AttemptRow, PaymentRow};
+use super::payout::{EntryRow, PayoutRow};
+use super::told::{AlertRow, ToDoRow};
+use super::totals;
+use crate::StoreError;
+use crate::event_log::{History, history};
+
+/// How many payments one step of a payout's change reaches.
+pub(crate) const SPREAD_CHUNK: usize = 500;
+
+/// An event of the ledger itself.
+pub(crate) fn ledger_event(
+    conn: &Connection,
+    before: &LedgerState,
+    recorded: &Recorded<LedgerEvent>,
+) -> Result<(), StoreError> {
+    match alert::of_ledger(before, &recorded.event, recorded.seq) {
+        Some(told) => AlertRow::of(recorded.seq, 0, told, None).save(conn),
+        None => Ok(()),
+    }
+}
+
+/// An event of a payment: balances and alert. Its rows follow with [`refresh_payment`].
+pub(crate) fn payment_event(
+    conn: &Connection,
+    before: Option<&PaymentState>,
+    recorded: &Recorded<PaymentEvent>,
+    after: &PaymentState,
+) -> Result<(), StoreError> {
+    totals::post(conn, &balance::payment_postings(before, after))?;
+    match alert::of_payment(before, &recorded.event, after) {
+        Some(told) => AlertRow::of(recorded.seq, after.key, told, Some(after.charge.amount)).save(conn),
+        None => Ok(()),
+    }
+}
+
+/// An event of a payout: balances, alert, and its rows. Its payments follow: those returned with
+/// [`refresh_payment`], the rest with [`spread`].
+pub(crate) fn payout_event(
+    conn: &Connection,
+    before: Option<&PayoutState>,
+    recorded: &Recorded<PayoutEvent>,
+    after: &PayoutState,
+) -> Result<Vec<u64>, StoreError> {
+    totals::post(conn, &balance::payout_postings(before, after))?;
+    if let Some(told) = alert::of_payout(before, &recorded.event, after) {
+        let about: Money = match &recorded.event {
+            PayoutEvent::Reconciled(reconciled) => reconciled.difference,
+            _ => after.report.net,
+        };
+        AlertRow::of(recorded.seq, after.key, told, Some(about)).save(conn)?;
+    }
+    PayoutRow::of(after).save(conn)?;
+    let heard = before.map_or(0, |before| before.entries.len());
+    let lines = EntryRow::of(conn, after, heard)?;
+    EntryRow::save(conn, &lines)?;
+    match recorded.event {
+        PayoutEvent::EntriesReported(_) if lines.len() <= SPREAD_CHUNK => {
+            return Ok(lines.iter().filter_map(|line| line.payment).collect());
+        }
+        PayoutEvent::PayoutReported(_) | PayoutEvent::EntriesReported(_) => owe_spread(conn, after.key)?,
+        PayoutEvent::Reconciled(_) => {}
+    }
+    Ok(Vec::new())
+}
+
+/// Brings a payment's rows up to its fold and its payout.
+pub(crate) fn refresh_payment(conn: &Connection, state: &PaymentState) -> Result<(), StoreError> {
+    let link = link_of(conn, state.key)?;
+    let old = PaymentRow::load(conn, state.key)?;
+    let new = PaymentRow::of(state, link.as_ref());
+    if old.as_ref() != Some(&new) {
+        new.save(conn, old.as_ref())?;
+        totals::replace(conn, old.as_ref(), &new)?;
+    }
+    AttemptRow::save(conn, state)?;
+    ToDoRow::save(conn, state)
+}
+
+/// Notes that this payout's payments, and those of the payouts it pays again, are to be looked at from the first on.
+pub(crate) fn owe_spread(conn: &Connection, payout: u64) -> Result<(), StoreError> {
+    for payout in pays_again(conn, payout)? {
+        conn.prepare_cached("INSERT OR REPLACE INTO spread (payout, after) VALUES (?, 0)")?
+            .execute([payout.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Takes payouts' changes to at most `limit` of their payments. True if more are waiting.
+pub(crate) fn spread(conn: &Connection, limit: usize) -> Result<bool, StoreError> {
+    let mut left = limit;
+    while let Some((payout, after)) = next_spread(conn)? {
+        if left == 0 {
+            return Ok(true);
+        }
+        let keys = dependents(conn, payout, after, left)?;
+        for key in &keys {
+            if let Some(state) = load_payment(conn, *key)? {
+                refresh_payment(conn, &state)?;
+            }
+        }
+        match keys.last() {
+            Some(last) if keys.len() == left => {
+                conn.prepare_cached("UPDATE spread SET after = ? WHERE payout = ?")?
+                    .execute((last.cast_signed(), payout.cast_signed()))?;
+            }
+            _ => {
+                conn.prepare_cached("DELETE FROM spread WHERE payout = ?")?.execute([payout.cast_signed()])?;
+            }
+        }
+        left = left.saturating_sub(keys.len());
+    }
+    Ok(false)
+}
+
+fn next_spread(conn: &Connection) -> Result<Option<(u64, u64)>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT payout, after FROM spread ORDER BY payout LIMIT 1")?;
+    let next: Option<(i64, i64)> = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(next.map(|(payout, after)| (payout.cast_unsigned(), after.cast_unsigned())))
+}
+
+/// The fold of a payment's events, by its key.
+pub(crate) fn load_payment(conn: &Connection, key: u64) -> Result<Option<PaymentState>, StoreError> {
+    match history(conn, key)? {
+        History::Payment(events) => Ok(PaymentState::fold(&events)?),
+        History::Ledger(_) | History::Payout(_) => Ok(None),
+    }
+}
+
+/// The fold of a payout's events, by its key.
+pub(crate) fn load_payout(conn: &Connection, key: u64) -> Result<Option<PayoutState>, StoreError> {
+    match history(conn, key)? {
+        History::Payout(events) => Ok(PayoutState::fold(&events)?),
+        History::Ledger(_) | History::Payment(_) => Ok(None),
+    }
+}
+
+/// The fold of the ledger's own events.
+pub(crate) fn load_ledger(conn: &Connection) -> Result<LedgerState, StoreError> {
+    match history(conn, 0)? {
+        History::Ledger(events) => Ok(LedgerState::fold(&events)?),
+        History::Payment(_) | History::Payout(_) => Ok(LedgerState::default()),
+    }
+}

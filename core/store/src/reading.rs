@@ -1,0 +1,3 @@
+//! Reading for the screen, on connections of their own.
+
+pub mod alerts;
