@@ -1,7 +1,7 @@
 //! What is worth telling, once: derived from what a fold was before and after an event.
 
 use crate::axes::words;
-use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PayoutEvent};
+use crate::event::{LedgerEvent, NoticeKind, PaymentEvent, PaymentReported, PayoutEvent};
 use crate::ledger::LedgerState;
 use crate::payment::PaymentState;
 use crate::payout::PayoutState;
@@ -50,34 +50,55 @@ pub type Told = (AlertKind, i64);
 #[must_use]
 pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &PaymentState) -> Option<Told> {
     let version = after.report.as_ref().map_or(0, |report| i64::try_from(report.report_version).unwrap_or(i64::MAX));
+    let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
     match event {
-        PaymentEvent::PaymentReported(report) => {
-            let customer_gone = after.acceptance.is_some_and(|acceptance| acceptance.class != Class::Live);
-            let arrival_before = before.and_then(|before| before.report.as_ref()).map(|report| report.arrival);
-            let declined = matches!(report.authorization, Authorization::Declined | Authorization::Referred);
-            let newly_declined = before.and_then(PaymentState::decision) != after.decision();
-            if declined && customer_gone && newly_declined {
-                Some((AlertKind::DeclinedAfterDeferral, version))
-            } else if report.arrival == Arrival::Held && arrival_before != Some(Arrival::Held) {
-                Some((AlertKind::PaymentHeld, version))
-            } else if arrival_before == Some(Arrival::Held) && report.arrival != Arrival::Held {
-                Some((AlertKind::PaymentReleased, version))
-            } else {
-                None
-            }
-        }
+        PaymentEvent::PaymentReported(report) => of_report(before, report, after).map(|kind| (kind, version)),
         PaymentEvent::Parked(_) => Some((AlertKind::PaymentParked, version)),
-        PaymentEvent::SendEnded(_) if before.is_some_and(|before| before.parked.is_none()) => {
-            after.parked.is_some().then_some((AlertKind::PaymentParked, version))
+        // Refused while the customer waits is told on the spot, by the charge itself.
+        PaymentEvent::SendEnded(_) | PaymentEvent::ReversalReported(_) if newly(stands_still) => {
+            Some((AlertKind::PaymentParked, version))
         }
         PaymentEvent::Expired(_) => Some((AlertKind::PaymentExpired, version)),
-        PaymentEvent::ReversalReported(_) if after.is_undone() => Some((AlertKind::PaymentReversed, version)),
+        PaymentEvent::ReversalReported(_) if newly(PaymentState::is_undone) && !before.is_some_and(is_reversed) => {
+            Some((AlertKind::PaymentReversed, version))
+        }
         PaymentEvent::Noticed(notice) => Some(match notice.kind {
             NoticeKind::Overdue => (AlertKind::PaymentOverdue, notice.due_ms),
             NoticeKind::InDoubtTooLong => (AlertKind::PaymentInDoubt, notice.due_ms),
         }),
         _ => None,
     }
+}
+
+fn of_report(before: Option<&PaymentState>, report: &PaymentReported, after: &PaymentState) -> Option<AlertKind> {
+    let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
+    let held_before =
+        before.and_then(|before| before.report.as_ref()).is_some_and(|report| report.arrival == Arrival::Held);
+    if newly(is_declined) && after.acceptance.is_some() {
+        Some(AlertKind::DeclinedAfterDeferral)
+    } else if newly(PaymentState::is_charged_after_all) {
+        Some(AlertKind::PaymentParked)
+    } else if newly(is_reversed) && !after.is_closed() {
+        Some(AlertKind::PaymentReversed)
+    } else if report.arrival == Arrival::Held && !held_before {
+        Some(AlertKind::PaymentHeld)
+    } else if report.arrival != Arrival::Held && held_before {
+        Some(AlertKind::PaymentReleased)
+    } else {
+        None
+    }
+}
+
+fn stands_still(payment: &PaymentState) -> bool {
+    payment.parked.is_some() && !payment.is_closed()
+}
+
+fn is_declined(payment: &PaymentState) -> bool {
+    matches!(payment.decision(), Some(Authorization::Declined | Authorization::Referred)) && !payment.is_closed()
+}
+
+fn is_reversed(payment: &PaymentState) -> bool {
+    matches!(payment.decision(), Some(Authorization::Reversed | Authorization::Voided))
 }
 
 /// What this payout event is worth telling.

@@ -48,8 +48,7 @@ pub struct Posting {
 fn payment_position(payment: Option<&PaymentState>) -> (i64, i64) {
     let Some(payment) = payment else { return (0, 0) };
     if payment.is_answered() || payment.is_closed() {
-        let undone = payment.is_undone() || payment.cancelled;
-        return (0, if undone { 0 } else { payment.approved_minor() });
+        return (0, if payment.is_undone() { 0 } else { payment.approved_minor() });
     }
     let waiting = payment.acceptance.is_some_and(|acceptance| acceptance.class != Class::Live) && !payment.expired;
     (if waiting { payment.charge.amount.amount_minor() } else { 0 }, 0)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::event::{EntriesReported, Entry, PayoutEvent, PayoutReported, Reconciled, Recorded};
 use crate::payment::{FoldError, PayoutLink};
-use crate::{Money, MoneyError, PaymentId, PayoutId};
+use crate::{Evidence, Money, MoneyError, PaymentId, PayoutId, PayoutStatus};
 
 /// All that is known of one payout.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ impl PayoutState {
     pub fn open(first: &Recorded<PayoutReported>) -> Self {
         Self {
             key: first.seq,
-            report: first.event.clone(),
+            report: with_evidence(&first.event),
             entries: Vec::new(),
             pages: 0,
             complete: false,
@@ -73,10 +73,10 @@ impl PayoutState {
                 if report.payout_id != self.report.payout_id || report.net.currency() != self.report.net.currency() {
                     return Err(refuse("another payout's report"));
                 }
-                self.report = report.clone();
+                self.report = with_evidence(report);
             }
             PayoutEvent::EntriesReported(page) => self.page(page).map_err(refuse)?,
-            PayoutEvent::Reconciled(reconciled) => self.reconciled = Some(reconciled.clone()),
+            PayoutEvent::Reconciled(reconciled) => self.reconcile(reconciled).map_err(refuse)?,
         }
         self.last_seq = recorded.seq;
         Ok(())
@@ -86,13 +86,26 @@ impl PayoutState {
         if self.complete || page.page != self.pages {
             return Err("pages come in order, each once");
         }
-        if page.entries.iter().any(|entry| self.known.contains(&entry.entry_id)) {
+        let mut known = self.known.clone();
+        if !page.entries.iter().all(|entry| known.insert(entry.entry_id.clone())) {
             return Err("an entry is heard once");
         }
-        self.known.extend(page.entries.iter().map(|entry| entry.entry_id.clone()));
+        self.known = known;
         self.entries.extend(page.entries.iter().cloned());
         self.pages = self.pages.saturating_add(1);
         self.complete = page.last;
+        Ok(())
+    }
+
+    fn reconcile(&mut self, reconciled: &Reconciled) -> Result<(), &'static str> {
+        if !self.complete || reconciled.report_version != self.report.report_version {
+            return Err("a payout is added up when all its lines are here, for its newest report");
+        }
+        // Promise P11: the figure is what header and lines give, not what somebody says.
+        if self.difference().ok() != Some(reconciled.difference) {
+            return Err("header and lines do not give this difference");
+        }
+        self.reconciled = Some(reconciled.clone());
         Ok(())
     }
 
@@ -136,4 +149,13 @@ impl PayoutState {
             .filter(|entry| entry.entry_type == crate::EntryType::Payment)
             .filter_map(|entry| entry.payment_id.map(|id| (id, entry)))
     }
+}
+
+/// Promise P6: *arrived* names its evidence; the report itself is the acquirer's word.
+fn with_evidence(report: &PayoutReported) -> PayoutReported {
+    let mut report = report.clone();
+    if report.status == PayoutStatus::Arrived && report.evidence == Evidence::None {
+        report.evidence = Evidence::Acquirer;
+    }
+    report
 }

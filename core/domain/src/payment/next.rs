@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::state::{LIVE_WINDOW_MS, PaymentState, Sends};
+use super::sends::Sends;
+use super::state::{LIVE_WINDOW_MS, PaymentState};
 use crate::OperationId;
 use crate::event::{Lane, NoticeKind};
 

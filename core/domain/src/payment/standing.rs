@@ -238,13 +238,17 @@ pub fn base(payment: &PaymentState, link: Option<&PayoutLink>) -> Base {
     if let Some(cause) = not_charged(payment) {
         return Base::because(Stage::NotCharged, cause);
     }
+    if payment.is_charged_after_all() {
+        return Base::because(Stage::NeedsYou, Cause::AlreadyCleared);
+    }
     if let Some((reason, _)) = &payment.parked {
         return Base::because(Stage::NeedsYou, parked_cause(*reason));
     }
     if payment.decision() == Some(Authorization::Declined) || payment.decision() == Some(Authorization::Referred) {
         return Base::because(Stage::NeedsYou, Cause::DeclinedAfterDeferral);
     }
-    if payment.is_approved() {
+    // While it is being undone an approval is not the last word.
+    if payment.is_approved() && payment.reversal.is_none() {
         return approved(payment, link);
     }
     if payment.expired {
@@ -256,18 +260,11 @@ pub fn base(payment: &PaymentState, link: Option<&PayoutLink>) -> Base {
 }
 
 fn not_charged(payment: &PaymentState) -> Option<Cause> {
-    if payment.cancelled {
-        return Some(Cause::CancelledUnsent);
-    }
-    if payment.refused_by.is_some() {
-        return Some(Cause::OfflineRefused);
-    }
-    if let Some(why) = payment.abandoned {
-        use crate::event::AttemptEnd as E;
-        return Some(if matches!(why, E::Interrupted | E::LinkLost) { Cause::Interrupted } else { Cause::Abandoned });
-    }
     if payment.is_undone() {
         return Some(Cause::Reversed);
+    }
+    if payment.is_closed() {
+        return Some(given_up(payment));
     }
     match payment.decision() {
         Some(Authorization::Reversed | Authorization::Voided) => Some(Cause::Reversed),
@@ -275,9 +272,19 @@ fn not_charged(payment: &PaymentState) -> Option<Cause> {
         Some(Authorization::Declined | Authorization::Referred) if payment.acceptance.is_none() => {
             Some(Cause::Declined)
         }
-        Some(_) => None,
-        None if payment.not_received_finally && payment.acceptance.is_none() => Some(Cause::NotReceived),
-        None => None,
+        _ => None,
+    }
+}
+
+fn given_up(payment: &PaymentState) -> Cause {
+    use crate::event::AttemptEnd as E;
+    match (payment.abandoned, &payment.parked) {
+        _ if payment.cancelled => Cause::CancelledUnsent,
+        _ if payment.refused_by.is_some() => Cause::OfflineRefused,
+        (Some(E::Interrupted | E::LinkLost), _) => Cause::Interrupted,
+        (Some(_), _) => Cause::Abandoned,
+        (None, Some((reason, _))) if payment.is_refused_live() => parked_cause(*reason),
+        (None, _) => Cause::NotReceived,
     }
 }
 

@@ -1,11 +1,12 @@
 //! The fold of a payment's events.
 
+use super::sends::Sends;
 use crate::axes::words;
 use crate::event::{
-    Accepted, AttemptEnd, CardRead, ChargeMode, ChargeStarted, Class, EraseReason, Lane, NoticeKind, ParkReason,
-    PaymentEvent, PaymentReported, ReaderConcluded, Recorded, ReversalOutcome, SendEnded, SendResult, SendStarted,
+    Accepted, AttemptEnd, CardRead, ChargeStarted, Class, EraseReason, Lane, NoticeKind, ParkReason, PaymentEvent,
+    PaymentReported, ReaderConcluded, Recorded, ReversalOutcome, ReversalReason, SendResult,
 };
-use crate::{AttemptId, Authorization, OperationId, PaymentId};
+use crate::{Arrival, AttemptId, Authorization, Evidence, PaymentId};
 use thiserror::Error;
 
 /// How long a live payment's id is sent again before it is asked after and undone: the customer's patience.
@@ -65,26 +66,13 @@ pub struct Acceptance {
     pub deadline_ms: Option<i64>,
 }
 
-/// The sends of one lane.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sends {
-    /// How many began.
-    pub count: u32,
-    /// When the first began, wall clock, milliseconds UTC.
-    pub first_at_ms: Option<i64>,
-    /// The one without an end.
-    pub open: Option<OperationId>,
-    /// How the last one ended, and when (wall clock, milliseconds UTC).
-    pub last_end: Option<(SendEnded, i64)>,
-    /// Some send may have reached the acquirer, and nothing since has said that it did not.
-    pub may_have_arrived: bool,
-}
-
 /// What is known of the reversal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalState {
     /// When it was decided, wall clock, milliseconds UTC.
     pub requested_at_ms: i64,
+    /// Why.
+    pub reason: ReversalReason,
     /// Its sends.
     pub sends: Sends,
     /// The acquirer's answer.
@@ -210,38 +198,20 @@ impl PaymentState {
     fn step(&mut self, event: &PaymentEvent, at_ms: i64) -> Result<(), &'static str> {
         match event {
             PaymentEvent::ChargeStarted(_) => return Err("a payment begins once"),
-            PaymentEvent::AttemptStarted(started) => {
-                ensure(self.card.is_none() && self.abandoned.is_none(), "the card was read or the charge given up")?;
-                self.attempts.push(Attempt {
-                    attempt_id: started.attempt_id,
-                    reader_serial: started.reader_serial.clone(),
-                    started_at_ms: at_ms,
-                    ended: None,
-                    concluded: None,
-                });
-            }
-            PaymentEvent::CardRead(read) => {
-                ensure(self.card.is_none() && self.abandoned.is_none(), "a card is read once, before it is given up")?;
-                ensure(!self.attempts.is_empty(), "nobody asked for a card")?;
-                self.card = Some((read.clone(), at_ms));
-                self.blob_held = true;
-            }
-            PaymentEvent::ReaderConcluded(code) => {
-                let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;
-                attempt.concluded = Some(code.clone());
-            }
-            PaymentEvent::AttemptEnded(ended) => {
-                let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;
-                attempt.ended = Some(ended.why);
-            }
+            PaymentEvent::AttemptStarted(_)
+            | PaymentEvent::CardRead(_)
+            | PaymentEvent::ReaderConcluded(_)
+            | PaymentEvent::AttemptEnded(_) => self.step_at_reader(event, at_ms)?,
             PaymentEvent::Accepted(accepted) => self.accept(accepted, at_ms)?,
             PaymentEvent::OfflineRefused(refused) => {
                 ensure(self.acceptance.is_none(), "an accepted payment cannot be refused")?;
-                ensure(!self.sends.may_have_arrived, "it may have been charged")?;
+                ensure(!self.sends.may_have_arrived && self.sends.open.is_none(), "it may have been charged")?;
+                ensure(!self.is_closed(), "it is closed already")?;
                 self.refused_by = Some(refused.rule.clone());
             }
             PaymentEvent::Abandoned(abandoned) => {
                 ensure(self.acceptance.is_none() && self.sends.count == 0, "it was accepted or sent")?;
+                ensure(!self.is_closed(), "it is closed already")?;
                 self.abandoned = Some(abandoned.why);
             }
             PaymentEvent::DuplicateOverridden(other) => self.repeats = Some(other.other),
@@ -252,14 +222,19 @@ impl PaymentState {
             | PaymentEvent::NotReceived(_)
             | PaymentEvent::ReversalRequested(_)
             | PaymentEvent::ReversalReported(_) => self.step_at_acquirer(event, at_ms)?,
-            PaymentEvent::Parked(parked) => self.parked = Some((parked.reason, parked.code.clone())),
+            PaymentEvent::Parked(parked) => {
+                ensure(self.acceptance.is_some() || self.sends.count > 0, "there is nothing to park yet")?;
+                ensure(!self.is_closed() || self.is_refused_live(), "a closed payment needs nobody")?;
+                self.parked = Some((parked.reason, parked.code.clone()));
+            }
             PaymentEvent::Expired(_) => {
-                ensure(self.acceptance.is_some() && !self.is_answered(), "only what waits can expire")?;
+                let waits = self.acceptance.is_some() && !self.is_answered() && !self.is_closed();
+                ensure(waits && !self.expired, "only what waits can expire")?;
                 self.expired = true;
             }
             PaymentEvent::CancelledUnsent(_) => {
                 ensure(
-                    self.delivery() == Some(Delivery::Queued),
+                    self.acceptance.is_some() && self.delivery() == Some(Delivery::Queued),
                     "only what certainly did not leave can be cancelled",
                 )?;
                 self.cancelled = true;
@@ -278,11 +253,41 @@ impl PaymentState {
         Ok(())
     }
 
+    fn step_at_reader(&mut self, event: &PaymentEvent, at_ms: i64) -> Result<(), &'static str> {
+        match event {
+            PaymentEvent::AttemptStarted(started) => {
+                ensure(self.card.is_none() && !self.is_closed(), "the card was read or the charge given up")?;
+                self.attempts.push(Attempt {
+                    attempt_id: started.attempt_id,
+                    reader_serial: started.reader_serial.clone(),
+                    started_at_ms: at_ms,
+                    ended: None,
+                    concluded: None,
+                });
+            }
+            PaymentEvent::CardRead(read) => {
+                ensure(self.card.is_none() && !self.is_closed(), "a card is read once, before it is given up")?;
+                ensure(!self.attempts.is_empty(), "nobody asked for a card")?;
+                self.card = Some((read.clone(), at_ms));
+                self.blob_held = true;
+            }
+            PaymentEvent::ReaderConcluded(code) => {
+                let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;
+                attempt.concluded = Some(code.clone());
+            }
+            PaymentEvent::AttemptEnded(ended) => {
+                let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;
+                attempt.ended = Some(ended.why);
+            }
+            _ => return Err("not an event of the reader's side"),
+        }
+        Ok(())
+    }
+
     fn step_at_acquirer(&mut self, event: &PaymentEvent, at_ms: i64) -> Result<(), &'static str> {
         match event {
             PaymentEvent::SendStarted(started) => {
-                ensure(self.card.is_some(), "there is no card to charge")?;
-                ensure(!self.is_closed(), "nothing may be sent for a closed payment")?;
+                self.may_send(started.lane)?;
                 self.sends_of(started.lane)?.start(started, at_ms)
             }
             PaymentEvent::SendEnded(ended) => {
@@ -295,11 +300,7 @@ impl PaymentState {
             PaymentEvent::PaymentReported(report) => {
                 let newer = self.report.as_ref().is_none_or(|known| known.report_version < report.report_version);
                 ensure(newer, "only a newer report is written down")?;
-                self.sends.answered();
-                self.sends.may_have_arrived = true;
-                // A newer word may resolve what stood still; whoever decides parks it again if it does not.
-                self.parked = None;
-                self.report = Some(report.clone());
+                self.hear(report, at_ms);
                 Ok(())
             }
             PaymentEvent::NotReceived(absent) => {
@@ -311,31 +312,84 @@ impl PaymentState {
                 }
                 Ok(())
             }
-            PaymentEvent::ReversalRequested(_) => {
+            PaymentEvent::ReversalRequested(requested) => {
                 ensure(self.reversal.is_none(), "a reversal is decided once")?;
                 // Promise P2's other half: goods that left with the customer are never undone by a time-out.
                 ensure(self.acceptance.is_none(), "an accepted payment is never reversed by itself")?;
-                self.reversal = Some(ReversalState { requested_at_ms: at_ms, sends: Sends::default(), outcome: None });
+                let charged = self.sends.count > 0 && !self.is_closed() && (!self.is_answered() || self.is_approved());
+                ensure(charged, "there is nothing to undo")?;
+                self.reversal = Some(ReversalState {
+                    requested_at_ms: at_ms,
+                    reason: requested.reason,
+                    sends: Sends::default(),
+                    outcome: None,
+                });
                 Ok(())
             }
             PaymentEvent::ReversalReported(answer) => {
                 let reversal = self.reversal.as_mut().ok_or("no reversal was asked for")?;
+                ensure(reversal.outcome.is_none(), "a reversal is answered once")?;
                 reversal.sends.answered();
                 reversal.outcome = Some(answer.outcome);
+                if answer.outcome == ReversalOutcome::AlreadyCleared {
+                    self.parked = Some((ParkReason::AlreadyCleared, None));
+                }
                 Ok(())
             }
             _ => Err("not an event of the acquirer's side"),
         }
     }
 
+    fn hear(&mut self, report: &PaymentReported, at_ms: i64) {
+        if report.authorization == Authorization::Processing {
+            let lane = if self.acceptance.is_some() { Lane::Drain } else { Lane::Live };
+            self.sends.in_progress(lane, at_ms);
+        }
+        self.sends.answered();
+        self.sends.may_have_arrived = true;
+        // A newer word may resolve what stood still; whoever decides parks it again if it does not. What came too
+        // late to undo stays so until the acquirer says that it is undone.
+        let too_late = self.parked.as_ref().is_some_and(|(reason, _)| *reason == ParkReason::AlreadyCleared);
+        let charged = matches!(
+            report.authorization,
+            Authorization::Processing | Authorization::Approved | Authorization::PartiallyApproved
+        );
+        if !(too_late && charged) {
+            self.parked = None;
+        }
+        let mut report = report.clone();
+        if report.arrival == Arrival::Arrived && report.evidence == Evidence::None {
+            // Promise P6: the report itself is the acquirer's word.
+            report.evidence = Evidence::Acquirer;
+        }
+        self.report = Some(report);
+    }
+
+    fn may_send(&self, lane: Lane) -> Result<(), &'static str> {
+        ensure(self.card.is_some(), "there is no card to charge")?;
+        ensure(!self.is_closed(), "nothing may be sent for a closed payment")?;
+        if let Some(reversal) = &self.reversal {
+            ensure(lane == Lane::Reversal, "it is being undone")?;
+            return ensure(reversal.outcome.is_none(), "the reversal was answered");
+        }
+        ensure(lane != Lane::Reversal, "no reversal was asked for")?;
+        ensure((lane == Lane::Drain) == self.acceptance.is_some(), "not the lane of this payment")?;
+        let waits = !self.is_answered() && !self.expired && self.parked.is_none() && self.blob_held;
+        ensure(waits, "nothing more is to be sent")
+    }
+
     fn accept(&mut self, accepted: &Accepted, at_ms: i64) -> Result<(), &'static str> {
         ensure(self.card.is_some(), "no card was read")?;
-        ensure(self.acceptance.is_none() && self.refused_by.is_none(), "acceptance is decided once")?;
+        ensure(self.acceptance.is_none(), "acceptance is decided once")?;
         ensure(self.reversal.is_none(), "it is being undone")?;
-        if accepted.class == Class::Deferred {
+        ensure(!self.is_closed(), "it is closed already")?;
+        if accepted.class == Class::Live {
+            // Promise P3: only the acquirer's word makes a live payment good.
+            ensure(self.is_approved(), "nobody has approved it")?;
+        } else {
             // A live payment that may be at the acquirer stays live and in doubt.
             ensure(!self.sends.may_have_arrived && self.sends.open.is_none(), "it may have been charged live")?;
-            ensure(accepted.deadline_ms.is_some(), "a deferred payment has a deadline")?;
+            ensure(accepted.deadline_ms.is_some(), "what is accepted offline has a deadline")?;
         }
         self.acceptance = Some(Acceptance { class: accepted.class, at_ms, deadline_ms: accepted.deadline_ms });
         Ok(())
@@ -358,133 +412,8 @@ impl PaymentState {
             EraseReason::Expired => self.expired,
         }
     }
-
-    /// The payment's id.
-    #[must_use]
-    pub fn id(&self) -> PaymentId {
-        self.charge.payment_id
-    }
-
-    /// When the card was read, else when the charge began; wall clock, milliseconds UTC.
-    #[must_use]
-    pub fn captured_at_ms(&self) -> i64 {
-        self.card.as_ref().map_or(self.started_at_ms, |(_, at_ms)| *at_ms)
-    }
-
-    /// The acquirer's final word on authorization, if there is one: anything but `processing`.
-    #[must_use]
-    pub fn decision(&self) -> Option<Authorization> {
-        self.report.as_ref().map(|report| report.authorization).filter(|word| *word != Authorization::Processing)
-    }
-
-    /// A final answer is here: nothing more is to be sent.
-    #[must_use]
-    pub fn is_answered(&self) -> bool {
-        self.decision().is_some()
-    }
-
-    /// The money was or will be taken, as far as the acquirer said.
-    #[must_use]
-    pub fn is_approved(&self) -> bool {
-        matches!(self.decision(), Some(Authorization::Approved | Authorization::PartiallyApproved))
-    }
-
-    /// What was approved, minor units; zero without an approval.
-    #[must_use]
-    pub fn approved_minor(&self) -> i64 {
-        match (&self.report, self.is_approved()) {
-            (Some(report), true) => report.approved_amount_minor.unwrap_or(self.charge.amount.amount_minor()),
-            _ => 0,
-        }
-    }
-
-    /// Certainly not charged, and nothing will change that: refused, abandoned, cancelled, or undone before any approval.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.refused_by.is_some()
-            || self.abandoned.is_some()
-            || self.cancelled
-            || self.is_undone()
-            || (self.not_received_finally && self.acceptance.is_none())
-    }
-
-    /// A reversal was answered: nothing is charged.
-    #[must_use]
-    pub fn is_undone(&self) -> bool {
-        use ReversalOutcome as O;
-        let outcome = self.reversal.as_ref().and_then(|reversal| reversal.outcome);
-        matches!(outcome, Some(O::Reversed | O::NothingToReverse | O::AlreadyReversed))
-    }
-
-    /// Read but neither accepted nor sent nor closed: the app ended in between.
-    #[must_use]
-    pub fn is_unfinished(&self) -> bool {
-        self.acceptance.is_none() && self.sends.count == 0 && !self.is_closed() && self.report.is_none()
-    }
-
-    /// The phone's view; none before the payment is accepted or sent.
-    #[must_use]
-    pub fn delivery(&self) -> Option<Delivery> {
-        if self.is_closed() && self.report.is_none() {
-            return None;
-        }
-        if self.acceptance.is_none() && self.sends.count == 0 {
-            return None;
-        }
-        Some(if self.is_answered() {
-            if self.parked.is_some() { Delivery::Parked } else { Delivery::Delivered }
-        } else if self.parked.is_some() || self.expired {
-            Delivery::Parked
-        } else if self.sends.open.is_some() {
-            Delivery::Sending
-        } else if self.sends.may_have_arrived {
-            Delivery::InDoubt
-        } else {
-            Delivery::Queued
-        })
-    }
-
-    /// The customer has gone with the goods.
-    #[must_use]
-    pub fn is_deferred(&self) -> bool {
-        self.acceptance.is_some_and(|acceptance| acceptance.class != Class::Live)
-    }
-
-    /// Asked for live and not (yet) accepted: the customer waits, or has been let go with nothing.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        !self.is_deferred() && self.charge.mode != ChargeMode::Offline
-    }
 }
 
-impl Sends {
-    fn start(&mut self, started: &SendStarted, at_ms: i64) -> Result<(), &'static str> {
-        ensure(self.open.is_none(), "one send at a time")?;
-        ensure(self.count.checked_add(1) == Some(started.n), "the attempt counter is out of step")?;
-        self.count = started.n;
-        self.first_at_ms.get_or_insert(at_ms);
-        self.open = Some(started.op);
-        Ok(())
-    }
-
-    fn end(&mut self, ended: &SendEnded, at_ms: i64) -> Result<(), &'static str> {
-        ensure(self.open == Some(ended.op) && self.count == ended.n, "this send is not under way")?;
-        self.open = None;
-        match ended.result {
-            // An earlier send may still have arrived: "not sent" speaks of this one only.
-            SendResult::NotSent => {}
-            SendResult::Maybe | SendResult::InProgress | SendResult::Unverified => self.may_have_arrived = true,
-            SendResult::Refused => {}
-        }
-        self.last_end = Some((ended.clone(), at_ms));
-        Ok(())
-    }
-
-    fn answered(&mut self) {
-        self.open = None;
-    }
-}
-
-fn ensure(holds: bool, why: &'static str) -> Result<(), &'static str> {
+pub(super) fn ensure(holds: bool, why: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(why) }
 }
