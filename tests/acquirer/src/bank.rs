@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::book::{Arrival, BankLine, BankPlan, Evidence, Payout, PayoutStatus};
 use crate::instant::{at, local_date};
-use crate::jobs::{Job, PAYOUT_STEP_MS, bank_time, payout_time, return_time};
+use crate::jobs::{Job, bank_time, payout_step_ms, payout_time, return_time};
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
@@ -112,7 +112,7 @@ impl Sandbox {
     pub(crate) fn bank_action(&mut self, payout_id: &str, plan: BankPlan) -> Result<(), String> {
         let Some(payout) = self.book.payouts.get_mut(payout_id) else { return Err("no such payout".to_owned()) };
         let status = payout.status;
-        let bank_was_asked = payout.sent_at_ms.is_some_and(|sent| sent + PAYOUT_STEP_MS <= self.now_ms);
+        let bank_was_asked = payout.sent_at_ms.is_some_and(|sent| sent + payout_step_ms(sent) <= self.now_ms);
         match (status, &plan) {
             (PayoutStatus::Created | PayoutStatus::Sent, _) => payout.plan = Some(plan.clone()),
             (PayoutStatus::Arrived, BankPlan::Return { before_arrival: false, .. }) => payout.plan = Some(plan.clone()),

@@ -220,6 +220,12 @@ pub(crate) fn is_uuid(text: &str) -> bool {
         })
 }
 
+/// The UUID in a structured-field string, as `Idempotency-Key` carries it.
+pub(crate) fn quoted_uuid(value: &str) -> Option<&str> {
+    let inner = value.trim().strip_prefix('"')?.strip_suffix('"')?;
+    is_uuid(inner).then_some(inner)
+}
+
 pub(crate) fn is_acquirer_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }

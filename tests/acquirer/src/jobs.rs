@@ -61,10 +61,14 @@ impl Jobs {
     }
 }
 
-/// When payouts are made: 09:30 local time; each goes to the bank 30 minutes later, and the bank
-/// acts 30 minutes after that.
-pub(crate) const PAYOUT_STEP_MS: i64 = 30 * 60_000;
+/// The step from a payout's making to its sending, and from there to the bank's turn: 30 minutes,
+/// less if the day ends sooner (a payout made at the cut-off still arrives that day).
+pub(crate) fn payout_step_ms(now_ms: i64) -> i64 {
+    let midnight = at(local(now_ms).date() + Days::new(1), NaiveTime::MIN);
+    ((midnight - now_ms) / 3).min(30 * 60_000)
+}
 
+/// When payouts are made.
 pub(crate) fn payout_time() -> NaiveTime {
     NaiveTime::MIN + chrono::TimeDelta::minutes(9 * 60 + 30)
 }

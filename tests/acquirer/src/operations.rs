@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::input::{Errors, Fields, is_uuid};
+use crate::input::{Errors, Fields, quoted_uuid};
 use crate::instant::rfc3339;
 use crate::message::Request;
 use crate::problem::Problem;
@@ -149,10 +149,9 @@ fn capabilities() -> Reply {
 /// A JSON body, and its idempotency key: the UUID in the header.
 pub(crate) fn body_and_key(request: &Request) -> Result<(Value, String), Problem> {
     let body = serde_json::from_slice(&request.body).map_err(|_| Problem::not_json())?;
-    let key = request.header("idempotency-key").and_then(|value| value.trim().strip_prefix('"')?.strip_suffix('"'));
-    match key {
-        Some(key) if is_uuid(key) => Ok((body, key.to_owned())),
-        _ => Err(Problem::new("idempotency-key-missing")),
+    match request.header("idempotency-key").and_then(quoted_uuid) {
+        Some(key) => Ok((body, key.to_owned())),
+        None => Err(Problem::new("idempotency-key-missing")),
     }
 }
 

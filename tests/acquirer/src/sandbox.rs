@@ -12,6 +12,7 @@ use crate::device::{DeviceKey, Refusal, WINDOW_S, claim};
 use crate::documents::Versions;
 use crate::events::Feeds;
 use crate::faults::{Faults, Kind};
+use crate::input::quoted_uuid;
 use crate::instant::{http_date, rfc3339};
 use crate::jobs::Jobs;
 use crate::journal::{Journal, Line};
@@ -197,7 +198,9 @@ impl Sandbox {
         let path = request.path();
         if path == "/admin" || path.starts_with("/admin/") {
             let (status, body) = self.admin(request);
-            return plain(status, &body);
+            let mut response = plain(status, &body);
+            response.headers.push(("date".to_owned(), http_date(self.now_ms)));
+            return response;
         }
         let strike = self.faults.strike(&request.method, path);
         if strike == Some(Kind::DropRequest) {
@@ -220,6 +223,7 @@ impl Sandbox {
             }
             _ => self.answer(request, strike == Some(Kind::Duplicate)),
         };
+        let reply = about(request, reply);
         self.count(request, &reply.status.to_string());
         let mut response = self.sign(reply, strike == Some(Kind::WrongSignature));
         response.fault = strike.as_ref().and_then(Kind::delivery);
@@ -349,6 +353,20 @@ fn body_key(request: &Request) -> Result<DeviceKey, Problem> {
 fn is_json(request: &Request) -> bool {
     let value = request.header("content-type").unwrap_or("");
     value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// A refusal of a POST names the request it refuses, so that its signature fits no other.
+fn about(request: &Request, mut reply: Reply) -> Reply {
+    let key = request.header("idempotency-key").and_then(quoted_uuid);
+    if reply.problem
+        && request.method == "POST"
+        && let Some(key) = key
+        && let Ok(Value::Object(mut body)) = serde_json::from_slice(&reply.body)
+    {
+        body.insert("instance".to_owned(), Value::String(format!("urn:uuid:{key}")));
+        reply.body = Value::Object(body).to_string().into_bytes();
+    }
+    reply
 }
 
 /// 304 if the client names the tag of this answer.

@@ -8,7 +8,7 @@ use crate::book::{
     Arrival, BankPlan, CaptureRecord, Clearing, Counters, Entry, Evidence, Payment, Payout, PayoutStatus,
 };
 use crate::instant::{local, local_date};
-use crate::jobs::{Job, PAYOUT_STEP_MS, payout_time};
+use crate::jobs::{Job, payout_step_ms, payout_time};
 use crate::problem::Problem;
 use crate::render;
 use crate::reply::{Reply, Search, page};
@@ -199,7 +199,7 @@ impl Sandbox {
         }
         self.move_payments(&payout, Arrival::InPayout, None);
         self.emit_payout("payout.created", &payout);
-        self.jobs.plan(self.now_ms + PAYOUT_STEP_MS, Job::Send(payout_id.clone()));
+        self.jobs.plan(self.now_ms + payout_step_ms(self.now_ms), Job::Send(payout_id.clone()));
         self.book.payouts.insert(payout_id.clone(), payout);
         payout_id
     }
@@ -239,7 +239,7 @@ impl Sandbox {
         payout.status = PayoutStatus::Sent;
         payout.sent_at_ms = Some(self.now_ms);
         self.settle(payout, "payout.sent", Arrival::Sent, None);
-        self.jobs.plan(self.now_ms + PAYOUT_STEP_MS, Job::Bank(payout_id.to_owned()));
+        self.jobs.plan(self.now_ms + payout_step_ms(self.now_ms), Job::Bank(payout_id.to_owned()));
     }
 
     /// Records a payout's next version, moves its payments and tells it.

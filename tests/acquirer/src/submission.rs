@@ -77,7 +77,7 @@ pub(crate) fn read_submission(fields: &Fields<'_>) -> Option<Submission> {
     fields.text_if("receipt_number", sized(1, 20));
     let captured = fields.instant("captured_at");
     let captured_on = fields.date("captured_on");
-    let entry_mode = fields.word("entry_mode", &["chip", "contactless", "stripe", "manual", "qr"]);
+    let entry_mode = fields.word("entry_mode", &["chip", "contactless", "stripe", "fallback", "manual", "qr"]);
     let card = fields.object("card").and_then(|card| read_card(&card));
     if let Some(emv) = fields.object_if("emv") {
         let hex = |text: &str| {
