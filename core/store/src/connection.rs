@@ -98,13 +98,13 @@ fn apply_key(_conn: &Connection, _config: &OpenConfig) -> Result<(), StoreError>
 
 /// Tells whose file this is by reading alone.
 fn identify(conn: &Connection) -> Result<Found, StoreError> {
-    let tables: i64 = conn
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(|error| match error.sqlite_error_code() {
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| {
+        match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") => StoreError::WrongKey,
             Some(ErrorCode::NotADatabase) => StoreError::NotALedger,
             _ => error.into(),
-        })?;
+        }
+    })?;
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let schema: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match (application, schema) {

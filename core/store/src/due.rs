@@ -34,7 +34,8 @@ pub enum Patience {
 }
 
 impl Transaction<'_> {
-    /// What can be done now on a lane, oldest payment first, at most `limit`. `now_ms` is the wall clock.
+    /// What can be done now on a lane, oldest payment first, at most `limit`, of those whose key is above `after_key`.
+    /// `now_ms` is the wall clock.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
@@ -43,18 +44,20 @@ impl Transaction<'_> {
         lane: Lane,
         now_ms: i64,
         patience: Patience,
+        after_key: u64,
         limit: u32,
     ) -> Result<Vec<DueItem>, StoreError> {
         let columns = column_list_of::<ToDoRow>("t");
         let sql = format!(
             "SELECT p.payment_id, {columns} FROM to_do AS t JOIN payment AS p ON p.key = t.subject
              WHERE t.lane = ?1 AND (?3 OR t.due_ms <= ?2) AND (t.hold_until_ms IS NULL OR t.hold_until_ms <= ?2)
-             ORDER BY t.subject LIMIT ?4"
+               AND t.subject > ?4
+             ORDER BY t.subject LIMIT ?5"
         );
         self.catch_up()?;
         let mut statement = self.conn.prepare_cached(&sql)?;
         let asked = patience == Patience::Asked;
-        let rows = statement.query_map((lane.as_str(), now_ms, asked, limit), |row| {
+        let rows = statement.query_map((lane.as_str(), now_ms, asked, after_key.cast_signed(), limit), |row| {
             Ok(column(row, 0, "payment.payment_id")
                 .and_then(|payment_id| Ok(DueItem { payment_id, to_do: ToDoRow::read(row, 1)? })))
         })?;
@@ -158,19 +161,19 @@ impl Transaction<'_> {
         )
     }
 
-    /// How many payments of this card were accepted offline on this day. None if too little of the card is visible
-    /// to tell it from others.
+    /// How many payments of this card were accepted offline on this day: all with its last four digits, since readers
+    /// show different parts of one number. That counts too many rather than too few. None if they are hidden.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn card_count(&mut self, card: &MaskedCard, captured_on: NaiveDate) -> Result<Option<u32>, StoreError> {
-        if card.first().len() < 6 || card.last_four().len() < 4 {
+        if card.last_four().len() < 4 {
             return Ok(None);
         }
         self.one(
-            "SELECT count(*) FROM payment WHERE last_four = ? AND card_first = ? AND captured_on = ?
+            "SELECT count(*) FROM payment WHERE last_four = ? AND captured_on = ?
              AND class IN ('deferred', 'chip_offline')",
-            (card.last_four(), card.first(), captured_on.to_value()),
+            (card.last_four(), captured_on.to_value()),
         )
         .map(Some)
     }

@@ -60,11 +60,7 @@ impl EventRow {
     fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
         Ok(Self {
             seq: row.get::<_, i64>(0)?.cast_unsigned(),
-            at: Now {
-                wall_ms: row.get(1)?,
-                monotonic_ms: row.get(2)?,
-                boot_id: row.get::<_, i64>(3)?.cast_unsigned(),
-            },
+            at: Now { wall_ms: row.get(1)?, monotonic_ms: row.get(2)?, boot_id: row.get::<_, i64>(3)?.cast_unsigned() },
             operator: row.get(4)?,
             subject: row.get::<_, i64>(5)?.cast_unsigned(),
             kind: row.get(6)?,
@@ -131,8 +127,7 @@ pub(crate) fn of_subject(conn: &Connection, subject: u64) -> Result<Vec<EventRow
 
 /// The next subject after `after`: subjects are numbered by their first events.
 pub(crate) fn next_subject(conn: &Connection, after: u64) -> Result<Option<u64>, StoreError> {
-    let mut statement =
-        conn.prepare_cached("SELECT subject FROM event WHERE subject > ? ORDER BY subject LIMIT 1")?;
+    let mut statement = conn.prepare_cached("SELECT subject FROM event WHERE subject > ? ORDER BY subject LIMIT 1")?;
     let subject: Option<i64> = statement.query_row([after.cast_signed()], |row| row.get(0)).optional()?;
     Ok(subject.map(i64::cast_unsigned))
 }

@@ -202,7 +202,7 @@ mod tests {
     fn more_currencies_than_fit_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let mut file = HeadFile::open(dir.path()).unwrap();
-        file.write(1, [1; 32], unsent(1).repeat(40)).unwrap();
+        file.write(1, [1; 32], vec![unsent(1).remove(0); 40]).unwrap();
         assert_eq!(Head::read(dir.path()).unwrap().sound().unwrap().unsent.len(), MOST_SUMS);
     }
 }

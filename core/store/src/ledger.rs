@@ -85,8 +85,7 @@ impl Ledger {
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
-            (self.position.seq, self.position.hash) =
-                event_log::newest(&conn)?.unwrap_or((0, genesis(self.ledger_id)));
+            (self.position.seq, self.position.hash) = event_log::newest(&conn)?.unwrap_or((0, genesis(self.ledger_id)));
             self.position.broken = false;
             self.conn = Some(conn);
         }

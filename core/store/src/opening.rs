@@ -19,8 +19,9 @@ use crate::lock::DirectoryLock;
 use crate::migration::{meta, set_meta};
 use crate::{StoreError, event_log, migration, rebuild};
 
-/// Meta: how many events a witness knew of that were not here, eight bytes.
-pub(crate) const META_MISSING: &str = "missing_events";
+/// Meta: how many events witnesses knew of that were not here (eight bytes), and the newest such witness: its number
+/// (eight bytes) and link. It bears witness until the next event; it is counted once.
+const META_LOST: &str = "history_lost";
 /// How many of the newest events every opening checks. The whole chain is checked by [`Ledger::verify`].
 const TAIL: u64 = 64;
 
@@ -47,6 +48,7 @@ struct Loaded {
     seq: u64,
     hash: Hash,
     kinds: BTreeSet<(String, u32)>,
+    differs_at: Option<u64>,
     read_only: Option<String>,
 }
 
@@ -58,7 +60,7 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
     if is_emptied(&config.dir, head.as_ref())? {
         return Err(set_aside(&config.dir, head)?);
     }
-    let loaded = match load(&config) {
+    let loaded = match load(&config, head.as_ref()) {
         Ok(loaded) => loaded,
         Err(error) if connection::is_corrupt(&error) => return Err(set_aside(&config.dir, head)?),
         Err(error) => return Err(error),
@@ -79,7 +81,7 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
     Ok((Ledger::assemble(config, loaded.id, loaded.conn, position, lock), report))
 }
 
-fn load(config: &OpenConfig) -> Result<Loaded, StoreError> {
+fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> {
     let (conn, found) = connection::open_writer(config)?;
     match found {
         Found::Nothing => migration::create(&conn, config.new_ledger_id)?,
@@ -97,12 +99,12 @@ fn load(config: &OpenConfig) -> Result<Loaded, StoreError> {
     if read_only.is_none() && migration::projections_are_old(&conn)? {
         rebuild::rebuild(&conn)?;
     }
-    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, read_only })
+    let differs_at = differs_at(&conn, head, seq)?;
+    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only })
 }
 
 fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
-    let mut statement =
-        conn.prepare("SELECT kind, body_version FROM event_kind ORDER BY kind, body_version")?;
+    let mut statement = conn.prepare("SELECT kind, body_version FROM event_kind ORDER BY kind, body_version")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -138,32 +140,66 @@ fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<Str
 
 /// Holds the ledger against its witness.
 fn compare(loaded: &Loaded, head: Option<Head>) -> Result<OpenReport, StoreError> {
-    let known = missing_events(&loaded.conn)?;
-    let ahead = head.as_ref().map_or(0, |head| head.seq.saturating_sub(loaded.seq));
-    let differs_at = match &head {
-        Some(head) if ahead == 0 && head.seq > 0 => {
-            (event_log::hash_at(&loaded.conn, head.seq)? != Some(head.hash)).then_some(head.seq)
-        }
-        _ => None,
-    };
-    let missing_events = known.saturating_add(ahead);
-    if ahead > 0 && loaded.read_only.is_none() {
+    let lost = Lost::read(&loaded.conn)?;
+    let missing_events = lost.with(head.as_ref(), loaded.seq);
+    let ahead = head.filter(|head| head.seq > loaded.seq);
+    if let Some(head) = &ahead
+        && missing_events > lost.events
+        && loaded.read_only.is_none()
+    {
         // The witness moves on with the next event: the loss is noted where it stays.
-        migration::in_transaction(&loaded.conn, |conn| set_meta(conn, META_MISSING, &missing_events.to_be_bytes()))?;
+        let note = [&missing_events.to_be_bytes()[..], &head.seq.to_be_bytes(), &head.hash].concat();
+        migration::in_transaction(&loaded.conn, |conn| set_meta(conn, META_LOST, &note))?;
     }
     Ok(OpenReport {
         created: loaded.created,
         missing_events,
-        at_stake: head.filter(|_| ahead > 0),
-        differs_at,
+        at_stake: ahead,
+        differs_at: loaded.differs_at,
         read_only: loaded.read_only.clone(),
     })
 }
 
-/// Events lost before, as noted in the ledger.
-pub(crate) fn missing_events(conn: &Connection) -> Result<u64, StoreError> {
-    let noted = meta(conn, META_MISSING)?.and_then(|bytes| bytes.try_into().ok());
-    Ok(noted.map_or(0, u64::from_be_bytes))
+/// What was found lost at earlier openings.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// How many events.
+    pub(crate) events: u64,
+    witness: Option<(u64, Hash)>,
+}
+
+impl Lost {
+    /// As noted in the ledger.
+    pub(crate) fn read(conn: &Connection) -> Result<Self, StoreError> {
+        let Some(note) = meta(conn, META_LOST)? else { return Ok(Self::default()) };
+        let number = |from: usize| note.get(from..from + 8).and_then(|bytes| bytes.try_into().ok());
+        let hash = note.get(16..).and_then(|bytes| Hash::try_from(bytes).ok());
+        match (number(0), number(8), hash) {
+            (Some(events), Some(seq), Some(hash)) => {
+                Ok(Self { events: u64::from_be_bytes(events), witness: Some((u64::from_be_bytes(seq), hash)) })
+            }
+            _ => Err(StoreError::Unreadable { what: "meta.history_lost" }),
+        }
+    }
+
+    /// With what the witness knows beyond the newest event, unless that was noted.
+    pub(crate) fn with(&self, head: Option<&Head>, newest: u64) -> u64 {
+        let ahead = match head {
+            Some(head) if self.witness != Some((head.seq, head.hash)) => head.seq.saturating_sub(newest),
+            _ => 0,
+        };
+        self.events.saturating_add(ahead)
+    }
+}
+
+/// Where the witness saw another event than the one that stands there, if it did.
+pub(crate) fn differs_at(conn: &Connection, head: Option<&Head>, newest: u64) -> Result<Option<u64>, StoreError> {
+    match head {
+        Some(head) if (1..=newest).contains(&head.seq) => {
+            Ok((event_log::hash_at(conn, head.seq)? != Some(head.hash)).then_some(head.seq))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// An empty file where the witness or a log says there was a ledger. SQLite would take it for a new one, and drop the

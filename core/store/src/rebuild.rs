@@ -9,10 +9,10 @@ use takings_domain::ledger::LedgerState;
 use takings_domain::payment::PaymentState;
 use takings_domain::payout::PayoutState;
 
+use crate::StoreError;
 use crate::event_log::{History, history, next_subject};
 use crate::migration::{META_PROJECTIONS, in_transaction, set_meta};
 use crate::projection::{self, apply};
-use crate::StoreError;
 
 /// Subjects per transaction.
 const CHUNK: usize = 500;
@@ -76,9 +76,7 @@ fn replay_payments(conn: &Connection, after: u64, payouts: &mut Vec<u64>) -> Res
 
 fn replay_payout(conn: &Connection, key: u64) -> Result<(), StoreError> {
     let History::Payout(events) = history(conn, key)? else { return Ok(()) };
-    each_payout_step(&events, |before, recorded, after| {
-        apply::payout_event(conn, before, recorded, after).map(drop)
-    })?;
+    each_payout_step(&events, |before, recorded, after| apply::payout_event(conn, before, recorded, after).map(drop))?;
     // Every payment it names, however its lines came.
     apply::owe_spread(conn, key)
 }

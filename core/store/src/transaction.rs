@@ -37,9 +37,8 @@ pub struct Transaction<'a> {
     own: Option<LedgerState>,
     payments: BTreeMap<PaymentId, Option<PaymentState>>,
     payouts: BTreeMap<PayoutId, Option<PayoutState>>,
-    /// Payments whose rows lag behind their folds, by id and by key.
+    /// Payments whose rows lag behind their folds or their payouts.
     lagging: BTreeSet<PaymentId>,
-    lagging_keys: BTreeSet<u64>,
     new_kinds: BTreeSet<(String, u32)>,
     wrote: bool,
     spoiled: bool,
@@ -58,7 +57,6 @@ impl<'a> Transaction<'a> {
             payments: BTreeMap::new(),
             payouts: BTreeMap::new(),
             lagging: BTreeSet::new(),
-            lagging_keys: BTreeSet::new(),
             new_kinds: BTreeSet::new(),
             wrote: false,
             spoiled: false,
@@ -190,13 +188,11 @@ impl<'a> Transaction<'a> {
                 return Err(StoreError::Misplaced { kind: event.kind(), why: "the payout was not reported" });
             }
         };
-        // Its lines look payments up by their rows.
-        self.catch_up()?;
         let touched = self.or_spoil(|tx| {
             tx.insert(after.key, &recorded, Event::from(recorded.event.clone()))?;
             apply::payout_event(tx.conn, before.as_ref(), &recorded, &after)
         })?;
-        self.lagging_keys.extend(touched);
+        self.lagging.extend(touched);
         self.payouts.insert(id.clone(), Some(after));
         Ok(())
     }
@@ -262,17 +258,13 @@ impl<'a> Transaction<'a> {
 
     /// Brings rows up to the folds, before somebody queries them.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
-        if self.lagging.is_empty() && self.lagging_keys.is_empty() {
+        if self.lagging.is_empty() {
             return Ok(());
         }
         self.or_spoil(|tx| {
             for id in std::mem::take(&mut tx.lagging) {
-                if let Some(Some(state)) = tx.payments.get(&id) {
-                    apply::refresh_payment(tx.conn, state)?;
-                }
-            }
-            for key in std::mem::take(&mut tx.lagging_keys) {
-                if let Some(state) = apply::load_payment(tx.conn, key)? {
+                // A payout may name payments of another phone: they have no rows here.
+                if let Some(state) = tx.payment(id)? {
                     apply::refresh_payment(tx.conn, &state)?;
                 }
             }

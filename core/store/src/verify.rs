@@ -149,7 +149,7 @@ fn check_payment(
         return broken(key, "a payment is numbered by its first event");
     };
     let Some(row) = PaymentRow::load(conn, key)? else { return broken(state.last_seq, "the payment's row is missing") };
-    if !spread_is_owed(conn, key)? && row != PaymentRow::of(&state, link_of(conn, key)?.as_ref()) {
+    if !spread_is_owed(conn, &state)? && row != PaymentRow::of(&state, link_of(conn, state.id())?.as_ref()) {
         return broken(state.last_seq, "the payment's row differs from its events");
     }
     if AttemptRow::load(conn, key)? != AttemptRow::of(&state) {
@@ -163,11 +163,12 @@ fn check_payment(
 }
 
 /// A payout's change is on its way to this payment: its row may lag.
-fn spread_is_owed(conn: &Connection, key: u64) -> Result<bool, StoreError> {
+fn spread_is_owed(conn: &Connection, state: &PaymentState) -> Result<bool, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM payout_entry AS e JOIN spread AS s ON s.payout = e.payout WHERE e.payment = ?)",
+        "SELECT EXISTS (SELECT 1 FROM payout_entry AS e JOIN spread AS s ON s.payout = e.payout
+                        WHERE e.payment_id = ? AND e.entry_type = 'payment')",
     )?;
-    Ok(statement.query_row([key.cast_signed()], |row| row.get(0))?)
+    Ok(statement.query_row([state.id().as_bytes()], |row| row.get(0))?)
 }
 
 fn check_payout(
@@ -193,7 +194,7 @@ fn check_payout(
     if PayoutRow::load(conn, key)?.as_ref() != Some(&PayoutRow::of(&state)) {
         return broken(state.last_seq, "the payout's row differs from its events");
     }
-    if EntryRow::load(conn, key, 0, u32::MAX)? != EntryRow::of(conn, &state, 0)? {
+    if EntryRow::load(conn, key, 0, u32::MAX)? != EntryRow::of(&state, 0) {
         return broken(state.last_seq, "the payout's entries differ from its events");
     }
     sums.count_payout(&state);
@@ -201,13 +202,11 @@ fn check_payout(
 }
 
 fn check_head(conn: &Connection, dir: &Path, events: u64) -> Result<Verification, Stop> {
-    let mut missing = opening::missing_events(conn)?;
-    if let Some(head) = Head::read(dir).map_err(StoreError::from)?.sound() {
-        missing = missing.saturating_add(head.seq.saturating_sub(events));
-        if head.seq > 0 && head.seq <= events && event_log::hash_at(conn, head.seq)? != Some(head.hash) {
-            return broken(head.seq, "the witness saw another history");
-        }
+    let head = Head::read(dir).map_err(StoreError::from)?.sound();
+    if let Some(seq) = opening::differs_at(conn, head.as_ref(), events)? {
+        return broken(seq, "the witness saw another history");
     }
+    let missing = opening::Lost::read(conn)?.with(head.as_ref(), events);
     Ok(if missing > 0 { Verification::HeadAhead { events, missing } } else { Verification::Sound { events } })
 }
 

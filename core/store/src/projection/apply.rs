@@ -5,7 +5,7 @@ use takings_domain::event::{LedgerEvent, PaymentEvent, PayoutEvent, Recorded};
 use takings_domain::ledger::LedgerState;
 use takings_domain::payment::PaymentState;
 use takings_domain::payout::PayoutState;
-use takings_domain::{Money, alert, balance};
+use takings_domain::{Money, PaymentId, alert, balance};
 
 use super::link::{dependents, link_of, pays_again};
 use super::payment::{AttemptRow, PaymentRow};
@@ -51,7 +51,7 @@ pub(crate) fn payout_event(
     before: Option<&PayoutState>,
     recorded: &Recorded<PayoutEvent>,
     after: &PayoutState,
-) -> Result<Vec<u64>, StoreError> {
+) -> Result<Vec<PaymentId>, StoreError> {
     totals::post(conn, &balance::payout_postings(before, after))?;
     if let Some(told) = alert::of_payout(before, &recorded.event, after) {
         let about: Money = match &recorded.event {
@@ -62,11 +62,11 @@ pub(crate) fn payout_event(
     }
     PayoutRow::of(after).save(conn)?;
     let heard = before.map_or(0, |before| before.entries.len());
-    let lines = EntryRow::of(conn, after, heard)?;
+    let lines = EntryRow::of(after, heard);
     EntryRow::save(conn, &lines)?;
     match recorded.event {
         PayoutEvent::EntriesReported(_) if lines.len() <= SPREAD_CHUNK => {
-            return Ok(lines.iter().filter_map(|line| line.payment).collect());
+            return Ok(lines.iter().filter_map(EntryRow::pays_for).collect());
         }
         PayoutEvent::PayoutReported(_) | PayoutEvent::EntriesReported(_) => owe_spread(conn, after.key)?,
         PayoutEvent::Reconciled(_) => {}
@@ -76,7 +76,7 @@ pub(crate) fn payout_event(
 
 /// Brings a payment's rows up to its fold and its payout.
 pub(crate) fn refresh_payment(conn: &Connection, state: &PaymentState) -> Result<(), StoreError> {
-    let link = link_of(conn, state.key)?;
+    let link = link_of(conn, state.id())?;
     let old = PaymentRow::load(conn, state.key)?;
     let new = PaymentRow::of(state, link.as_ref());
     if old.as_ref() != Some(&new) {
@@ -103,14 +103,14 @@ pub(crate) fn spread(conn: &Connection, limit: usize) -> Result<bool, StoreError
         if left == 0 {
             return Ok(true);
         }
-        let keys = dependents(conn, payout, after, left)?;
-        for key in &keys {
+        let lines = dependents(conn, payout, after, left)?;
+        for (_, key) in &lines {
             if let Some(state) = load_payment(conn, *key)? {
                 refresh_payment(conn, &state)?;
             }
         }
-        match keys.last() {
-            Some(last) if keys.len() == left => {
+        match lines.last() {
+            Some((last, _)) if lines.len() == left => {
                 conn.prepare_cached("UPDATE spread SET after = ? WHERE payout = ?")?
                     .execute((last.cast_signed(), payout.cast_signed()))?;
             }
@@ -118,7 +118,7 @@ pub(crate) fn spread(conn: &Connection, limit: usize) -> Result<bool, StoreError
                 conn.prepare_cached("DELETE FROM spread WHERE payout = ?")?.execute([payout.cast_signed()])?;
             }
         }
-        left = left.saturating_sub(keys.len());
+        left = left.saturating_sub(lines.len());
     }
     Ok(false)
 }

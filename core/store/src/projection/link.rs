@@ -4,6 +4,7 @@
 //! paid again gives way to its reissue, also where the reissue repeats no lines; of several, the newest counts.
 
 use rusqlite::{Connection, OptionalExtension};
+use takings_domain::PaymentId;
 use takings_domain::payment::PayoutLink;
 
 use super::payment::KeyedLink;
@@ -14,13 +15,13 @@ use crate::projection::payout::PayoutRow;
 const LONGEST_CHAIN: usize = 16;
 
 /// The payout that speaks for this payment.
-pub(crate) fn link_of(conn: &Connection, payment: u64) -> Result<Option<KeyedLink>, StoreError> {
+pub(crate) fn link_of(conn: &Connection, payment: PaymentId) -> Result<Option<KeyedLink>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT payout, sum(gross_minor), sum(fee_minor), sum(net_minor) FROM payout_entry
-         WHERE payment = ? GROUP BY payout ORDER BY payout DESC",
+         WHERE payment_id = ? AND entry_type = 'payment' GROUP BY payout ORDER BY payout DESC",
     )?;
     let shares = statement
-        .query_map([payment.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .query_map([payment.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
         .collect::<Result<Vec<(i64, i64, i64, i64)>, _>>()?;
     let mut best: Option<(u64, (i64, i64, i64))> = None;
     for (payout, gross, fee, net) in shares {
@@ -83,12 +84,21 @@ pub(crate) fn pays_again(conn: &Connection, payout: u64) -> Result<Vec<u64>, Sto
     Ok(chain)
 }
 
-/// Payments with a line in this payout, with keys above `after`, in order, at most `limit`.
-pub(crate) fn dependents(conn: &Connection, payout: u64, after: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+/// Payments of ours with a line in this payout: number of the line and key of the payment, for lines numbered above
+/// `after`, in order, at most `limit`.
+pub(crate) fn dependents(
+    conn: &Connection,
+    payout: u64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, u64)>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT DISTINCT payment FROM payout_entry WHERE payout = ? AND payment > ? ORDER BY payment LIMIT ?",
+        "SELECT e.number, p.key FROM payout_entry AS e CROSS JOIN payment AS p ON p.payment_id = e.payment_id
+         WHERE e.payout = ? AND e.number > ? AND e.entry_type = 'payment' ORDER BY e.number LIMIT ?",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map((payout.cast_signed(), after.cast_signed(), limit), |row| row.get::<_, i64>(0))?;
-    rows.map(|key| Ok(key?.cast_unsigned())).collect()
+    let rows = statement.query_map((payout.cast_signed(), after.cast_signed(), limit), |row| {
+        Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

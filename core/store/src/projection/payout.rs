@@ -69,8 +69,6 @@ rows! {
         entry_type: EntryType,
         /// The payment the acquirer names.
         payment_id: Option<PaymentId>,
-        /// The key of that payment, if the line pays for it and it is ours.
-        payment: Option<u64>,
         /// The day of the sale.
         captured_on: Option<NaiveDate>,
         /// Before fees.
@@ -130,30 +128,28 @@ impl PayoutRow {
 }
 
 impl EntryRow {
-    /// The lines of this payout from the given index on; payments are found by their ids.
-    pub(crate) fn of(conn: &Connection, state: &PayoutState, from: usize) -> Result<Vec<Self>, StoreError> {
-        let mut find = conn.prepare_cached("SELECT key FROM payment WHERE payment_id = ?")?;
-        let mut rows = Vec::new();
-        for (number, entry) in (1_u32..).zip(&state.entries).skip(from) {
-            let pays_for = entry.payment_id.filter(|_| entry.entry_type == EntryType::Payment);
-            let payment: Option<i64> = match pays_for {
-                Some(id) => find.query_row([id.as_bytes()], |row| row.get(0)).optional()?,
-                None => None,
-            };
-            rows.push(Self {
+    /// The lines of this payout from the given index on.
+    pub(crate) fn of(state: &PayoutState, from: usize) -> Vec<Self> {
+        let lines = (1_u32..).zip(&state.entries).skip(from);
+        lines
+            .map(|(number, entry)| Self {
                 payout: state.key,
                 number,
                 entry_id: entry.entry_id.clone(),
                 entry_type: entry.entry_type,
                 payment_id: entry.payment_id,
-                payment: payment.map(i64::cast_unsigned),
                 captured_on: entry.captured_on,
                 gross_minor: entry.gross_minor,
                 fee_minor: entry.fee_minor,
                 net_minor: entry.net_minor,
-            });
-        }
-        Ok(rows)
+            })
+            .collect()
+    }
+
+    /// The payment this line pays for.
+    #[must_use]
+    pub fn pays_for(&self) -> Option<PaymentId> {
+        self.payment_id.filter(|_| self.entry_type == EntryType::Payment)
     }
 
     /// Writes new lines.

@@ -44,8 +44,22 @@ macro_rules! word_columns {
     )+};
 }
 word_columns!(
-    Arrival, Authorization, Cause, Class, Clearing, Delivery, Direction, EntryMode, EntryType, Evidence, Lane,
-    PayoutStatus, Scheme, Stage, takings_domain::alert::AlertKind, takings_domain::balance::Account,
+    Arrival,
+    Authorization,
+    Cause,
+    Class,
+    Clearing,
+    Delivery,
+    Direction,
+    EntryMode,
+    EntryType,
+    Evidence,
+    Lane,
+    PayoutStatus,
+    Scheme,
+    Stage,
+    takings_domain::alert::AlertKind,
+    takings_domain::balance::Account,
 );
 
 macro_rules! uuid_columns {

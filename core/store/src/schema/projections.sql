@@ -104,8 +104,6 @@ CREATE TABLE payout_entry (
     entry_id     TEXT NOT NULL,
     entry_type   TEXT NOT NULL,
     payment_id   BLOB,
-    -- The payment this line pays for, if it is ours.
-    payment      INTEGER,
     captured_on  TEXT,
     gross_minor  INTEGER NOT NULL,
     fee_minor    INTEGER NOT NULL,
@@ -113,9 +111,9 @@ CREATE TABLE payout_entry (
     PRIMARY KEY (payout, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX payout_entry_payment ON payout_entry (payment) WHERE payment IS NOT NULL;
+CREATE INDEX payout_entry_payment ON payout_entry (payment_id) WHERE entry_type = 'payment';
 
--- Payouts whose change has not reached all their payments yet: progress survives a crash.
+-- Payouts whose change has not reached all their payments yet, and the last line it reached: survives a crash.
 CREATE TABLE spread (
     payout INTEGER PRIMARY KEY REFERENCES payout (key),
     after  INTEGER NOT NULL

@@ -1,0 +1,263 @@
+//! What is committed is there, what is not never was; sums and rows follow.
+
+use takings_domain::event::{
+    BlobErased, EraseReason, Event, Lane, LedgerEvent, Opened, SendEnded, SendResult, Subject,
+};
+use takings_domain::payment::Stage;
+use takings_domain::{Authorization, Currency, LedgerId, MaskedCard, PayoutStatus};
+use takings_store::{Hint, Patience, StoreError, Verification};
+use tempfile::tempdir;
+
+use crate::support::*;
+
+#[test]
+fn p1_kept_what_was_committed_is_there_after_a_restart() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(1_234));
+    let (seq, hash) = (ledger.last_seq(), ledger.last_hash());
+    drop(ledger);
+    let mut ledger = open(&dir);
+    assert_eq!((ledger.last_seq(), ledger.last_hash()), (seq, hash));
+    let mut tx = ledger.begin().unwrap();
+    let payment = tx.payment(id(1)).unwrap().unwrap();
+    assert_eq!(payment.charge.amount, cny(1_234));
+    assert!(payment.is_deferred());
+    assert_eq!(tx.card_blob(id(1)).unwrap().unwrap().as_slice(), blob(1));
+    assert_eq!(tx.last_stan().unwrap(), Some(2));
+    drop(tx);
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: seq });
+}
+
+#[test]
+fn a_transaction_that_is_dropped_never_happened() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let mut tx = ledger.begin().unwrap();
+    tx.append(at(1), None, &Subject::Payment(id(1)), charge(1, cny(5))).unwrap();
+    drop(tx);
+    assert_eq!(ledger.last_seq(), 1);
+    let mut tx = ledger.begin().unwrap();
+    assert_eq!(tx.payment(id(1)).unwrap(), None);
+    let committed = tx.commit().unwrap();
+    assert_eq!((committed.wrote, committed.last_seq), (false, 1));
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: 1 });
+}
+
+#[test]
+fn an_event_that_cannot_follow_is_refused_and_the_rest_can_be_committed() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let payment = Subject::Payment(id(1));
+    let mut tx = ledger.begin().unwrap();
+    assert!(matches!(tx.append(at(1), None, &payment, attempt(1)), Err(StoreError::Misplaced { .. })));
+    tx.append(at(1), None, &payment, charge(1, cny(5))).unwrap();
+    assert!(matches!(tx.append(at(1), None, &payment, charge(1, cny(5))), Err(StoreError::Fold(_))));
+    assert!(matches!(tx.append(at(1), None, &payment, deferred()), Err(StoreError::Fold(_))));
+    assert!(matches!(tx.append(at(1), None, &Subject::Ledger, attempt(1)), Err(StoreError::Misplaced { .. })));
+    let other = Subject::Payment(id(2));
+    assert!(matches!(tx.append(at(1), None, &other, charge(1, cny(5))), Err(StoreError::Misplaced { .. })));
+    tx.append(at(1), None, &payment, attempt(1)).unwrap();
+    assert_eq!(tx.commit().unwrap().last_seq, 3);
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: 3 });
+}
+
+#[test]
+fn what_is_due_follows_from_the_events() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    for number in [1, 2, 3] {
+        keep(&mut ledger, number, cny(100));
+    }
+    let now_ms = MORNING_MS + 60_000;
+    let mut tx = ledger.begin().unwrap();
+    let due = |tx: &mut takings_store::Transaction<'_>, patience| {
+        let items = tx.due(Lane::Drain, now_ms, patience, 0, 10).unwrap();
+        items.into_iter().map(|item| item.payment_id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&mut tx, Patience::Due), [id(1), id(2), id(3)]);
+    assert_eq!(tx.next_due_ms(Some(Lane::Live)).unwrap(), None);
+    assert!(tx.next_due_ms(None).unwrap().is_some());
+    assert_eq!(tx.waiting_on(Lane::Drain).unwrap(), 3);
+    // One is refused for a while, one is under way: both in this very transaction.
+    let payment = Subject::Payment(id(1));
+    tx.append(at(60), None, &payment, send(1, 1)).unwrap();
+    let wait = Some(600_000);
+    let ended =
+        SendEnded { op: op(1), n: 1, lane: Lane::Drain, result: SendResult::NotSent, code: None, retry_after_ms: wait };
+    tx.append(at(60), None, &payment, ended).unwrap();
+    tx.append(at(60), None, &Subject::Payment(id(2)), send(2, 1)).unwrap();
+    assert_eq!(due(&mut tx, Patience::Due), [id(3)]);
+    assert_eq!(due(&mut tx, Patience::Asked), [id(3)], "what the acquirer asked for binds even the merchant");
+    assert_eq!(tx.open_work(10).unwrap(), [id(2)]);
+    assert_eq!(tx.past_deadline(MORNING_MS + 6 * 86_400_000, 10).unwrap(), [id(1), id(3)]);
+    assert_eq!(tx.card_count(&MaskedCard::new("541333", "0001"), "2026-11-21".parse().unwrap()).unwrap(), Some(1));
+    assert_eq!(tx.card_count(&MaskedCard::new("54", ""), "2026-11-21".parse().unwrap()).unwrap(), None);
+    assert_eq!(tx.offline_sequence().unwrap(), 4);
+    assert_eq!(tx.oldest_offline_ms(Currency::CNY).unwrap(), Some(at(1).wall_ms));
+    assert_eq!(tx.payments_of_order("order-2").unwrap(), [id(2)]);
+    tx.commit().unwrap();
+    answer(&mut ledger, 3, Authorization::Approved);
+    let mut tx = ledger.begin().unwrap();
+    let waiting = tx.waiting().unwrap();
+    assert!(waiting.iter().all(|row| (row.count, row.amount_minor) == (2, 200)), "{waiting:?}");
+}
+
+#[test]
+fn p8_no_card_data_an_erased_blob_is_nowhere_in_the_files() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(100));
+    keep(&mut ledger, 2, cny(100));
+    let found = |number: u64| {
+        ["ledger.db", "ledger.db-wal"].iter().any(|name| {
+            let bytes = std::fs::read(dir.path().join(name)).unwrap();
+            let needle = blob(number)[..34].to_vec();
+            bytes.windows(needle.len()).any(|window| window == needle)
+        })
+    };
+    let encrypted = cfg!(feature = "sqlcipher");
+    assert_eq!(found(1), !encrypted);
+    assert!(!ledger.truncate_after_erase().unwrap(), "nothing was erased");
+    answer(&mut ledger, 1, Authorization::Approved);
+    assert!(ledger.truncate_after_erase().unwrap());
+    assert!(!found(1));
+    assert_eq!(found(2), !encrypted);
+    assert!(!ledger.truncate_after_erase().unwrap(), "once is enough");
+    let mut tx = ledger.begin().unwrap();
+    assert_eq!(tx.card_blob(id(1)).unwrap(), None);
+    assert!(tx.card_blob(id(2)).unwrap().is_some());
+}
+
+#[test]
+fn a_payouts_change_reaches_all_its_payments_in_chunks_that_survive_a_restart() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let count = 1_203_u64;
+    let mut tx = ledger.begin().unwrap();
+    for number in 0..count {
+        let payment = Subject::Payment(id(number));
+        tx.append(at(1), None, &payment, charge(number, cny(200))).unwrap();
+        tx.append(at(1), None, &payment, attempt(number)).unwrap();
+        tx.append(at(1), None, &payment, card_read("0001")).unwrap();
+        tx.append(at(1), None, &payment, deferred()).unwrap();
+        tx.append(at(1), None, &payment, report(1, Authorization::Approved)).unwrap();
+        tx.append(at(1), None, &payment, BlobErased { why: EraseReason::Answered }).unwrap();
+    }
+    let lines: Vec<_> = (0..count).map(|number| line(1, number, 200, 1)).collect();
+    let subject = Subject::Payout(payout_id(1));
+    let net = 199 * i64::try_from(count).unwrap();
+    tx.append(at(2), None, &subject, payout(1, 1, PayoutStatus::Sent, net, 1_203)).unwrap();
+    tx.append(at(2), None, &subject, page(1, 0, true, lines)).unwrap();
+    tx.commit().unwrap();
+    assert!(ledger.begin().unwrap().spread_is_owed().unwrap());
+    assert!(ledger.spread_chunk().unwrap());
+    drop(ledger);
+    let mut ledger = open(&dir);
+    assert!(matches!(ledger.verify().unwrap(), Verification::Sound { .. }), "rows on their way are no fault");
+    while ledger.spread_chunk().unwrap() {}
+    assert!(!ledger.begin().unwrap().spread_is_owed().unwrap());
+    assert!(matches!(ledger.verify().unwrap(), Verification::Sound { .. }));
+    let reader = takings_store::Reader::open(&config(dir.path())).unwrap();
+    let takings = reader.takings(None, None, MORNING_MS).unwrap();
+    assert_eq!(takings.len(), 1);
+    assert_eq!((takings[0].stage, takings[0].count), (Stage::OnItsWay, 1_203));
+}
+
+#[test]
+fn a_reissue_speaks_for_the_payments_of_the_payout_that_came_back() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(200));
+    answer(&mut ledger, 1, Authorization::Approved);
+    let (first, again) = (Subject::Payout(payout_id(1)), Subject::Payout(payout_id(2)));
+    let mut tx = ledger.begin().unwrap();
+    tx.append(at(2), None, &first, payout(1, 1, PayoutStatus::Sent, 199, 1)).unwrap();
+    tx.append(at(2), None, &first, page(1, 0, true, vec![line(1, 1, 200, 1)])).unwrap();
+    tx.append(at(2), None, &first, payout(1, 2, PayoutStatus::Returned, 199, 1)).unwrap();
+    tx.commit().unwrap();
+    let reader = takings_store::Reader::open(&config(dir.path())).unwrap();
+    let stage = || reader.payment(id(1)).unwrap().unwrap().row;
+    assert_eq!(stage().stage, Stage::NeedsYou);
+    let mut tx = ledger.begin().unwrap();
+    let mut reissue = payout(2, 1, PayoutStatus::Sent, 199, 0);
+    reissue.reissue_of = Some(payout_id(1));
+    tx.append(at(3), None, &again, reissue.clone()).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(stage().stage, Stage::OnItsWay);
+    let mut tx = ledger.begin().unwrap();
+    let mut arrived = payout(2, 2, PayoutStatus::Arrived, 199, 0);
+    arrived.reissue_of = Some(payout_id(1));
+    tx.append(at(4), None, &again, arrived).unwrap();
+    tx.commit().unwrap();
+    let row = stage();
+    assert_eq!((row.stage, row.payout_id, row.net_minor), (Stage::Arrived, Some(payout_id(2)), Some(199)));
+    assert!(matches!(ledger.verify().unwrap(), Verification::Sound { .. }));
+}
+
+#[test]
+fn p7_told_once_alerts_wait_in_order_until_they_are_acknowledged() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    for number in [1, 2] {
+        keep(&mut ledger, number, cny(100));
+        answer(&mut ledger, number, Authorization::Declined);
+    }
+    let mut tx = ledger.begin().unwrap();
+    let alerts = tx.next_alerts(10).unwrap();
+    let subjects: Vec<_> = alerts.iter().map(|alert| alert.subject.clone()).collect();
+    assert_eq!(subjects, [Subject::Payment(id(1)), Subject::Payment(id(2))]);
+    assert_eq!(alerts[0].amount, Some(cny(100)));
+    tx.acknowledge(alerts[0].seq).unwrap();
+    tx.commit().unwrap();
+    drop(ledger);
+    let mut ledger = open(&dir);
+    ledger.rebuild_projections().unwrap();
+    let mut tx = ledger.begin().unwrap();
+    assert_eq!(tx.next_alerts(10).unwrap(), alerts[1..]);
+    tx.acknowledge(0).unwrap();
+    assert_eq!(tx.next_alerts(10).unwrap(), alerts[1..], "an acknowledgement is not taken back");
+}
+
+#[test]
+fn what_stands_beside_the_events_is_kept() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let hint = |event_id: &str, feed_seq| Hint {
+        event_id: event_id.into(),
+        feed_seq,
+        kind: "payout.sent".into(),
+        subject: "po_1".into(),
+        version: Some(2),
+    };
+    let mut tx = ledger.begin().unwrap();
+    assert!(tx.put_hint(&hint("ev_2", 2)).unwrap());
+    assert!(tx.put_hint(&hint("ev_1", 1)).unwrap());
+    assert!(!tx.put_hint(&hint("ev_1", 1)).unwrap(), "heard before");
+    tx.set_meta("cursor", b"c2").unwrap();
+    tx.put_reference("ab12", "policy", b"{}").unwrap();
+    assert!(tx.commit().unwrap().wrote);
+    drop(ledger);
+    let mut ledger = open(&dir);
+    let mut tx = ledger.begin().unwrap();
+    assert_eq!(tx.pending_hints(10).unwrap(), [hint("ev_1", 1), hint("ev_2", 2)]);
+    tx.follow_hint("ev_1").unwrap();
+    assert_eq!(tx.pending_hints(10).unwrap(), [hint("ev_2", 2)]);
+    assert!(!tx.put_hint(&hint("ev_1", 1)).unwrap(), "followed once is followed");
+    assert_eq!(tx.forget_hints(2).unwrap(), 1);
+    assert_eq!(tx.meta("cursor").unwrap().as_deref(), Some(&b"c2"[..]));
+    assert_eq!(tx.meta("ledger_id").unwrap(), None, "our own keys stand apart");
+    assert_eq!(tx.reference("ab12").unwrap().as_deref(), Some(&b"{}"[..]));
+}
+
+#[test]
+fn a_second_opening_event_is_refused() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let event = Event::Ledger(LedgerEvent::Opened(Opened {
+        ledger_id: LedgerId::from_bytes([1; 16]),
+        device_key_thumbprint: String::new(),
+    }));
+    let mut tx = ledger.begin().unwrap();
+    assert!(matches!(tx.append(at(1), None, &Subject::Ledger, event), Err(StoreError::Fold(_))));
+}
