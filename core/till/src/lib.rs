@@ -6,7 +6,9 @@
 
 pub mod charge;
 pub mod config;
+mod engine;
 pub mod error;
+mod hex;
 pub mod ports;
 pub mod views;
 

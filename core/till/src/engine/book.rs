@@ -1,0 +1,82 @@
+//! The ledger in the engine's words: one line for each thing it says or asks often.
+
+use takings_domain::event::{LedgerEvent, PaymentEvent, PayoutEvent, Subject};
+use takings_domain::{Currency, Money, Now, PaymentId, PayoutId};
+use takings_store::{StoreError, Transaction};
+
+/// The highest trace number; after it comes 1.
+const LAST_STAN: u32 = 999_999;
+
+/// What waits offline in one currency.
+pub(super) struct Exposure {
+    pub(super) count: u32,
+    pub(super) total: Money,
+    pub(super) oldest_captured_at_ms: Option<i64>,
+}
+
+pub(super) trait Book {
+    fn append_ledger(&mut self, now: Now, operator: Option<&str>, event: LedgerEvent) -> Result<u64, StoreError>;
+    fn append_payment(
+        &mut self,
+        now: Now,
+        operator: Option<&str>,
+        id: PaymentId,
+        event: PaymentEvent,
+    ) -> Result<u64, StoreError>;
+    fn append_payout(&mut self, now: Now, id: &PayoutId, event: PayoutEvent) -> Result<u64, StoreError>;
+    /// The next trace number: consumed by every charge, also one that is given up.
+    fn next_stan(&mut self) -> Result<u32, StoreError>;
+    /// What was accepted offline in this currency and has no answer.
+    fn exposure(&mut self, currency: Currency) -> Result<Exposure, StoreError>;
+    /// What has no answer, by currency.
+    fn unsent(&mut self) -> Result<Vec<Exposure>, StoreError>;
+    /// A kept value that is text.
+    fn kept_text(&mut self, key: &str) -> Result<Option<String>, StoreError>;
+}
+
+impl Book for Transaction<'_> {
+    fn append_ledger(&mut self, now: Now, operator: Option<&str>, event: LedgerEvent) -> Result<u64, StoreError> {
+        self.append(now, operator, &Subject::Ledger, event)
+    }
+
+    fn append_payment(
+        &mut self,
+        now: Now,
+        operator: Option<&str>,
+        id: PaymentId,
+        event: PaymentEvent,
+    ) -> Result<u64, StoreError> {
+        self.append(now, operator, &Subject::Payment(id), event)
+    }
+
+    fn append_payout(&mut self, now: Now, id: &PayoutId, event: PayoutEvent) -> Result<u64, StoreError> {
+        self.append(now, None, &Subject::Payout(id.clone()), event)
+    }
+
+    fn next_stan(&mut self) -> Result<u32, StoreError> {
+        Ok(self.last_stan()?.filter(|stan| *stan < LAST_STAN).map_or(1, |stan| stan.saturating_add(1)))
+    }
+
+    fn exposure(&mut self, currency: Currency) -> Result<Exposure, StoreError> {
+        exposure(self, "offline", currency)
+    }
+
+    fn unsent(&mut self) -> Result<Vec<Exposure>, StoreError> {
+        let rows = self.waiting()?;
+        let unsent = rows.iter().filter(|row| row.what == "unsent" && row.count > 0);
+        unsent.map(|row| exposure(self, "unsent", row.currency)).collect()
+    }
+
+    fn kept_text(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.meta(key)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+}
+
+fn exposure(tx: &mut Transaction<'_>, what: &str, currency: Currency) -> Result<Exposure, StoreError> {
+    let rows = tx.waiting()?;
+    let row = rows.iter().find(|row| row.what == what && row.currency == currency);
+    let (count, amount_minor) = row.map_or((0, 0), |row| (row.count, row.amount_minor));
+    let oldest_captured_at_ms = tx.oldest_offline_ms(currency)?;
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(Exposure { count, total: Money::new(amount_minor, currency)?, oldest_captured_at_ms })
+}

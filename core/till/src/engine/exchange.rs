@@ -1,0 +1,433 @@
+//! What is asked of the acquirer, and how what comes back is understood.
+
+use sha2::{Digest, Sha256};
+use takings_acquirers::http::Carried;
+use takings_acquirers::{
+    Answer, ApprovedBy, Card, ClockReport, ClockSource, Identity, Inquiry, Lookup, OfflineRisk, Operation, Problem,
+    ProblemSlug, Reply, Reversal, SigningContext, Submission, SubmissionKind, SubmitBatch, SubmitOne, Value, decode,
+    encode,
+};
+use takings_domain::event::{CardRead, Lane, SendStarted};
+use takings_domain::payment::PaymentState;
+use takings_domain::settlement::Funding;
+use takings_domain::{Now, OperationId, PaymentId, PayoutId};
+use takings_readers::OnlineRequest;
+use zeroize::Zeroizing;
+
+use super::book::Book;
+use super::live::known;
+use super::session::DocumentKind;
+use super::{Effect, Engine};
+use crate::error::TillError;
+use crate::hex;
+
+/// A request's time-out is the smaller of the configured one and what is left of the budget, at least this, milliseconds.
+const LEAST_TIMEOUT_MS: i64 = 1_000;
+
+/// One request at most is under way in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    Control,
+    Live,
+    Drain,
+    Reversal,
+    Feed,
+}
+
+/// A question under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    Keys,
+    Activate,
+    SignOn,
+    Document(DocumentKind),
+    Live(PaymentId),
+    Inquire(PaymentId),
+    Drain(Vec<PaymentId>),
+    Reverse(PaymentId),
+    Events,
+    Payment(PaymentId),
+    Payout(PayoutId),
+    Entries(PayoutId),
+}
+
+impl Asked {
+    fn slot(&self) -> Slot {
+        match self {
+            Self::Keys | Self::Activate | Self::SignOn | Self::Document(_) => Slot::Control,
+            Self::Live(_) | Self::Inquire(_) => Slot::Live,
+            Self::Drain(_) => Slot::Drain,
+            Self::Reverse(_) => Slot::Reversal,
+            Self::Events | Self::Payment(_) | Self::Payout(_) | Self::Entries(_) => Slot::Feed,
+        }
+    }
+}
+
+/// A question with the exact form it was asked in: the answer is judged by it.
+pub(super) struct InFlight {
+    asked: Asked,
+    operation: Operation,
+}
+
+/// A believed answer.
+pub(super) enum Heard {
+    Value(Value),
+    NotModified,
+}
+
+/// Why a question brought no report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing left the phone.
+    NotSent { why: String },
+    /// The acquirer says that it did not execute it: later, or after a new session.
+    NotExecuted { code: String, retry_after_ms: Option<i64>, session: bool, server_ms: Option<i64> },
+    /// Nobody knows.
+    Maybe { why: String, retry_after_ms: Option<i64> },
+    /// An answer that cannot be believed.
+    Unverified { why: String },
+    /// The acquirer refuses it for good.
+    Refused { code: String, existing: Option<PaymentId> },
+}
+
+impl Trouble {
+    /// What a problem document means. Unsigned ones only delay, so they leave the question open.
+    pub(super) fn of(problem: &Problem) -> Self {
+        let code = problem.slug.as_str().to_owned();
+        let retry_after_ms = problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000));
+        let session = problem.slug.is_session() || problem.http == 401;
+        let not_executed = session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
+        if not_executed && problem.verified {
+            // In progress is the one delay that says that it *is* being executed.
+            if problem.slug == ProblemSlug::RequestInProgress {
+                return Self::Maybe { why: code, retry_after_ms };
+            }
+            return Self::NotExecuted { code, retry_after_ms, session, server_ms: problem.server_ms };
+        }
+        if not_executed || problem.http >= 500 {
+            return Self::Maybe { why: code, retry_after_ms };
+        }
+        if problem.verified {
+            Self::Refused { code, existing: problem.existing_payment_id }
+        } else {
+            Self::Unverified { why: code }
+        }
+    }
+
+    pub(super) fn code(&self) -> Option<&str> {
+        match self {
+            Self::NotExecuted { code, .. } | Self::Refused { code, .. } => Some(code),
+            Self::Maybe { why, .. } | Self::NotSent { why } | Self::Unverified { why } => Some(why),
+        }
+    }
+
+    pub(super) fn retry_after_ms(&self) -> Option<i64> {
+        match self {
+            Self::NotExecuted { retry_after_ms, .. } | Self::Maybe { retry_after_ms, .. } => *retry_after_ms,
+            _ => None,
+        }
+    }
+
+    pub(super) fn wants_sign_on(&self) -> bool {
+        matches!(self, Self::NotExecuted { session: true, .. })
+    }
+
+    pub(super) fn error(&self) -> TillError {
+        match self {
+            Self::NotSent { why } => TillError::retry_later("no_line", why),
+            Self::NotExecuted { code, .. } => TillError::retry_later("busy", code),
+            Self::Maybe { why, .. } => TillError::retry_later("no_answer", why),
+            Self::Unverified { why } => TillError::retry_later("unverified", why),
+            Self::Refused { code, .. } => TillError::ask_merchant("refused_by_acquirer", code),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn slot_free(&self, slot: Slot) -> bool {
+        !self.in_flight.values().any(|flight| flight.asked.slot() == slot)
+    }
+
+    /// Asks a question that leaves no mark in the ledger.
+    pub(super) fn ask(&mut self, asked: Asked, now: Now) -> Result<(), TillError> {
+        let op = self.new_operation(now);
+        let operation = match &asked {
+            Asked::Keys => Operation::Keys,
+            Asked::Activate => self.activation()?,
+            Asked::SignOn => self.sign_on(op, now)?,
+            Asked::Document(kind) => self.document_question(*kind, now),
+            Asked::Inquire(id) => {
+                let mut tx = self.ledger.begin()?;
+                let amount = Some(known(&mut tx, *id)?.charge.amount);
+                let lookup = Lookup { payment_id: *id, amount, close_if_unknown: true };
+                Operation::Inquire(Inquiry { request_id: op, lookups: vec![lookup] })
+            }
+            Asked::Events | Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_) => self.feed_question(&asked)?,
+            Asked::Live(_) | Asked::Drain(_) | Asked::Reverse(_) => {
+                return Err(TillError::internal("ask", "sends are written down first"));
+            }
+        };
+        self.send(op, asked, operation, now)
+    }
+
+    /// Sends a live payment whose start is on disk.
+    pub(super) fn send_live(&mut self, op: OperationId, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let (session_id, clock) = (self.session_id()?, self.clock_report(now));
+        let payment = {
+            let mut tx = self.ledger.begin()?;
+            let payment = known(&mut tx, id)?;
+            submission(&payment, tx.card_blob(id)?.as_deref().map(Vec::as_slice))?
+        };
+        self.send(op, Asked::Live(id), Operation::Payment(Box::new(SubmitOne { session_id, clock, payment })), now)
+    }
+
+    /// Writes the starts of a batch down, in one commit, and sends it.
+    pub(super) fn start_batch(&mut self, ids: &[PaymentId], now: Now) -> Result<(), TillError> {
+        let (session_id, clock) = (self.session_id()?, self.clock_report(now));
+        let op = self.new_operation(now);
+        let mut items = Vec::with_capacity(ids.len());
+        let mut tx = self.ledger.begin()?;
+        for id in ids {
+            let before = known(&mut tx, *id)?;
+            let n = before.sends.count.saturating_add(1);
+            tx.append_payment(now, None, *id, SendStarted { op, n, lane: Lane::Drain }.into())?;
+            let payment = known(&mut tx, *id)?;
+            items.push(submission(&payment, tx.card_blob(*id)?.as_deref().map(Vec::as_slice))?);
+        }
+        tx.commit()?;
+        if let Some(run) = &mut self.run {
+            run.report.sent = run.report.sent.saturating_add(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        }
+        let batch = SubmitBatch { batch_id: op, session_id, clock, items };
+        self.send(op, Asked::Drain(ids.to_vec()), Operation::Batch(batch), now)
+    }
+
+    /// Writes the start of a reversal's send down and sends it. It needs no session and waits for none.
+    pub(super) fn start_reversal(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let op = self.new_operation(now);
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        let Some(reversal) = &payment.reversal else { return Ok(()) };
+        let n = reversal.sends.count.saturating_add(1);
+        tx.append_payment(now, None, id, SendStarted { op, n, lane: Lane::Reversal }.into())?;
+        tx.commit()?;
+        let reversal = Reversal {
+            payment_id: id,
+            amount: payment.charge.amount,
+            reason: reversal.reason,
+            batch_number: payment.charge.batch_number.clone(),
+            stan: payment.charge.stan,
+            captured_on: payment.charge.captured_on,
+            attempt: n,
+        };
+        self.send(op, Asked::Reverse(id), Operation::Reverse(reversal), now)
+    }
+
+    fn send(&mut self, op: OperationId, asked: Asked, operation: Operation, now: Now) -> Result<(), TillError> {
+        let context = SigningContext { now_ms: self.server_ms(now), nonce: self.random() };
+        let terminal = self.state.activated.as_ref().map(|activated| activated.terminal_id.clone());
+        let identity =
+            Identity { base_url: &self.acquirer_url, terminal_id: terminal.as_deref(), signer: self.key.as_ref() };
+        let encoded = encode(&operation, &identity, &context);
+        self.in_flight.insert(op, InFlight { asked, operation });
+        match encoded {
+            Ok(request) => {
+                let left_ms = self.run.as_ref().map_or(i64::MAX, |run| run.left_ms(now)).max(LEAST_TIMEOUT_MS);
+                let timeout_ms = self.request_timeout_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX));
+                if let Some(run) = &mut self.run {
+                    run.report.requests = run.report.requests.saturating_add(1);
+                }
+                self.effects.push(Effect::Send { op, request, timeout_ms });
+            }
+            // Nothing left the phone: the same road as a refused connection, with the reason kept.
+            Err(error) => self.answer(op, Carried::NotSent(error.to_string()), now),
+        }
+        Ok(())
+    }
+
+    /// A request came to its end.
+    pub(super) fn answer(&mut self, op: OperationId, carried: Carried, now: Now) {
+        let Some(InFlight { asked, operation }) = self.in_flight.remove(&op) else { return };
+        let heard = match carried {
+            Carried::NotSent(why) => Err(Trouble::NotSent { why }),
+            Carried::Maybe(why) => Err(Trouble::Maybe { why, retry_after_ms: None }),
+            Carried::Answer(answer) => self.understand(&operation, &answer),
+        };
+        match &heard {
+            Ok(_) => self.line_up(),
+            Err(Trouble::NotSent { why }) => self.line_down(why),
+            Err(trouble) => self.hear_trouble(trouble, now),
+        }
+        if let Err(error) = self.dispatch(asked, heard, now) {
+            self.note(&error);
+            if let Some(run) = &mut self.run {
+                run.stop("storage", Some(error));
+            }
+        }
+    }
+
+    fn understand(&self, operation: &Operation, answer: &Answer) -> Result<Heard, Trouble> {
+        let ring = self.ring().ok_or(Trouble::Unverified { why: "no_keys".into() })?;
+        match decode(operation, answer, ring) {
+            Reply::Verified(verified) => Ok(Heard::Value(verified.value)),
+            Reply::NotModified => Ok(Heard::NotModified),
+            Reply::Problem(problem) => Err(Trouble::of(&problem)),
+            Reply::Unverified(why) => Err(Trouble::Unverified { why: why.to_string() }),
+        }
+    }
+
+    fn hear_trouble(&mut self, trouble: &Trouble, now: Now) {
+        if let Some(wait_ms) = trouble.retry_after_ms() {
+            self.hold_until_ms = self.hold_until_ms.max(now.wall_ms.saturating_add(wait_ms));
+        }
+        if let Trouble::NotExecuted { server_ms: Some(server_ms), .. } = trouble {
+            self.correction_ms = self.correction_ms.saturating_add(server_ms.saturating_sub(self.server_ms(now)));
+        }
+        let silent = matches!(trouble, Trouble::Maybe { .. } | Trouble::Unverified { .. });
+        if !silent {
+            self.line_up();
+        }
+        let needs_sign_on = trouble.wants_sign_on();
+        self.session_refused |= needs_sign_on;
+        if let Some(run) = &mut self.run {
+            run.silences = run.silences.saturating_add(u32::from(silent));
+            run.need_sign_on |= needs_sign_on && run.may_sign_on_again();
+            run.report.detail = trouble.code().map(str::to_owned);
+        }
+    }
+
+    fn dispatch(&mut self, asked: Asked, heard: Result<Heard, Trouble>, now: Now) -> Result<(), TillError> {
+        match (asked, heard) {
+            (Asked::Keys, Ok(Heard::Value(Value::Keys(keys)))) => self.on_keys(keys),
+            (Asked::Activate, Ok(Heard::Value(Value::Terminal(terminal)))) => self.on_activated(&terminal, now),
+            (Asked::SignOn, Ok(Heard::Value(Value::SignOn(report)))) => self.on_signed_on(&report, now),
+            (Asked::Document(kind), Ok(heard)) => self.on_document(kind, heard, now),
+            (Asked::Keys | Asked::Activate | Asked::SignOn | Asked::Document(_), Err(trouble)) => {
+                self.control_trouble(&trouble);
+                Ok(())
+            }
+            (Asked::Live(id), Ok(Heard::Value(Value::Payment(report)))) => self.on_live_report(id, &report, now),
+            (Asked::Live(id), Err(trouble)) => self.live_trouble(id, trouble, now),
+            (Asked::Inquire(id), Ok(Heard::Value(Value::Inquiry(report)))) => self.on_inquiry(id, report, now),
+            (Asked::Inquire(id), Err(trouble)) => self.inquiry_trouble(id, &trouble, now),
+            (Asked::Drain(ids), Ok(Heard::Value(Value::Batch(report)))) => self.on_batch(&ids, report, now),
+            (Asked::Drain(ids), Err(trouble)) => self.batch_trouble(&ids, &trouble, now),
+            (Asked::Reverse(id), Ok(Heard::Value(Value::Reversal(report)))) => self.on_reversal(id, &report, now),
+            (Asked::Reverse(id), Err(trouble)) => self.reversal_trouble(id, &trouble, now),
+            (asked, heard) => self.on_feed(asked, heard, now),
+        }
+    }
+
+    fn session_id(&self) -> Result<String, TillError> {
+        let session = self.state.session.as_ref().map(|session| session.session_id.clone());
+        session.ok_or_else(|| TillError::sign_in("never_signed_on", "sign on first"))
+    }
+
+    fn clock_report(&self, now: Now) -> ClockReport {
+        match self.state.anchor {
+            Some(anchor) => ClockReport {
+                offset_s: anchor.offset_ms() / 1_000,
+                uncertainty_s: if anchor.heard_at.boot_id == now.boot_id { 2 } else { 120 },
+                source: ClockSource::SignOn,
+            },
+            None => ClockReport { offset_s: 0, uncertainty_s: 86_400, source: ClockSource::None },
+        }
+    }
+}
+
+/// One payment as it is submitted; the same at each resend but for the attempt.
+fn submission(payment: &PaymentState, blob: Option<&[u8]>) -> Result<Submission, TillError> {
+    let missing = || TillError::internal("no_card_data", payment.id());
+    let (read, _) = payment.card.as_ref().ok_or_else(missing)?;
+    let record = blob.and_then(BlobRecord::from_bytes).ok_or_else(missing)?;
+    let offline = payment.acceptance.map(|_| OfflineRisk {
+        approved_by: ApprovedBy::Merchant,
+        policy_version: payment.charge.policy_version.clone().unwrap_or_default(),
+        count_open: None,
+        total_open: None,
+    });
+    Ok(Submission {
+        payment_id: payment.id(),
+        kind: if offline.is_some() { SubmissionKind::DeferredAuthorization } else { SubmissionKind::Live },
+        amount: payment.charge.amount,
+        batch_number: payment.charge.batch_number.clone(),
+        stan: payment.charge.stan,
+        receipt_number: None,
+        captured_at_ms: payment.captured_at_ms(),
+        captured_on: payment.charge.captured_on,
+        entry_mode: read.entry_mode,
+        card: Card {
+            scheme: read.scheme,
+            masked: read.card.clone(),
+            funding: Funding::Unknown,
+            format: record.format.clone(),
+            key_id: record.key_id.clone(),
+            ksn: record.ksn.clone(),
+            ciphertext: record.ciphertext.to_vec(),
+        },
+        emv_tlv: Vec::new(),
+        offline,
+        order_reference: payment.charge.order_reference.clone(),
+        operator_id: payment.operator.clone(),
+        attempt: payment.sends.count.max(1),
+    })
+}
+
+/// The card data as it lies in the deletable table: four parts, each with its length.
+pub(super) struct BlobRecord {
+    format: String,
+    key_id: String,
+    ksn: Vec<u8>,
+    ciphertext: Zeroizing<Vec<u8>>,
+}
+
+impl BlobRecord {
+    pub(super) fn of(request: &OnlineRequest) -> Self {
+        Self {
+            format: request.format.to_owned(),
+            key_id: request.key_id.clone(),
+            ksn: hex::decode(&request.ksn_hex).unwrap_or_default(),
+            ciphertext: Zeroizing::new(request.blob.expose().to_vec()),
+        }
+    }
+
+    /// The event that says what was read, with the blob's length and digest but nothing of it.
+    pub(super) fn event(&self, request: &OnlineRequest) -> CardRead {
+        CardRead {
+            entry_mode: request.entry_mode,
+            scheme: request.scheme,
+            card: request.masked_card.clone(),
+            blob_len: u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX),
+            blob_sha256: hex::encode(&Sha256::digest(&*self.ciphertext)),
+        }
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, TillError> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        for part in [self.format.as_bytes(), self.key_id.as_bytes(), &self.ksn, &self.ciphertext] {
+            let length = u32::try_from(part.len()).map_err(|error| TillError::fix_input("card_data", error))?;
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Ok(bytes)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (format, rest) = part(bytes)?;
+        let (key_id, rest) = part(rest)?;
+        let (ksn, rest) = part(rest)?;
+        let (ciphertext, rest) = part(rest)?;
+        rest.is_empty().then_some(())?;
+        Some(Self {
+            format: String::from_utf8(format.to_vec()).ok()?,
+            key_id: String::from_utf8(key_id.to_vec()).ok()?,
+            ksn: ksn.to_vec(),
+            ciphertext: Zeroizing::new(ciphertext.to_vec()),
+        })
+    }
+}
+
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}

@@ -1,0 +1,281 @@
+//! The feed: signed hints become questions, and what is read becomes events. The cursor and the object read are the
+//! truth; a hint alone changes nothing.
+
+use std::collections::BTreeSet;
+
+use takings_acquirers::report::{EventsPage, PaymentReport, PayoutEntriesPage, PayoutReport};
+use takings_acquirers::{Operation, ProblemSlug, Value};
+use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
+use takings_domain::settlement::overdue_after_ms;
+use takings_domain::{Now, PaymentId, PayoutId};
+use takings_store::Hint;
+
+use super::Engine;
+use super::book::Book;
+use super::exchange::{Asked, Heard, Trouble};
+use super::reports::{Rules, apply};
+use super::session::DocumentKind;
+use crate::error::TillError;
+
+/// Events and lines of one page: the contract's most.
+const PAGE_ITEMS: u32 = 200;
+/// Where the feed's cursor is kept.
+const CURSOR_META: &str = "feed_after";
+/// So many hints are looked at before the next question.
+const HINTS_AT_ONCE: u32 = 500;
+
+/// Where the feed's questions stand; what a crash loses of it is asked again.
+#[derive(Default)]
+pub(super) struct FeedState {
+    /// Payments the acquirer wants us to look at, from the sign-on.
+    pub(super) asked_for: BTreeSet<PaymentId>,
+    /// Where the next page of a payout's entries starts.
+    entries_cursor: Option<(PayoutId, String)>,
+    /// Subjects that could not be read in this run.
+    skipped: BTreeSet<String>,
+}
+
+impl Engine {
+    /// Asks the next question: first what hints point at, then for more hints.
+    pub(super) fn start_feed(&mut self, now: Now) -> Result<(), TillError> {
+        if let Some(asked) = self.next_read()? {
+            return self.ask(asked, now);
+        }
+        let read = self.run.as_ref().is_some_and(|run| run.feed_read);
+        if !read {
+            return self.ask(Asked::Events, now);
+        }
+        Ok(())
+    }
+
+    /// The next object to read; hints that say nothing new are done with.
+    fn next_read(&mut self) -> Result<Option<Asked>, TillError> {
+        if let Some(id) = self.feed.asked_for.pop_first() {
+            if self.ledger.begin()?.payment(id)?.is_some() {
+                return Ok(Some(Asked::Payment(id)));
+            }
+        }
+        let mut tx = self.ledger.begin()?;
+        let mut found = None;
+        let mut documents = Vec::new();
+        for hint in tx.pending_hints(HINTS_AT_ONCE)? {
+            if self.feed.skipped.contains(&hint.subject) {
+                continue;
+            }
+            let (asked, document) = meaning(&mut tx, &hint)?;
+            documents.extend(document);
+            if asked.is_some() {
+                found = asked;
+                break;
+            }
+            tx.follow_hint(&hint.event_id)?;
+        }
+        tx.commit()?;
+        if let Some(run) = &mut self.run {
+            run.documents.extend(documents);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn feed_question(&mut self, asked: &Asked) -> Result<Operation, TillError> {
+        let mut tx = self.ledger.begin()?;
+        Ok(match asked {
+            Asked::Payment(id) => {
+                let amount = tx.payment(*id)?.map(|payment| payment.charge.amount);
+                Operation::ReadPayment { payment_id: *id, amount }
+            }
+            Asked::Payout(id) => Operation::ReadPayout { payout_id: id.clone() },
+            Asked::Entries(id) => {
+                let cursor = self.feed.entries_cursor.as_ref();
+                let cursor = cursor.filter(|(payout, _)| payout == id).map(|(_, cursor)| cursor.clone());
+                Operation::PayoutEntries { payout_id: id.clone(), cursor, limit: PAGE_ITEMS }
+            }
+            _ => {
+                let after = tx.kept_text(CURSOR_META)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+                Operation::Events { after, limit: PAGE_ITEMS, wait_s: 0 }
+            }
+        })
+    }
+
+    /// What came back to a question of the feed.
+    pub(super) fn on_feed(&mut self, asked: Asked, heard: Result<Heard, Trouble>, now: Now) -> Result<(), TillError> {
+        match (asked, heard) {
+            (_, Ok(Heard::Value(Value::Events(page)))) => self.on_events(&page),
+            (_, Ok(Heard::Value(Value::Payment(report)))) => self.on_payment_read(&report, now),
+            (_, Ok(Heard::Value(Value::Payout(report)))) => self.on_payout_read(&report, now),
+            (_, Ok(Heard::Value(Value::PayoutEntries(page)))) => self.on_entries(&page, now),
+            (Asked::Events, Err(Trouble::Refused { code, .. })) if code == ProblemSlug::CursorExpired.as_str() => {
+                self.restart_feed()
+            }
+            (Asked::Events, _) => {
+                if let Some(run) = &mut self.run {
+                    run.feed_read = true;
+                }
+                Ok(())
+            }
+            (Asked::Payment(id), _) => self.skip(id.to_string()),
+            (Asked::Payout(id) | Asked::Entries(id), _) => self.skip(id.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// This run could not read it; the hint stays for the next one.
+    fn skip(&mut self, subject: String) -> Result<(), TillError> {
+        self.feed.skipped.insert(subject);
+        Ok(())
+    }
+
+    pub(super) fn forget_skipped(&mut self) {
+        self.feed.skipped.clear();
+    }
+
+    /// Hints and cursor reach the disk together: a crash neither loses nor doubles one.
+    fn on_events(&mut self, page: &EventsPage) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        for event in &page.events {
+            tx.put_hint(&Hint {
+                event_id: event.id.clone(),
+                feed_seq: event.seq,
+                kind: event.subject.kind.clone(),
+                subject: event.subject.id.clone(),
+                version: Some(event.subject.version),
+            })?;
+        }
+        tx.set_meta(CURSOR_META, page.next_after.to_string().as_bytes())?;
+        tx.commit()?;
+        if let Some(run) = &mut self.run {
+            let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
+            run.report.events = run.report.events.saturating_add(heard);
+            run.feed_read = page.events.is_empty() && page.rejected.is_empty();
+        }
+        Ok(())
+    }
+
+    fn on_payment_read(&mut self, report: &PaymentReport, now: Now) -> Result<(), TillError> {
+        let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
+        let mut tx = self.ledger.begin()?;
+        apply(&mut tx, now, None, report, Via::Feed, &rules)?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn on_payout_read(&mut self, report: &PayoutReport, now: Now) -> Result<(), TillError> {
+        let calendar = self.documents.calendar();
+        let zone = self.documents.terms.as_ref().map(|terms| terms.timezone);
+        let overdue = report.expected_arrival_date.zip(calendar).zip(zone);
+        let overdue_after_ms = overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
+        let mut tx = self.ledger.begin()?;
+        let known = tx.payout(&report.payout_id)?;
+        if known.is_none_or(|known| known.report.report_version < report.version) {
+            tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn on_entries(&mut self, page: &PayoutEntriesPage, now: Now) -> Result<(), TillError> {
+        let id = &page.payout_id;
+        let mut tx = self.ledger.begin()?;
+        let Some(payout) = tx.payout(id)? else { return Ok(()) };
+        if !payout.complete {
+            let heard: BTreeSet<&str> = payout.entries.iter().map(|entry| entry.entry_id.as_str()).collect();
+            let entries: Vec<Entry> =
+                page.entries.iter().filter(|entry| !heard.contains(entry.entry_id.as_str())).map(entry).collect();
+            let last = page.next_cursor.is_none();
+            if last || !entries.is_empty() {
+                let (report_version, number) = (page.version, payout.pages);
+                let reported = EntriesReported { report_version, page: number, last, entries };
+                tx.append_payout(now, id, reported.into())?;
+            }
+            if last {
+                let payout = tx.payout(id)?.ok_or_else(|| TillError::internal("payout", id))?;
+                let difference = payout.difference().map_err(|error| TillError::internal("payout_sum", error))?;
+                let reconciled = Reconciled { report_version: payout.report.report_version, difference };
+                tx.append_payout(now, id, reconciled.into())?;
+            }
+        }
+        tx.commit()?;
+        self.feed.entries_cursor = page.next_cursor.clone().map(|cursor| (id.clone(), cursor));
+        Ok(())
+    }
+
+    /// The acquirer no longer keeps what lies after our cursor: from the oldest it has.
+    fn restart_feed(&mut self) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        let at_start = tx.kept_text(CURSOR_META)?.is_none_or(|text| text == "0");
+        tx.set_meta(CURSOR_META, b"0")?;
+        tx.commit()?;
+        if at_start {
+            if let Some(run) = &mut self.run {
+                run.feed_read = true;
+                run.report.detail = Some("cursor-expired".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The question a hint asks for, or a document it names; neither if it says nothing new.
+fn meaning(
+    tx: &mut takings_store::Transaction<'_>,
+    hint: &Hint,
+) -> Result<(Option<Asked>, Option<DocumentKind>), TillError> {
+    Ok(match hint.kind.as_str() {
+        "payment" => match PaymentId::parse(&hint.subject) {
+            Ok(id) => {
+                let payment = tx.payment(id)?;
+                let version = payment.map(|payment| payment.report.map_or(0, |report| report.report_version));
+                (version.is_some_and(|version| Some(version) < hint.version).then_some(Asked::Payment(id)), None)
+            }
+            Err(_) => (None, None),
+        },
+        "payout" => match PayoutId::new(hint.subject.clone()) {
+            Ok(id) => match tx.payout(&id)? {
+                Some(payout) if Some(payout.report.report_version) >= hint.version => {
+                    ((!payout.complete).then_some(Asked::Entries(id)), None)
+                }
+                _ => (Some(Asked::Payout(id)), None),
+            },
+            Err(_) => (None, None),
+        },
+        "policy" => (None, Some(DocumentKind::Policy)),
+        "terms" => (None, Some(DocumentKind::Terms)),
+        "calendar" => (None, Some(DocumentKind::Calendar)),
+        _ => (None, None),
+    })
+}
+
+fn payout_reported(report: &PayoutReport, overdue_after_ms: Option<i64>) -> PayoutReported {
+    PayoutReported {
+        payout_id: report.payout_id.clone(),
+        report_version: report.version,
+        status: report.status.value,
+        direction: report.direction.value,
+        gross: report.gross,
+        // The contract writes a deduction as a negative sum; the ledger keeps a cost as a positive one.
+        fee: report.fee.negated(),
+        net: report.net,
+        entry_count: report.entry_count,
+        business_date: report.business_date,
+        expected_date: report.expected_arrival_date,
+        overdue_after_ms,
+        arrived_at_ms: report.arrived_at_ms,
+        evidence: report.evidence.value,
+        end_to_end_id: Some(report.end_to_end_id.clone()),
+        bank_reference: report.bank_reference.clone(),
+        reissue_of: report.reissue_of.clone(),
+        failure_code: report.failure.as_ref().map(|failure| failure.code.clone()),
+    }
+}
+
+fn entry(report: &takings_acquirers::report::EntryReport) -> Entry {
+    Entry {
+        entry_id: report.entry_id.clone(),
+        entry_type: report.entry_type.value,
+        payment_id: report.payment_id,
+        captured_on: report.captured_on,
+        gross_minor: report.gross.amount_minor(),
+        fee_minor: report.fee.negated().amount_minor(),
+        net_minor: report.net.amount_minor(),
+    }
+}

@@ -1,0 +1,263 @@
+//! The card at the till: acceptance, and the one request whose customer waits.
+
+use takings_domain::event::{
+    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ReversalReason,
+    ReversalRequested, SendEnded, SendResult, SendStarted,
+};
+use takings_domain::payment::{Delivery, PaymentState};
+use takings_domain::policy::{self, AfterCard, Refusal, Rule};
+use takings_domain::{Now, PaymentId, ReversalId, RiskPolicy};
+use takings_readers::OnlineRequest;
+use takings_store::Transaction;
+
+use super::Engine;
+use super::book::Book;
+use super::charging::{before_card, erase_blob, refused_outcome};
+use super::exchange::{BlobRecord, Slot, Trouble};
+use crate::charge::ChargeOutcome;
+use crate::error::TillError;
+
+/// What the policy is judged with.
+pub(super) struct Judgement<'a> {
+    pub(super) policy: Option<&'a RiskPolicy>,
+    pub(super) trusted_age_ms: Option<i64>,
+    pub(super) now_pessimistic_ms: i64,
+}
+
+impl Engine {
+    /// The card data is here. It reaches the disk together with what is decided about it, before anybody hears of it.
+    pub(super) fn on_card(&mut self, id: PaymentId, request: &OnlineRequest, now: Now) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        if charge.card_read || charge.outcome.is_some() {
+            return Ok(());
+        }
+        charge.card_read = true;
+        let operator = self.operator_of(id);
+        let record = BlobRecord::of(request);
+        let op = self.new_operation(now);
+        let live = self.can_go_live(now);
+        let lane_free = self.slot_free(Slot::Live);
+        let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
+        let policy = self.documents.policy.as_ref();
+        let judgement = Judgement { policy, trusted_age_ms, now_pessimistic_ms };
+        let mut tx = self.ledger.begin()?;
+        tx.append_payment(now, operator.as_deref(), id, record.event(request).into())?;
+        tx.put_card_blob(id, &record.to_bytes()?)?;
+        let payment = known(&mut tx, id)?;
+        if !live || payment.charge.mode == ChargeMode::Offline {
+            let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
+            tx.commit()?;
+            self.decide(id, outcome);
+            return Ok(());
+        }
+        if lane_free {
+            let started = SendStarted { op, n: payment.sends.count.saturating_add(1), lane: Lane::Live };
+            tx.append_payment(now, operator.as_deref(), id, started.into())?;
+        }
+        tx.commit()?;
+        if lane_free {
+            self.send_live(op, id, now)?;
+        } else {
+            self.waiting_live.push_back(id);
+        }
+        Ok(())
+    }
+
+    fn can_go_live(&self, now: Now) -> bool {
+        self.session_valid(now) && self.keys.is_some() && self.hold_until_ms <= now.wall_ms
+    }
+
+    pub(super) fn clock_facts(&self, now: Now) -> (Option<i64>, i64) {
+        (self.state.anchor.map(|anchor| anchor.age_ms(now)), self.pessimistic_ms(now))
+    }
+
+    /// Starts the next send on the live lane: first customers who wait for the lane, then what is in doubt.
+    pub(super) fn next_live(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let op = self.new_operation(now);
+        let operator = self.operator_of(id);
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.is_closed() || payment.is_answered() || payment.sends.open.is_some() || !payment.blob_held {
+            return Ok(());
+        }
+        let started = SendStarted { op, n: payment.sends.count.saturating_add(1), lane: Lane::Live };
+        tx.append_payment(now, operator.as_deref(), id, started.into())?;
+        tx.commit()?;
+        self.send_live(op, id, now)
+    }
+
+    /// The live send ended without a report.
+    pub(super) fn live_trouble(&mut self, id: PaymentId, trouble: Trouble, now: Now) -> Result<(), TillError> {
+        let operator = self.operator_of(id);
+        let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
+        let judgement =
+            Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+        let again = trouble.wants_sign_on() && !self.repeated.contains(&id);
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        let Some(op) = payment.sends.open else { return Ok(()) };
+        let ended = SendEnded {
+            op,
+            n: payment.sends.count,
+            lane: Lane::Live,
+            result: trouble.result(),
+            code: trouble.code().map(str::to_owned),
+            retry_after_ms: trouble.retry_after_ms(),
+        };
+        tx.append_payment(now, operator.as_deref(), id, ended.into())?;
+        let payment = known(&mut tx, id)?;
+        let outcome = match payment.delivery() {
+            None => {
+                erase_blob(&mut tx, now, operator.as_deref(), id, EraseReason::Answered)?;
+                let detail = trouble.code().map(str::to_owned);
+                Some(ChargeOutcome::NotCharged { cause: "refused_by_acquirer".to_owned(), detail })
+            }
+            Some(Delivery::Queued) if again => None,
+            Some(Delivery::Queued) => Some(accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?),
+            Some(_) => Some(ChargeOutcome::NotConfirmed),
+        };
+        tx.commit()?;
+        if again {
+            self.repeated.insert(id);
+            self.waiting_live.push_back(id);
+        }
+        if let Some(outcome) = outcome {
+            self.decide(id, outcome);
+        }
+        Ok(())
+    }
+
+    /// Customers who wait for a session that cannot be had: the offline policy decides.
+    pub(super) fn give_up_waiting_live(&mut self, now: Now) -> Result<(), TillError> {
+        while let Some(id) = self.waiting_live.pop_front() {
+            let operator = self.operator_of(id);
+            let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
+            let judgement =
+                Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+            let mut tx = self.ledger.begin()?;
+            let payment = known(&mut tx, id)?;
+            if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
+                continue;
+            }
+            let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
+            tx.commit()?;
+            self.decide(id, outcome);
+        }
+        Ok(())
+    }
+
+    /// The acquirer promised that it has no such payment and will refuse it for ever.
+    pub(super) fn not_received(
+        &mut self,
+        id: PaymentId,
+        as_of_ms: i64,
+        is_final: bool,
+        now: Now,
+    ) -> Result<(), TillError> {
+        let operator = self.operator_of(id);
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.report.is_some() {
+            return Ok(());
+        }
+        tx.append_payment(now, operator.as_deref(), id, NotReceived { as_of_ms, is_final }.into())?;
+        if is_final && payment.acceptance.is_none() {
+            erase_blob(&mut tx, now, operator.as_deref(), id, EraseReason::Answered)?;
+        }
+        tx.commit()?;
+        if is_final {
+            self.decide(id, ChargeOutcome::NotCharged { cause: "not_received".to_owned(), detail: None });
+        } else {
+            self.request_reversal(id, ReversalReason::Timeout, now)?;
+        }
+        Ok(())
+    }
+
+    /// Decides to undo a live payment that nobody can confirm. Never one whose customer has gone with the goods.
+    pub(super) fn request_reversal(&mut self, id: PaymentId, reason: ReversalReason, now: Now) -> Result<(), TillError> {
+        let operator = self.operator_of(id);
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.reversal.is_some() || payment.acceptance.is_some() || payment.is_answered() || payment.is_closed() {
+            return Ok(());
+        }
+        let requested = ReversalRequested { reversal_id: ReversalId::of(id), reason };
+        tx.append_payment(now, operator.as_deref(), id, requested.into())?;
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+/// Judges a card that was read, by both steps of the policy, and writes the decision into the transaction.
+pub(super) fn accept_offline(
+    tx: &mut Transaction<'_>,
+    now: Now,
+    operator: Option<&str>,
+    id: PaymentId,
+    judgement: &Judgement<'_>,
+) -> Result<ChargeOutcome, TillError> {
+    let payment = known(tx, id)?;
+    match judge(tx, &payment, judgement)? {
+        Ok(deadline_ms) => {
+            let accepted = Accepted { class: Class::Deferred, deadline_ms: Some(deadline_ms) };
+            tx.append_payment(now, operator, id, accepted.into())?;
+            Ok(ChargeOutcome::Saved)
+        }
+        Err(refusal) => {
+            let refused = OfflineRefused { rule: refusal.rule.as_str().to_owned() };
+            tx.append_payment(now, operator, id, refused.into())?;
+            erase_blob(tx, now, operator, id, EraseReason::Refused)?;
+            Ok(refused_outcome(&refusal))
+        }
+    }
+}
+
+/// The deadline for uploading, or the rule that refuses.
+fn judge(
+    tx: &mut Transaction<'_>,
+    payment: &PaymentState,
+    judgement: &Judgement<'_>,
+) -> Result<Result<i64, Refusal>, TillError> {
+    let Some(policy) = judgement.policy else { return Ok(Err(Refusal { rule: Rule::NoPolicy })) };
+    if payment.charge.mode == ChargeMode::RequireOnline {
+        return Ok(Err(Refusal { rule: Rule::OnlineRequired }));
+    }
+    let Some((read, _)) = &payment.card else {
+        return Err(TillError::internal("no_card", "judged without a card"));
+    };
+    let amount = payment.charge.amount;
+    let first = before_card(tx, Some(policy), amount, judgement.trusted_age_ms, judgement.now_pessimistic_ms)?;
+    if let Some(refusal) = first {
+        return Ok(Err(refusal));
+    }
+    let shown = AfterCard {
+        amount,
+        scheme: read.scheme,
+        entry_mode: read.entry_mode,
+        pin_entered: false,
+        first_digits: read.card.first(),
+        card_count_today: tx.card_count(&read.card, payment.charge.captured_on)?,
+        offline_sequence: tx.offline_sequence()?,
+        now_pessimistic_ms: judgement.now_pessimistic_ms,
+    };
+    let verdict = policy::after_card(Some(policy), &shown);
+    let captured_at_ms = payment.captured_at_ms().min(judgement.now_pessimistic_ms);
+    Ok(verdict.map(|()| policy.deadline_ms(captured_at_ms)))
+}
+
+/// The fold of a payment that must be there.
+pub(super) fn known(tx: &mut Transaction<'_>, id: PaymentId) -> Result<PaymentState, TillError> {
+    tx.payment(id)?.ok_or_else(|| TillError::not_found("payment", id))
+}
+
+impl Trouble {
+    /// How the send ended, in the ledger's words.
+    pub(super) fn result(&self) -> SendResult {
+        match self {
+            Self::NotSent { .. } | Self::NotExecuted { .. } => SendResult::NotSent,
+            Self::Maybe { .. } => SendResult::Maybe,
+            Self::Unverified { .. } => SendResult::Unverified,
+            Self::Refused { .. } => SendResult::Refused,
+        }
+    }
+}

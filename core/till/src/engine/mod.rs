@@ -1,0 +1,249 @@
+//! The engine: synchronous, single-threaded, owner of the ledger's one write connection.
+//!
+//! `handle(Input, Now) -> Vec<Effect>`: `takings_domain` decides, `takings_store` commits, and only then do effects leave.
+//! Each effect is answered by exactly one input, or by a crash. The runtime around it carries and decides nothing,
+//! which is what lets the same engine run under a simulated clock, network and disk.
+//!
+//! * [`charging`]: intent, card, acceptance. [`live`]: the one request whose customer waits.
+//! * [`run`]: a contact with the acquirer: session, documents, three lanes, the feed, within a budget.
+//! * [`exchange`]: what is asked of the acquirer and how the answer is read.
+//! * [`reports`]: the acquirer's word becomes events. [`feed`]: hints become questions.
+//! * [`upkeep`]: what time alone brings. [`recovery`]: what a crash left open.
+
+mod book;
+mod charging;
+mod errors;
+mod exchange;
+mod feed;
+mod live;
+mod recovery;
+mod reports;
+mod run;
+mod session;
+mod upkeep;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use takings_acquirers::http::Carried;
+use takings_acquirers::{ActivationCode, DeviceSigner, KeyRing, SignedRequest};
+use takings_domain::ledger::LedgerState;
+use takings_domain::{AttemptId, Now, OperationId, PaymentId, RiskPolicy};
+use takings_store::{Ledger, OpenConfig};
+
+use crate::charge::{ChargeOutcome, ChargeRequest, Step};
+use crate::error::TillError;
+use crate::ports::Randomness;
+use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, VerifyReport};
+
+pub(crate) use charging::LinkEvent;
+use charging::OpenCharge;
+use exchange::InFlight;
+use feed::FeedState;
+use run::Run;
+use session::Documents;
+
+/// Names the caller of a command, so that its reply finds it.
+pub(crate) type Ticket = u64;
+
+/// What comes in.
+pub(crate) enum Input {
+    /// A caller wants something; a reply effect with this ticket follows, now or later.
+    Command(Ticket, Command),
+    /// A request came to its end.
+    Answer(OperationId, Carried),
+    /// Time passed.
+    Tick,
+}
+
+/// What a caller can want.
+pub(crate) enum Command {
+    Activate { code: String },
+    SignOn,
+    Charge(ChargeRequest),
+    Link { payment: PaymentId, event: LinkEvent },
+    Outcome { payment: PaymentId },
+    Sync { budget_ms: u64 },
+    Cancel { payment: PaymentId, operator: Option<String> },
+    MarkService { payment: PaymentId, given: bool, operator: Option<String> },
+    Acknowledge { upto: u64 },
+    CountReceipt { payment: PaymentId, copy: &'static str },
+    Status,
+    Verify,
+    Tick,
+    Background,
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Done,
+    Activated(ActivationView),
+    SignedOn(SignOnView),
+    Charging(PaymentId),
+    Step(Step),
+    Outcome(ChargeOutcome),
+    Synced(SyncReport),
+    /// How often this copy was printed before.
+    ReceiptCount(u32),
+    Status(Box<StatusView>),
+    Verified(VerifyReport),
+}
+
+/// What goes out, after the commit that records it.
+pub(crate) enum Effect {
+    /// Carry this to the acquirer and come back with [`Input::Answer`].
+    Send { op: OperationId, request: SignedRequest, timeout_ms: u64 },
+    /// Answer a caller.
+    Reply(Ticket, Result<Reply, TillError>),
+    /// Come back with [`Input::Tick`] at this wall-clock instant, milliseconds UTC; replaces any earlier one.
+    WakeAt(i64),
+}
+
+/// Which way the line was at the last request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    Unknown,
+    Up,
+    Down,
+}
+
+impl Line {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What the engine is made with.
+pub(crate) struct EngineConfig {
+    pub(crate) store: OpenConfig,
+    pub(crate) acquirer_url: String,
+    pub(crate) app_version: String,
+    pub(crate) request_timeout_ms: u64,
+}
+
+/// See the module.
+pub(crate) struct Engine {
+    ledger: Ledger,
+    key: Arc<dyn DeviceSigner>,
+    randomness: Arc<dyn Randomness>,
+    acquirer_url: String,
+    app_version: String,
+    request_timeout_ms: u64,
+    /// The fold of the ledger's own events.
+    state: LedgerState,
+    documents: Documents,
+    keys: Option<KeyRing>,
+    /// Believes what the root signs and nothing else: before the first list of keys.
+    root_ring: Option<KeyRing>,
+    /// The acquirer said that the session is over before its time.
+    session_refused: bool,
+    line: Line,
+    /// The acquirer asked everybody to wait until then, wall clock, milliseconds UTC.
+    hold_until_ms: i64,
+    /// What a refusal for clock skew taught since the last sign-on, milliseconds.
+    correction_ms: i64,
+    /// An activation under way: the code is not kept on disk.
+    pending: Option<ActivationCode>,
+    /// Where the feed's questions stand.
+    feed: FeedState,
+    in_flight: BTreeMap<OperationId, InFlight>,
+    run: Option<Run>,
+    charges: BTreeMap<PaymentId, OpenCharge>,
+    /// Customers who wait for the live lane or for a session.
+    waiting_live: VecDeque<PaymentId>,
+    /// Live payments that were sent again after a new sign-on: once.
+    repeated: BTreeSet<PaymentId>,
+    missing_events: u64,
+    read_only: Option<String>,
+    last_now: Now,
+    effects: Vec<Effect>,
+}
+
+impl Engine {
+    /// Handles one input. Effects are those of what is already on disk.
+    pub(crate) fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        if let Err(error) = self.notice_clock_jump(now) {
+            self.note(&error);
+        }
+        match input {
+            Input::Command(ticket, command) => self.command(ticket, command, now),
+            Input::Answer(op, carried) => self.answer(op, carried, now),
+            Input::Tick => self.on_tick(now),
+        }
+        self.advance(now);
+        self.wake(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    fn command(&mut self, ticket: Ticket, command: Command, now: Now) {
+        let reply = match command {
+            Command::Activate { code } => return self.activate(ticket, &code, now),
+            Command::SignOn => return self.ask_sign_on(ticket, now),
+            Command::Sync { budget_ms } => return self.ask_sync(ticket, budget_ms, now),
+            Command::Outcome { payment } => return self.ask_outcome(ticket, payment),
+            Command::Tick => {
+                self.on_tick(now);
+                Ok(Reply::Done)
+            }
+            Command::Charge(request) => self.charge(request, now).map(Reply::Charging),
+            Command::Link { payment, event } => self.link(payment, event, now).map(Reply::Step),
+            Command::Cancel { payment, operator } => self.cancel(payment, operator, now),
+            Command::MarkService { payment, given, operator } => self.mark_service(payment, given, operator, now),
+            Command::Acknowledge { upto } => self.acknowledge(upto),
+            Command::CountReceipt { payment, copy } => self.count_receipt(payment, copy),
+            Command::Status => self.status(now).map(|status| Reply::Status(Box::new(status))),
+            Command::Verify => self.verify(),
+            Command::Background => self.background(),
+        };
+        self.effects.push(Effect::Reply(ticket, reply));
+    }
+
+    /// Ten random bytes' worth of a fresh id.
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0_u8; N];
+        self.randomness.fill(&mut bytes);
+        bytes
+    }
+
+    fn new_operation(&self, now: Now) -> OperationId {
+        OperationId::from_parts(self.server_ms(now), self.random())
+    }
+
+    fn new_attempt(&self, now: Now) -> AttemptId {
+        AttemptId::from_parts(now.wall_ms, self.random())
+    }
+
+    /// The acquirer's clock as well as we know it, milliseconds UTC: what requests are dated and signed with.
+    fn server_ms(&self, now: Now) -> i64 {
+        let known_ms = self.state.anchor.map_or(now.wall_ms, |anchor| anchor.trusted_ms(now));
+        known_ms.saturating_add(self.correction_ms)
+    }
+
+    /// The reading that makes things older, milliseconds UTC: what limits are judged by.
+    fn pessimistic_ms(&self, now: Now) -> i64 {
+        self.state.anchor.map_or(now.wall_ms, |anchor| anchor.pessimistic_ms(now))
+    }
+
+    fn policy(&self) -> Option<&RiskPolicy> {
+        self.documents.policy.as_ref()
+    }
+
+    /// Remembers trouble that has no caller to tell; the next sync report carries it.
+    fn note(&mut self, error: &TillError) {
+        if let Some(run) = &mut self.run {
+            run.report.detail = Some(error.to_string());
+        }
+    }
+
+    fn writable(&self) -> Result<(), TillError> {
+        match &self.read_only {
+            None => Ok(()),
+            Some(why) => Err(TillError::upgrade_app("read_only", why)),
+        }
+    }
+}

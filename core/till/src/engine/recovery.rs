@@ -1,0 +1,124 @@
+//! Opening: what a crash left open is settled before anything else happens.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use takings_acquirers::DeviceSigner;
+use takings_domain::event::{
+    Abandoned, AttemptEnd, AttemptEnded, EraseReason, Lane, LedgerEvent, Opened, SendEnded, SendResult,
+};
+use takings_domain::{Now, PaymentId};
+use takings_store::{Ledger, Transaction};
+
+use super::book::Book;
+use super::charging::erase_blob;
+use super::feed::FeedState;
+use super::live::known;
+use super::session::Documents;
+use super::{Engine, EngineConfig, Line};
+use crate::error::TillError;
+use crate::ports::Randomness;
+
+impl Engine {
+    /// Opens the ledger and settles what a crash left open: a send without an end is in doubt; a card that was neither
+    /// sent nor accepted is *interrupted*: not charged, safe to repeat.
+    pub(crate) fn open(
+        config: EngineConfig,
+        key: Arc<dyn DeviceSigner>,
+        randomness: Arc<dyn Randomness>,
+        now: Now,
+    ) -> Result<Self, TillError> {
+        let new_ledger_id = config.store.new_ledger_id;
+        let (ledger, report) = Ledger::open(config.store)?;
+        let mut engine = Self {
+            ledger,
+            key,
+            randomness,
+            acquirer_url: config.acquirer_url,
+            app_version: config.app_version,
+            request_timeout_ms: config.request_timeout_ms,
+            state: Default::default(),
+            documents: Documents::default(),
+            keys: None,
+            root_ring: None,
+            session_refused: false,
+            line: Line::Unknown,
+            hold_until_ms: 0,
+            correction_ms: 0,
+            pending: None,
+            feed: FeedState::default(),
+            in_flight: BTreeMap::new(),
+            run: None,
+            charges: BTreeMap::new(),
+            waiting_live: VecDeque::new(),
+            repeated: BTreeSet::new(),
+            missing_events: report.missing_events,
+            read_only: report.read_only.clone(),
+            last_now: now,
+            effects: Vec::new(),
+        };
+        engine.state = engine.ledger.begin()?.ledger_state()?;
+        engine.introduce(new_ledger_id, now)?;
+        engine.load_documents()?;
+        if engine.read_only.is_none() {
+            engine.settle_crash(now)?;
+            engine.spread()?;
+        }
+        Ok(engine)
+    }
+
+    /// A new ledger gets its first event; an old one must belong to this device key.
+    fn introduce(&mut self, ledger_id: takings_domain::LedgerId, now: Now) -> Result<(), TillError> {
+        let thumbprint = self.key.public_jwk().thumbprint();
+        match &self.state.opened {
+            Some(opened) if opened.device_key_thumbprint == thumbprint => Ok(()),
+            Some(_) => Err(TillError::storage("another_key", "this ledger belongs to another device key")),
+            None => {
+                let opened = Opened { ledger_id, device_key_thumbprint: thumbprint };
+                self.append_ledger(now, opened.into())
+            }
+        }
+    }
+
+    /// Appends an event about the ledger in a transaction of its own.
+    pub(super) fn append_ledger(&mut self, now: Now, event: LedgerEvent) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        tx.append_ledger(now, None, event)?;
+        self.state = tx.ledger_state()?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn settle_crash(&mut self, now: Now) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        for id in tx.open_work(u32::MAX)? {
+            end_open_send(&mut tx, id, now)?;
+            let payment = known(&mut tx, id)?;
+            if !payment.is_unfinished() {
+                continue;
+            }
+            let why = AttemptEnd::Interrupted;
+            if payment.attempts.last().is_some_and(|attempt| attempt.ended.is_none()) {
+                tx.append_payment(now, None, id, AttemptEnded { why }.into())?;
+            }
+            tx.append_payment(now, None, id, Abandoned { why }.into())?;
+            erase_blob(&mut tx, now, None, id, EraseReason::Answered)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+fn end_open_send(tx: &mut Transaction<'_>, id: PaymentId, now: Now) -> Result<(), TillError> {
+    let payment = known(tx, id)?;
+    let lane = if payment.is_deferred() { Lane::Drain } else { Lane::Live };
+    let reversal = payment.reversal.as_ref().map(|reversal| (&reversal.sends, Lane::Reversal));
+    for (sends, lane) in std::iter::once((&payment.sends, lane)).chain(reversal) {
+        if let Some(op) = sends.open {
+            let (n, result) = (sends.count, SendResult::Maybe);
+            let ended = SendEnded { op, n, lane, result, code: None, retry_after_ms: None };
+            tx.append_payment(now, None, id, ended.into())?;
+        }
+    }
+    Ok(())
+}

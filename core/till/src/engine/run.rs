@@ -1,0 +1,305 @@
+//! A contact with the acquirer: what is needed first, then three lanes and the feed side by side, within a budget.
+//!
+//! A run asks first for what says cheaply whether there is a line (the session, or the feed); only then is anything
+//! written down as sent. Nothing is tried twice in one run unless its own pause is over. A run ends when nothing is due
+//! now, the line is gone, the acquirer asks to wait, or the budget is used up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use takings_domain::event::Lane;
+use takings_domain::payment::Task;
+use takings_domain::{Now, PaymentId};
+use takings_store::{Patience, StoreError};
+
+use super::exchange::{Asked, Slot};
+use super::session::DocumentKind;
+use super::{Effect, Engine, Line, Reply, Ticket};
+use crate::error::TillError;
+use crate::views::SyncReport;
+
+/// No send starts with less than this left of the budget, milliseconds (our decision: an answer takes its time).
+const LEAST_TO_SEND_MS: i64 = 12_000;
+/// After so many exchanges of one run without an answer the rest waits for a better line.
+const MOST_SILENCES: u32 = 3;
+/// The acquirer's limit permitting, so many payments go in one request.
+pub(super) const BATCH_ITEMS: u32 = 50;
+
+/// Who wanted the run.
+pub(super) enum Wanted {
+    /// A merchant's or shell's sync.
+    Sync(Ticket),
+    /// A sign-on alone.
+    SignOn(Ticket),
+    /// An activation, which signs on at once.
+    Activate(Ticket),
+    /// Time: something was due.
+    Time,
+}
+
+/// A run under way.
+pub(super) struct Run {
+    pub(super) wanted: Wanted,
+    /// On the monotonic clock, milliseconds.
+    ends_ms: i64,
+    /// Jitter does not hold back what a person asked for.
+    eager: bool,
+    pub(super) report: SyncReport,
+    pub(super) need_keys: bool,
+    pub(super) need_sign_on: bool,
+    pub(super) documents: BTreeSet<DocumentKind>,
+    /// The feed was read to its end.
+    pub(super) feed_read: bool,
+    /// An answer came in this run: there is a line.
+    pub(super) heard: bool,
+    pub(super) silences: u32,
+    /// Sign-ons asked for by a refusal; two are one too many.
+    sign_ons: u32,
+    /// Per lane, the key up to which everything had its turn.
+    passed: BTreeMap<Lane, u64>,
+    pub(super) stop: Option<(&'static str, Option<TillError>)>,
+}
+
+impl Run {
+    fn new(wanted: Wanted, budget_ms: i64, now: Now) -> Self {
+        let eager = !matches!(wanted, Wanted::Time);
+        Self {
+            wanted,
+            ends_ms: now.monotonic_ms.saturating_add(budget_ms),
+            eager,
+            report: SyncReport::default(),
+            need_keys: false,
+            need_sign_on: false,
+            documents: BTreeSet::new(),
+            feed_read: false,
+            heard: false,
+            silences: 0,
+            sign_ons: 0,
+            passed: BTreeMap::new(),
+            stop: None,
+        }
+    }
+
+    /// Nothing more is started; what is under way is awaited.
+    pub(super) fn stop(&mut self, why: &'static str, error: Option<TillError>) {
+        self.stop.get_or_insert((why, error));
+    }
+
+    /// A refusal asks for a new session: once in a run.
+    pub(super) fn may_sign_on_again(&mut self) -> bool {
+        self.sign_ons = self.sign_ons.saturating_add(1);
+        self.sign_ons == 1
+    }
+
+    fn only_signs_on(&self) -> bool {
+        matches!(self.wanted, Wanted::SignOn(_) | Wanted::Activate(_))
+    }
+
+    /// What is left of the budget, milliseconds.
+    pub(super) fn left_ms(&self, now: Now) -> i64 {
+        self.ends_ms.saturating_sub(now.monotonic_ms)
+    }
+}
+
+impl Engine {
+    /// A merchant's or shell's sync.
+    pub(super) fn ask_sync(&mut self, ticket: Ticket, budget_ms: u64, now: Now) {
+        let refused = self.writable().err().or_else(|| match self.state.activated {
+            None => Some(TillError::sign_in("not_activated", "activate first")),
+            Some(_) if self.run.is_some() => Some(TillError::retry_later("busy", "a sync is under way")),
+            Some(_) => None,
+        });
+        match refused {
+            Some(error) => self.effects.push(Effect::Reply(ticket, Err(error))),
+            None => self.begin_run(Wanted::Sync(ticket), i64::try_from(budget_ms).unwrap_or(i64::MAX), now),
+        }
+    }
+
+    /// Starts a run; [`Engine::advance`] takes it from here.
+    pub(super) fn begin_run(&mut self, wanted: Wanted, budget_ms: i64, now: Now) {
+        self.forget_skipped();
+        let mut run = Run::new(wanted, budget_ms, now);
+        run.need_keys = self.keys.is_none();
+        run.need_sign_on = !self.session_valid(now) || matches!(run.wanted, Wanted::SignOn(_) | Wanted::Activate(_));
+        run.documents = self.documents.missing();
+        self.run = Some(run);
+        if let Err(error) = self.expire(now) {
+            self.note(&error);
+        }
+    }
+
+    /// Starts whatever may start now, and ends the run if nothing is under way any more.
+    pub(super) fn advance(&mut self, now: Now) {
+        if let Err(error) = self.start_what_is_due(now) {
+            self.note(&error);
+            if let Some(run) = &mut self.run {
+                run.stop("storage", Some(error));
+            }
+        }
+        let idle = self.in_flight.is_empty();
+        if idle && self.run.is_some() {
+            self.end_run(now);
+        }
+    }
+
+    fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
+        if !self.waiting_live.is_empty() && self.slot_free(Slot::Live) && self.session_valid(now) && self.keys.is_some() {
+            if let Some(id) = self.waiting_live.pop_front() {
+                self.next_live(id, now)?;
+            }
+        }
+        let Some(run) = &mut self.run else { return Ok(()) };
+        if run.stop.is_none() {
+            if run.left_ms(now) < LEAST_TO_SEND_MS {
+                run.stop("budget", None);
+            } else if run.silences >= MOST_SILENCES {
+                run.stop("waiting", None);
+            } else if self.hold_until_ms > now.wall_ms {
+                run.stop("waiting", None);
+            }
+        }
+        if self.run.as_ref().is_none_or(|run| run.stop.is_some()) {
+            return Ok(());
+        }
+        if self.slot_free(Slot::Control) && self.start_control(now)? {
+            return Ok(());
+        }
+        if self.run.as_ref().is_some_and(Run::only_signs_on) || !self.slot_free(Slot::Control) {
+            return Ok(());
+        }
+        if self.slot_free(Slot::Feed) {
+            self.start_feed(now)?;
+        }
+        if self.run.as_ref().is_some_and(|run| run.heard) {
+            self.start_lanes(now)?;
+        }
+        Ok(())
+    }
+
+    /// Keys, session, documents, in this order. True if one was started.
+    fn start_control(&mut self, now: Now) -> Result<bool, TillError> {
+        let Some(run) = &self.run else { return Ok(false) };
+        let asked = if run.need_keys {
+            Asked::Keys
+        } else if self.state.activated.is_none() {
+            if self.pending.is_none() {
+                return Ok(false);
+            }
+            Asked::Activate
+        } else if run.need_sign_on {
+            Asked::SignOn
+        } else if let Some(kind) = run.documents.first() {
+            Asked::Document(*kind)
+        } else {
+            return Ok(false);
+        };
+        self.ask(asked, now)?;
+        Ok(true)
+    }
+
+    fn start_lanes(&mut self, now: Now) -> Result<(), TillError> {
+        if self.slot_free(Slot::Reversal) {
+            if let Some(id) = self.due(Lane::Reversal, 1, now)?.first() {
+                self.start_reversal(*id, now)?;
+            }
+        }
+        if self.slot_free(Slot::Live) {
+            if let Some(id) = self.due(Lane::Live, 1, now)?.first() {
+                self.start_in_doubt(*id, now)?;
+            }
+        }
+        if self.slot_free(Slot::Drain) && self.session_valid(now) {
+            let items = self.due(Lane::Drain, BATCH_ITEMS, now)?;
+            if !items.is_empty() {
+                self.start_batch(&items, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due on this lane, oldest first: everything once where a person asked, then what its own pause allows.
+    fn due(&mut self, lane: Lane, most: u32, now: Now) -> Result<Vec<PaymentId>, TillError> {
+        let Some(run) = &mut self.run else { return Ok(Vec::new()) };
+        let mut tx = self.ledger.begin()?;
+        let mut found = Vec::new();
+        if run.eager {
+            let passed = run.passed.entry(lane).or_insert(0);
+            found = tx.due(lane, now.wall_ms, Patience::Asked, *passed, most)?;
+            *passed = found.last().map_or(*passed, |item| item.to_do.subject);
+        }
+        if found.is_empty() {
+            found = tx.due(lane, now.wall_ms, Patience::Due, 0, most)?;
+        }
+        Ok(found.into_iter().map(|item| item.payment_id).collect())
+    }
+
+    /// A live payment in doubt: its id again while the customer waits, then a question, then undoing.
+    fn start_in_doubt(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let task = {
+            let mut tx = self.ledger.begin()?;
+            tx.payment(id)?.and_then(|payment| takings_domain::payment::task(&payment, now.wall_ms))
+        };
+        match task {
+            Some(Task::Submit) if self.session_valid(now) => self.next_live(id, now),
+            Some(Task::Inquire) => self.ask(Asked::Inquire(id), now),
+            _ => Ok(()),
+        }
+    }
+
+    fn end_run(&mut self, now: Now) {
+        let Some(mut run) = self.run.take() else { return };
+        if !self.waiting_live.is_empty() {
+            if let Err(error) = self.give_up_waiting_live(now) {
+                run.report.detail = Some(error.to_string());
+            }
+        }
+        match self.waiting() {
+            Ok((waiting, next_due_ms)) => {
+                run.report.waiting = waiting;
+                run.report.next_due_ms = next_due_ms.map(|due| due.max(self.hold_until_ms));
+            }
+            Err(error) => run.report.detail = Some(error.to_string()),
+        }
+        let (why, error) = run.stop.unwrap_or((if run.report.waiting > 0 { "waiting" } else { "done" }, None));
+        run.report.ended = why.to_owned();
+        if run.report.detail.is_none() {
+            run.report.detail = error.as_ref().map(TillError::to_string);
+        }
+        let (ticket, reply) = match run.wanted {
+            Wanted::Time => return,
+            Wanted::Sync(ticket) => (ticket, Ok(Reply::Synced(run.report))),
+            Wanted::SignOn(ticket) | Wanted::Activate(ticket) if error.is_some() => {
+                (ticket, error.map_or(Ok(Reply::Done), Err))
+            }
+            Wanted::SignOn(ticket) => (ticket, self.signed_on_view().map(Reply::SignedOn)),
+            Wanted::Activate(ticket) => (ticket, self.activation_view().map(Reply::Activated)),
+        };
+        self.effects.push(Effect::Reply(ticket, reply));
+        self.idle_maintenance();
+    }
+
+    /// How many payments have something to do, and when the next thing is due.
+    fn waiting(&mut self) -> Result<(u64, Option<i64>), StoreError> {
+        let mut tx = self.ledger.begin()?;
+        let mut count = 0_u64;
+        for lane in Lane::ALL {
+            count = count.saturating_add(tx.waiting_on(*lane)?);
+        }
+        Ok((count, tx.next_due_ms(None)?))
+    }
+
+    /// There is no line: nothing more is tried in this run.
+    pub(super) fn line_down(&mut self, why: &str) {
+        self.line = Line::Down;
+        if let Some(run) = &mut self.run {
+            run.stop("no_line", Some(TillError::retry_later("no_line", why)));
+        }
+    }
+
+    /// An answer came, whatever it said.
+    pub(super) fn line_up(&mut self) {
+        self.line = Line::Up;
+        if let Some(run) = &mut self.run {
+            run.heard = true;
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What time alone brings, and the merchant's commands that need no line.
+
+use takings_domain::event::{
+    CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, ServiceMarked,
+};
+use takings_domain::payment::{self, Delivery};
+use takings_domain::{Now, PaymentId};
+use takings_store::Verification;
+
+use super::book::Book;
+use super::charging::erase_blob;
+use super::live::known;
+use super::run::Wanted;
+use super::{Effect, Engine, Reply};
+use crate::error::TillError;
+use crate::views::{ActivationView, StatusView, SumView, VerifyReport};
+
+/// The wall clock may drift this far against the monotonic one without remark, milliseconds.
+const CLOCK_DRIFT_MS: i64 = 60_000;
+/// So much is done per tick; the rest waits for the next.
+const PER_TICK: u32 = 200;
+/// How long a contact that time began may last, milliseconds.
+const OWN_BUDGET_MS: i64 = 60_000;
+
+impl Engine {
+    pub(super) fn on_tick(&mut self, now: Now) {
+        if self.read_only.is_some() {
+            return;
+        }
+        let done = self.expire(now).and_then(|()| self.notice(now)).and_then(|()| self.spread());
+        if let Err(error) = done {
+            self.note(&error);
+        }
+        if self.run.is_none() && self.something_due(now) {
+            self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);
+        }
+    }
+
+    fn something_due(&mut self, now: Now) -> bool {
+        let activated = self.state.activated.is_some() && self.hold_until_ms <= now.wall_ms;
+        let due = self.ledger.begin().and_then(|mut tx| tx.next_due_ms(None));
+        activated && due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms))
+    }
+
+    /// Asks to be woken when the next thing is due.
+    pub(super) fn wake(&mut self, now: Now) {
+        if self.run.is_some() || self.read_only.is_some() {
+            return;
+        }
+        let found = self.ledger.begin().and_then(|mut tx| Ok((tx.next_due_ms(None)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
+        let Ok((due, others)) = found else { return };
+        let due = due.map(|due| due.max(self.hold_until_ms));
+        let next = due.into_iter().chain(others.into_iter().flatten()).min();
+        if let Some(at_ms) = next {
+            self.effects.push(Effect::WakeAt(at_ms.max(now.wall_ms.saturating_add(1))));
+        }
+    }
+
+    /// Payments whose deadline has passed stop here; their card data goes.
+    pub(super) fn expire(&mut self, now: Now) -> Result<(), TillError> {
+        let pessimistic_ms = self.pessimistic_ms(now);
+        let mut tx = self.ledger.begin()?;
+        for id in tx.past_deadline(pessimistic_ms, PER_TICK)? {
+            let payment = known(&mut tx, id)?;
+            if payment.sends.open.is_some() {
+                continue;
+            }
+            let by_ms = payment.acceptance.and_then(|acceptance| acceptance.deadline_ms).unwrap_or(pessimistic_ms);
+            tx.append_payment(now, None, id, Expired { by_ms }.into())?;
+            erase_blob(&mut tx, now, None, id, EraseReason::Expired)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// Says once what the core noticed by itself: overdue money, doubts past their window.
+    fn notice(&mut self, now: Now) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        for (id, attention_after_ms) in tx.notices_due(now.wall_ms, PER_TICK)? {
+            let payment = known(&mut tx, id)?;
+            if let Some((kind, due_ms)) = payment::notice_due(&payment, Some(attention_after_ms), now.wall_ms) {
+                tx.append_payment(now, None, id, Noticed { kind, due_ms }.into())?;
+            }
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// A payout's state reaches its payments in chunks, each its own transaction.
+    pub(super) fn spread(&mut self) -> Result<(), TillError> {
+        while self.ledger.spread_chunk()? {}
+        Ok(())
+    }
+
+    /// The wall clock moved on its own: on record, because limits of age lean on it.
+    pub(super) fn notice_clock_jump(&mut self, now: Now) -> Result<(), TillError> {
+        let before = std::mem::replace(&mut self.last_now, now);
+        if before.boot_id != now.boot_id || self.read_only.is_some() {
+            return Ok(());
+        }
+        let passed_ms = now.monotonic_ms.saturating_sub(before.monotonic_ms);
+        let by_ms = now.wall_ms.saturating_sub(before.wall_ms).saturating_sub(passed_ms);
+        if by_ms.abs() > CLOCK_DRIFT_MS {
+            self.append_ledger(now, ClockJumped { by_ms }.into())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancel(&mut self, id: PaymentId, operator: Option<String>, now: Now) -> Result<Reply, TillError> {
+        self.writable()?;
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.delivery() != Some(Delivery::Queued) || payment.acceptance.is_none() {
+            return Err(TillError::ask_merchant("cannot_cancel", "only what certainly did not leave; else refund"));
+        }
+        tx.append_payment(now, operator.as_deref(), id, CancelledUnsent {}.into())?;
+        erase_blob(&mut tx, now, operator.as_deref(), id, EraseReason::Cancelled)?;
+        tx.commit()?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn mark_service(
+        &mut self,
+        id: PaymentId,
+        given: bool,
+        operator: Option<String>,
+        now: Now,
+    ) -> Result<Reply, TillError> {
+        self.writable()?;
+        let mut tx = self.ledger.begin()?;
+        if known(&mut tx, id)?.service_given != Some(given) {
+            tx.append_payment(now, operator.as_deref(), id, ServiceMarked { given }.into())?;
+        }
+        tx.commit()?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn acknowledge(&mut self, upto: u64) -> Result<Reply, TillError> {
+        self.writable()?;
+        let mut tx = self.ledger.begin()?;
+        tx.acknowledge(upto)?;
+        tx.commit()?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn count_receipt(&mut self, id: PaymentId, copy: &'static str) -> Result<Reply, TillError> {
+        let key = format!("receipt/{copy}/{id}");
+        let mut tx = self.ledger.begin()?;
+        known(&mut tx, id)?;
+        let before = tx.kept_text(&key)?.and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
+        if self.read_only.is_none() {
+            tx.set_meta(&key, before.saturating_add(1).to_string().as_bytes())?;
+            tx.commit()?;
+        }
+        Ok(Reply::ReceiptCount(before))
+    }
+
+    pub(super) fn status(&mut self, now: Now) -> Result<StatusView, TillError> {
+        let last_seq = self.ledger.last_seq();
+        let unsent = self.ledger.begin()?.unsent()?;
+        let oldest = unsent.iter().filter_map(|sum| sum.oldest_captured_at_ms).min();
+        let home = self.documents.terms.as_ref().map(|terms| terms.currency);
+        let policy = self.documents.policy.as_ref();
+        let limit = policy.and_then(|policy| policy.limits.iter().find(|limit| Some(limit.currency) == home));
+        Ok(StatusView {
+            activation: self.state.activated.as_ref().map(|activated| ActivationView {
+                merchant_id: activated.merchant_id.clone(),
+                terminal_id: activated.terminal_id.clone(),
+            }),
+            signed_on: self.session_valid(now),
+            batch_number: self.state.session.as_ref().map(|session| session.batch_number.clone()),
+            now_ms: now.wall_ms,
+            trusted_ms: self.state.anchor.map(|anchor| anchor.trusted_ms(now)),
+            line: self.line.as_str().to_owned(),
+            unsent_count: unsent.iter().map(|sum| u64::from(sum.count)).sum(),
+            unsent: unsent
+                .iter()
+                .map(|sum| SumView {
+                    currency: sum.total.currency().code().to_owned(),
+                    amount_minor: sum.total.amount_minor(),
+                })
+                .collect(),
+            oldest_unsent_age_ms: oldest.map(|oldest| now.wall_ms.saturating_sub(oldest)),
+            policy_version: policy.map(|policy| policy.version.clone()),
+            max_open_count: limit.map(|limit| limit.max_count_open),
+            last_seq,
+            missing_events: self.missing_events,
+            read_only: self.read_only.clone(),
+        })
+    }
+
+    pub(super) fn verify(&mut self) -> Result<Reply, TillError> {
+        self.spread()?;
+        let (events, broken_at, missing, detail) = match self.ledger.verify()? {
+            Verification::Sound { events } => (events, None, 0, None),
+            Verification::Broken { seq, why } => (self.ledger.last_seq(), Some(seq), 0, Some(why)),
+            Verification::HeadAhead { events, missing } => (events, None, missing, None),
+        };
+        let missing_events = missing.max(self.missing_events);
+        let sound = broken_at.is_none() && missing_events == 0;
+        Ok(Reply::Verified(VerifyReport { sound, events, broken_at, missing_events, detail }))
+    }
+
+    /// Everything is already on disk; the caller may be suspended now.
+    pub(super) fn background(&mut self) -> Result<Reply, TillError> {
+        self.ledger.checkpoint_idle()?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn idle_maintenance(&mut self) {
+        let done = self.spread().and_then(|()| Ok(self.ledger.checkpoint_idle()?));
+        if let Err(error) = done {
+            self.note(&error);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The runtime: one thread for the engine, one tokio for the line. It carries effects out and decides nothing.
+//!
+//! The engine's thread is the writer's thread: whoever wants something sends a message and waits for its answer. A send
+//! leaves on tokio and comes back as a message. The one timer is the thread's own waiting.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use takings_acquirers::{Carried, HttpConfig, HttpTransport};
+use takings_domain::OperationId;
+use tokio::runtime::{Builder, Handle, Runtime as Tokio};
+use tokio::sync::oneshot;
+
+use crate::config::TillConfig;
+use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
+use crate::error::TillError;
+use crate::ports::{Clock, Ports};
+
+/// The longest the engine's thread sleeps before it looks at the clock again, milliseconds.
+const LONGEST_SLEEP_MS: i64 = 60_000;
+
+type Answered = Result<Reply, TillError>;
+
+enum Message {
+    Command(Box<Command>, Waiter),
+    Answer(OperationId, Carried),
+    Stop,
+}
+
+/// Who waits for a reply: a future, or a thread.
+enum Waiter {
+    Future(oneshot::Sender<Answered>),
+    Thread(SyncSender<Answered>),
+}
+
+impl Waiter {
+    fn tell(self, answered: Answered) {
+        // Whoever stopped waiting does not need the answer; what it says is on disk.
+        match self {
+            Self::Future(sender) => drop(sender.send(answered)),
+            Self::Thread(sender) => drop(sender.send(answered)),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Runtime {
+    inbox: Sender<Message>,
+    engine: Mutex<Option<JoinHandle<()>>>,
+    tokio: Mutex<Option<Tokio>>,
+    handle: Handle,
+}
+
+impl Runtime {
+    /// Opens the ledger on a thread of its own and starts to carry.
+    pub(crate) async fn start(config: TillConfig, store: takings_store::OpenConfig, ports: Ports) -> Result<Self, TillError> {
+        let tokio = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(4)
+            .thread_name("takings-io")
+            .enable_all()
+            .build()
+            .map_err(|error| TillError::internal("runtime", error))?;
+        let handle = tokio.handle().clone();
+        let transport = transport(&config)?;
+        let (inbox, messages) = mpsc::channel();
+        let (opened, is_open) = oneshot::channel();
+        let carrier = Carrier { inbox: inbox.clone(), transport, handle: handle.clone() };
+        let thread = spawn_engine(config, store, ports, carrier, messages, opened)?;
+        let runtime =
+            Self { inbox, engine: Mutex::new(Some(thread)), tokio: Mutex::new(Some(tokio)), handle };
+        is_open.await.map_err(|_| TillError::internal("engine", "the engine ended while opening"))??;
+        Ok(runtime)
+    }
+
+    /// Sends a command and awaits its reply.
+    pub(crate) async fn ask(&self, command: Command) -> Answered {
+        let (waiter, reply) = oneshot::channel();
+        self.send(command, Waiter::Future(waiter))?;
+        reply.await.map_err(|_| stopped())?
+    }
+
+    /// Sends a command and blocks for its reply: for the thread that serves a reader.
+    pub(crate) fn ask_blocking(&self, command: Command) -> Answered {
+        let (waiter, reply) = mpsc::sync_channel(1);
+        self.send(command, Waiter::Thread(waiter))?;
+        reply.recv().map_err(|_| stopped())?
+    }
+
+    /// Runs a read beside the engine.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, TillError> + Send + 'static,
+    ) -> Result<T, TillError> {
+        self.handle.spawn_blocking(read).await.map_err(|error| TillError::internal("reader", error))?
+    }
+
+    fn send(&self, command: Command, waiter: Waiter) -> Result<(), TillError> {
+        self.inbox.send(Message::Command(Box::new(command), waiter)).map_err(|_| stopped())
+    }
+
+    /// Stops the engine after what it is doing; what is under way on the line is abandoned (and in doubt).
+    pub(crate) fn stop(&self) {
+        drop(self.inbox.send(Message::Stop));
+        let thread = self.engine.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+        if let Some(tokio) = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            tokio.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn stopped() -> TillError {
+    TillError::internal("stopped", "the till was shut down")
+}
+
+fn transport(config: &TillConfig) -> Result<Arc<HttpTransport>, TillError> {
+    let http = HttpConfig {
+        base_url: config.acquirer_url.clone(),
+        connect_timeout_ms: config.connect_timeout_ms,
+        read_timeout_ms: config.request_timeout_ms,
+    };
+    HttpTransport::new(&http).map(Arc::new).map_err(|error| TillError::fix_input("acquirer_url", error))
+}
+
+/// What carries sends out and brings answers back.
+struct Carrier {
+    inbox: Sender<Message>,
+    transport: Arc<HttpTransport>,
+    handle: Handle,
+}
+
+impl Carrier {
+    fn carry(&self, op: OperationId, request: takings_acquirers::SignedRequest, timeout_ms: u64) {
+        let (inbox, transport) = (self.inbox.clone(), Arc::clone(&self.transport));
+        self.handle.spawn(async move {
+            let carried = transport.send(&request, timeout_ms).await;
+            // A stopped engine finds the send without an end when it opens again.
+            drop(inbox.send(Message::Answer(op, carried)));
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime is where threads are started")]
+fn spawn_engine(
+    config: TillConfig,
+    store: takings_store::OpenConfig,
+    ports: Ports,
+    carrier: Carrier,
+    messages: Receiver<Message>,
+    opened: oneshot::Sender<Result<(), TillError>>,
+) -> Result<JoinHandle<()>, TillError> {
+    let settings = EngineConfig {
+        store,
+        acquirer_url: config.acquirer_url.clone(),
+        app_version: config.app_version.clone(),
+        request_timeout_ms: config.request_timeout_ms,
+    };
+    let own_timer = config.own_timer;
+    std::thread::Builder::new()
+        .name("takings-engine".into())
+        .spawn(move || {
+            let now = ports.clock.now();
+            match Engine::open(settings, ports.device_key, ports.randomness, now) {
+                Ok(engine) => {
+                    drop(opened.send(Ok(())));
+                    Loop { engine, clock: ports.clock, carrier, own_timer, waiters: BTreeMap::new(), tickets: 0, wake_at_ms: None }
+                        .run(&messages);
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        })
+        .map_err(|error| TillError::internal("thread", error))
+}
+
+/// The engine's thread.
+struct Loop {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    carrier: Carrier,
+    own_timer: bool,
+    waiters: BTreeMap<Ticket, Waiter>,
+    tickets: Ticket,
+    wake_at_ms: Option<i64>,
+}
+
+impl Loop {
+    fn run(mut self, messages: &Receiver<Message>) {
+        if self.own_timer {
+            self.handle(Input::Tick);
+        }
+        loop {
+            match self.next(messages) {
+                Ok(Message::Command(command, waiter)) => {
+                    self.tickets = self.tickets.wrapping_add(1);
+                    self.waiters.insert(self.tickets, waiter);
+                    self.handle(Input::Command(self.tickets, *command));
+                }
+                Ok(Message::Answer(op, carried)) => self.handle(Input::Answer(op, carried)),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.wake_at_ms = None;
+                    self.handle(Input::Tick);
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn next(&self, messages: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        let Some(at_ms) = self.wake_at_ms.filter(|_| self.own_timer) else {
+            return messages.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        };
+        let wait_ms = at_ms.saturating_sub(self.clock.now().wall_ms).clamp(0, LONGEST_SLEEP_MS);
+        messages.recv_timeout(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        for effect in self.engine.handle(input, now) {
+            match effect {
+                Effect::Send { op, request, timeout_ms } => self.carrier.carry(op, request, timeout_ms),
+                Effect::Reply(ticket, answered) => {
+                    if let Some(waiter) = self.waiters.remove(&ticket) {
+                        waiter.tell(answered);
+                    }
+                }
+                Effect::WakeAt(at_ms) => self.wake_at_ms = Some(at_ms),
+            }
+        }
+    }
+}

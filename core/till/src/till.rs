@@ -1,0 +1,347 @@
+//! The facade: coarse calls, plain records in and out.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use takings_domain::PaymentId;
+
+use crate::charge::{ChargeOutcome, ChargeRequest, Step};
+use crate::config::TillConfig;
+use crate::engine::{Command, LinkEvent, Reply};
+use crate::error::TillError;
+use crate::ports::{Clock, Ports};
+use crate::reading::Reading;
+use crate::receipt;
+use crate::runtime::Runtime;
+use crate::views::{
+    ActivationView, AlertView, PaymentDetail, PaymentQuery, PaymentView, PaymentsPage, PayoutDetail, PayoutQuery,
+    PayoutsPage, Receipt, ReceiptCopy, SignOnView, StatusView, SyncReport, TakingsLine, VerifyReport,
+};
+
+/// A till: one merchant's terminal on one phone. Cheap to clone; all clones are the same till.
+#[derive(Clone)]
+pub struct Till {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    runtime: Runtime,
+    reading: Reading,
+    clock: Arc<dyn Clock>,
+}
+
+/// One charge: one card at one reader. Synchronous, for the one thread that serves the reader, so that its values
+/// cannot overtake each other.
+pub struct Charge {
+    inner: Arc<Inner>,
+    payment: PaymentId,
+    payment_text: String,
+}
+
+macro_rules! expect_reply {
+    ($answered:expr, $pattern:pat => $value:expr) => {
+        match $answered? {
+            $pattern => Ok($value),
+            other => Err(TillError::internal("reply", format!("unexpected reply {other:?}"))),
+        }
+    };
+}
+
+impl Till {
+    /// Opens the ledger, settles what a crash left open, and starts the engine.
+    ///
+    /// # Errors
+    /// *Storage* if the file cannot be opened, is somebody else's, or another till has it; *fix input* for an address
+    /// that is neither `https` nor this machine.
+    pub async fn open(config: TillConfig, ports: Ports) -> Result<Self, TillError> {
+        let now = ports.clock.now();
+        let mut random = [0_u8; 10];
+        ports.randomness.fill(&mut random);
+        let store = crate::reading::store_config(&config, takings_domain::LedgerId::from_parts(now.wall_ms, random));
+        let clock = Arc::clone(&ports.clock);
+        let runtime = Runtime::start(config, store.clone(), ports).await?;
+        let reading = Reading::open(store)?;
+        Ok(Self { inner: Arc::new(Inner { runtime, reading, clock }) })
+    }
+
+    /// Binds this phone to a merchant's terminal. The same code again continues the same request: nothing is burnt.
+    ///
+    /// # Errors
+    /// *Fix input* for a mistyped code, *ask merchant* if the acquirer refuses it, *retry later* without a line.
+    pub async fn activate(&self, activation_code: &str) -> Result<ActivationView, TillError> {
+        let code = activation_code.to_owned();
+        expect_reply!(self.inner.runtime.ask(Command::Activate { code }).await, Reply::Activated(view) => view)
+    }
+
+    /// Begins a session, and fetches policy, terms and calendar where they changed.
+    ///
+    /// # Errors
+    /// *Sign in* before activation, *retry later* without a line.
+    pub async fn sign_on(&self) -> Result<SignOnView, TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::SignOn).await, Reply::SignedOn(view) => view)
+    }
+
+    /// Starts a charge. When this returns, the intent is on disk. What the offline policy refuses already now is on
+    /// record too, and the charge says so at its first step.
+    ///
+    /// # Errors
+    /// *Fix input* for an amount or currency that cannot be; *ask merchant* `order_already_charged` with the other
+    /// payment's id; *sign in* before the first sign-on.
+    pub fn charge(&self, request: ChargeRequest) -> Result<Charge, TillError> {
+        let payment = expect_reply!(self.inner.runtime.ask_blocking(Command::Charge(request)), Reply::Charging(id) => id)?;
+        Ok(Charge { inner: Arc::clone(&self.inner), payment, payment_text: payment.to_string() })
+    }
+
+    /// Sends what waits, asks after what is in doubt, and reads what changed. `budget_ms` bounds it: no send starts with
+    /// less than 12 s left.
+    ///
+    /// # Errors
+    /// *Sign in* before activation, *retry later* while another sync runs. A missing line is no error: see the report.
+    pub async fn sync(&self, budget_ms: u64) -> Result<SyncReport, TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Sync { budget_ms }).await, Reply::Synced(report) => report)
+    }
+
+    /// Time passed: fires what is due. For shells that keep time themselves.
+    ///
+    /// # Errors
+    /// None but *internal* after shutdown.
+    pub async fn tick(&self) -> Result<(), TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Tick).await, Reply::Done => ())
+    }
+
+    /// Cancels what certainly did not leave the phone.
+    ///
+    /// # Errors
+    /// *Ask merchant* `cannot_cancel` for anything else: refund it. *Not found* for an unknown id.
+    pub async fn cancel(&self, payment_id: &str, operator: Option<&str>) -> Result<PaymentView, TillError> {
+        let payment = parse(payment_id)?;
+        let operator = operator.map(str::to_owned);
+        self.inner.runtime.ask(Command::Cancel { payment, operator }).await?;
+        Ok(self.payment(payment_id).await?.payment)
+    }
+
+    /// Says whether the goods were handed over.
+    ///
+    /// # Errors
+    /// *Not found* for an unknown id.
+    pub async fn mark_service(
+        &self,
+        payment_id: &str,
+        given: bool,
+        operator: Option<&str>,
+    ) -> Result<PaymentView, TillError> {
+        let payment = parse(payment_id)?;
+        let operator = operator.map(str::to_owned);
+        self.inner.runtime.ask(Command::MarkService { payment, given, operator }).await?;
+        Ok(self.payment(payment_id).await?.payment)
+    }
+
+    /// Payments, newest first.
+    ///
+    /// # Errors
+    /// *Fix input* for a word, limit or page key that is none.
+    pub async fn payments(&self, query: PaymentQuery) -> Result<PaymentsPage, TillError> {
+        let now_ms = self.inner.clock.now().wall_ms;
+        self.read(move |inner| inner.reading.payments(&query, now_ms)).await
+    }
+
+    /// One payment with its history.
+    ///
+    /// # Errors
+    /// *Not found* for an unknown id.
+    pub async fn payment(&self, payment_id: &str) -> Result<PaymentDetail, TillError> {
+        let payment = parse(payment_id)?;
+        let now_ms = self.inner.clock.now().wall_ms;
+        self.read(move |inner| inner.reading.payment(payment, now_ms)).await
+    }
+
+    /// Sums by stage for the sales from one day to another, both included, in the acquirer's zone.
+    ///
+    /// # Errors
+    /// *Storage* only.
+    pub async fn takings(&self, from: NaiveDate, to: NaiveDate) -> Result<Vec<TakingsLine>, TillError> {
+        let now_ms = self.inner.clock.now().wall_ms;
+        self.read(move |inner| inner.reading.takings(from, to, now_ms)).await
+    }
+
+    /// Payouts, newest first.
+    ///
+    /// # Errors
+    /// *Fix input* for a word, limit or page key that is none.
+    pub async fn payouts(&self, query: PayoutQuery) -> Result<PayoutsPage, TillError> {
+        let now_ms = self.inner.clock.now().wall_ms;
+        self.read(move |inner| inner.reading.payouts(&query, now_ms)).await
+    }
+
+    /// One payout with its lines.
+    ///
+    /// # Errors
+    /// *Not found* for an unknown id.
+    pub async fn payout(&self, payout_id: &str) -> Result<PayoutDetail, TillError> {
+        let now_ms = self.inner.clock.now().wall_ms;
+        let payout = payout_id.to_owned();
+        self.read(move |inner| inner.reading.payout(&payout, now_ms)).await
+    }
+
+    /// How the till is: session, line, queue, risk used, ledger.
+    ///
+    /// # Errors
+    /// *Storage* only.
+    pub async fn status(&self) -> Result<StatusView, TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Status).await, Reply::Status(status) => *status)
+    }
+
+    /// Alerts not yet acknowledged, in order.
+    ///
+    /// # Errors
+    /// *Storage* only.
+    pub async fn next_alerts(&self, max: u32) -> Result<Vec<AlertView>, TillError> {
+        self.read(move |inner| inner.reading.alerts(max)).await
+    }
+
+    /// The merchant has heard everything up to this alert.
+    ///
+    /// # Errors
+    /// *Storage* only.
+    pub async fn acknowledge(&self, upto: u64) -> Result<(), TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Acknowledge { upto }).await, Reply::Done => ())
+    }
+
+    /// The receipt as lines of text, with a mark if it was accepted offline and one on every reprint.
+    ///
+    /// # Errors
+    /// *Not found* for an unknown id.
+    pub async fn receipt(&self, payment_id: &str, copy: ReceiptCopy) -> Result<Receipt, TillError> {
+        let payment = parse(payment_id)?;
+        let word = receipt::word(copy);
+        let detail = self.payment(payment_id).await?;
+        let merchant = self.status().await?.activation;
+        let counted = self.inner.runtime.ask(Command::CountReceipt { payment, copy: word }).await;
+        let printed = expect_reply!(counted, Reply::ReceiptCount(printed) => printed)?;
+        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed))
+    }
+
+    /// Walks the whole ledger: hashes, folds, projections, balances.
+    ///
+    /// # Errors
+    /// *Storage* if it cannot be read at all; what does not hold is in the report.
+    pub async fn verify(&self) -> Result<VerifyReport, TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Verify).await, Reply::Verified(report) => report)
+    }
+
+    /// Finishes what the writer does and lets its locks go. When this returns the app may be suspended.
+    ///
+    /// # Errors
+    /// *Storage* only.
+    pub async fn going_to_background(&self) -> Result<(), TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Background).await, Reply::Done => ())
+    }
+
+    /// Stops the till. What is under way on the line is in doubt and settled at the next opening.
+    ///
+    /// # Errors
+    /// None; the result is for the shells' sake.
+    pub async fn shutdown(&self) -> Result<(), TillError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner.runtime.read(move || Ok(inner.runtime.stop_engine())).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner) -> Result<T, TillError> + Send + 'static,
+    ) -> Result<T, TillError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner.runtime.read(move || read(&inner)).await
+    }
+}
+
+impl Charge {
+    /// The payment this charge is.
+    #[must_use]
+    pub fn payment_id(&self) -> &str {
+        &self.payment_text
+    }
+
+    /// The link to the reader is up, notifications are on. `value_len` is the usable length of one value (ATT MTU less
+    /// 3); `generation` numbers the link, and values of another generation are ignored.
+    ///
+    /// # Errors
+    /// *Not found* after the charge is over; *storage* if the disk fails, and then nothing was said to the reader.
+    pub fn link_up(&self, value_len: u32, generation: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::Up { value_len, generation })
+    }
+
+    /// One value from the reader.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn bytes(&self, generation: u32, value: &[u8]) -> Result<Step, TillError> {
+        self.step(LinkEvent::Bytes { generation, value: value.to_vec() })
+    }
+
+    /// The last write was confirmed.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn write_done(&self, generation: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::WriteDone { generation })
+    }
+
+    /// The last write failed.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn write_failed(&self, generation: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::WriteFailed { generation })
+    }
+
+    /// The link is gone. Before the card was read the charge waits for a new one, or for [`Charge::cancel`].
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn link_down(&self, generation: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::Down { generation })
+    }
+
+    /// The cardholder chose an application.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn choose_application(&self, index: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::Choose(index))
+    }
+
+    /// Stop if that is still possible: a request, not an outcome.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn cancel(&self) -> Result<Step, TillError> {
+        self.step(LinkEvent::Cancel)
+    }
+
+    /// The time a step asked for has passed.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn tick(&self) -> Result<Step, TillError> {
+        self.step(LinkEvent::Tick)
+    }
+
+    /// Waits until the charge is decided, or the send under way ended without an answer (*not confirmed*).
+    ///
+    /// # Errors
+    /// *Not found* after the charge is over.
+    pub async fn outcome(&self) -> Result<ChargeOutcome, TillError> {
+        let payment = self.payment;
+        expect_reply!(self.inner.runtime.ask(Command::Outcome { payment }).await, Reply::Outcome(outcome) => outcome)
+    }
+
+    fn step(&self, event: LinkEvent) -> Result<Step, TillError> {
+        let payment = self.payment;
+        expect_reply!(self.inner.runtime.ask_blocking(Command::Link { payment, event }), Reply::Step(step) => step)
+    }
+}
+
+fn parse(payment_id: &str) -> Result<PaymentId, TillError> {
+    PaymentId::parse(payment_id).map_err(|error| TillError::fix_input("payment_id", error))
+}
