@@ -10,9 +10,14 @@ mod engine;
 pub mod error;
 mod hex;
 pub mod ports;
+mod reading;
+mod receipt;
+mod runtime;
+mod till;
 pub mod views;
 
 pub use charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
 pub use config::TillConfig;
 pub use error::TillError;
 pub use ports::{Clock, DeviceSigner, Ports, Randomness, SoftwareKey};
+pub use till::{Charge, Till};

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use takings_acquirers::{Carried, HttpConfig, HttpTransport};
+use takings_acquirers::SignedRequest;
+use takings_acquirers::http::{Carried, HttpConfig, HttpTransport};
 use takings_domain::OperationId;
+use takings_store::OpenConfig;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::oneshot;
 
@@ -18,6 +20,7 @@ use crate::config::TillConfig;
 use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
 use crate::error::TillError;
 use crate::ports::{Clock, Ports};
+use crate::reading::Outlook;
 
 /// The longest the engine's thread sleeps before it looks at the clock again, milliseconds.
 const LONGEST_SLEEP_MS: i64 = 60_000;
@@ -56,7 +59,12 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// Opens the ledger on a thread of its own and starts to carry.
-    pub(crate) async fn start(config: TillConfig, store: takings_store::OpenConfig, ports: Ports) -> Result<Self, TillError> {
+    pub(crate) async fn start(
+        config: TillConfig,
+        store: OpenConfig,
+        ports: Ports,
+        outlook: Outlook,
+    ) -> Result<Self, TillError> {
         let tokio = Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(4)
@@ -69,9 +77,16 @@ impl Runtime {
         let (inbox, messages) = mpsc::channel();
         let (opened, is_open) = oneshot::channel();
         let carrier = Carrier { inbox: inbox.clone(), transport, handle: handle.clone() };
-        let thread = spawn_engine(config, store, ports, carrier, messages, opened)?;
-        let runtime =
-            Self { inbox, engine: Mutex::new(Some(thread)), tokio: Mutex::new(Some(tokio)), handle };
+        let own_timer = config.own_timer;
+        let settings = EngineConfig {
+            store,
+            acquirer_url: config.acquirer_url,
+            app_version: config.app_version,
+            request_timeout_ms: config.request_timeout_ms,
+            outlook,
+        };
+        let thread = spawn_engine(settings, own_timer, ports, carrier, messages, opened)?;
+        let runtime = Self { inbox, engine: Mutex::new(Some(thread)), tokio: Mutex::new(Some(tokio)), handle };
         is_open.await.map_err(|_| TillError::internal("engine", "the engine ended while opening"))??;
         Ok(runtime)
     }
@@ -103,34 +118,31 @@ impl Runtime {
     }
 
     /// Stops the engine after what it is doing; what is under way on the line is abandoned (and in doubt).
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop_engine(&self) {
         drop(self.inbox.send(Message::Stop));
         let thread = self.engine.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             drop(thread.join());
-        }
-        if let Some(tokio) = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            tokio.shutdown_background();
         }
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_engine();
+        if let Some(tokio) = self.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            tokio.shutdown_background();
+        }
     }
 }
-
 fn stopped() -> TillError {
     TillError::internal("stopped", "the till was shut down")
 }
 
 fn transport(config: &TillConfig) -> Result<Arc<HttpTransport>, TillError> {
-    let http = HttpConfig {
-        base_url: config.acquirer_url.clone(),
-        connect_timeout_ms: config.connect_timeout_ms,
-        read_timeout_ms: config.request_timeout_ms,
-    };
+    let mut http = HttpConfig::new(config.acquirer_url.clone());
+    http.connect_timeout_ms = config.connect_timeout_ms;
+    http.read_timeout_ms = config.request_timeout_ms;
     HttpTransport::new(&http).map(Arc::new).map_err(|error| TillError::fix_input("acquirer_url", error))
 }
 
@@ -142,7 +154,7 @@ struct Carrier {
 }
 
 impl Carrier {
-    fn carry(&self, op: OperationId, request: takings_acquirers::SignedRequest, timeout_ms: u64) {
+    fn carry(&self, op: OperationId, request: SignedRequest, timeout_ms: u64) {
         let (inbox, transport) = (self.inbox.clone(), Arc::clone(&self.transport));
         self.handle.spawn(async move {
             let carried = transport.send(&request, timeout_ms).await;
@@ -154,20 +166,13 @@ impl Carrier {
 
 #[expect(clippy::disallowed_methods, reason = "the runtime is where threads are started")]
 fn spawn_engine(
-    config: TillConfig,
-    store: takings_store::OpenConfig,
+    settings: EngineConfig,
+    own_timer: bool,
     ports: Ports,
     carrier: Carrier,
     messages: Receiver<Message>,
     opened: oneshot::Sender<Result<(), TillError>>,
 ) -> Result<JoinHandle<()>, TillError> {
-    let settings = EngineConfig {
-        store,
-        acquirer_url: config.acquirer_url.clone(),
-        app_version: config.app_version.clone(),
-        request_timeout_ms: config.request_timeout_ms,
-    };
-    let own_timer = config.own_timer;
     std::thread::Builder::new()
         .name("takings-engine".into())
         .spawn(move || {
@@ -175,8 +180,16 @@ fn spawn_engine(
             match Engine::open(settings, ports.device_key, ports.randomness, now) {
                 Ok(engine) => {
                     drop(opened.send(Ok(())));
-                    Loop { engine, clock: ports.clock, carrier, own_timer, waiters: BTreeMap::new(), tickets: 0, wake_at_ms: None }
-                        .run(&messages);
+                    Loop {
+                        engine,
+                        clock: ports.clock,
+                        carrier,
+                        own_timer,
+                        waiters: BTreeMap::new(),
+                        tickets: 0,
+                        wake_at_ms: None,
+                    }
+                    .run(&messages);
                 }
                 Err(error) => drop(opened.send(Err(error))),
             }

@@ -10,7 +10,7 @@ use crate::config::TillConfig;
 use crate::engine::{Command, LinkEvent, Reply};
 use crate::error::TillError;
 use crate::ports::{Clock, Ports};
-use crate::reading::Reading;
+use crate::reading::{Outlook, Reading};
 use crate::receipt;
 use crate::runtime::Runtime;
 use crate::views::{
@@ -59,8 +59,9 @@ impl Till {
         ports.randomness.fill(&mut random);
         let store = crate::reading::store_config(&config, takings_domain::LedgerId::from_parts(now.wall_ms, random));
         let clock = Arc::clone(&ports.clock);
-        let runtime = Runtime::start(config, store.clone(), ports).await?;
-        let reading = Reading::open(store)?;
+        let outlook = Outlook::default();
+        let runtime = Runtime::start(config, store.clone(), ports, outlook.clone()).await?;
+        let reading = Reading::open(&store, outlook)?;
         Ok(Self { inner: Arc::new(Inner { runtime, reading, clock }) })
     }
 
@@ -88,7 +89,8 @@ impl Till {
     /// *Fix input* for an amount or currency that cannot be; *ask merchant* `order_already_charged` with the other
     /// payment's id; *sign in* before the first sign-on.
     pub fn charge(&self, request: ChargeRequest) -> Result<Charge, TillError> {
-        let payment = expect_reply!(self.inner.runtime.ask_blocking(Command::Charge(request)), Reply::Charging(id) => id)?;
+        let payment =
+            expect_reply!(self.inner.runtime.ask_blocking(Command::Charge(request)), Reply::Charging(id) => id)?;
         Ok(Charge { inner: Arc::clone(&self.inner), payment, payment_text: payment.to_string() })
     }
 
@@ -243,7 +245,13 @@ impl Till {
     /// None; the result is for the shells' sake.
     pub async fn shutdown(&self) -> Result<(), TillError> {
         let inner = Arc::clone(&self.inner);
-        self.inner.runtime.read(move || Ok(inner.runtime.stop_engine())).await
+        self.inner
+            .runtime
+            .read(move || {
+                inner.runtime.stop_engine();
+                Ok(())
+            })
+            .await
     }
 
     async fn read<T: Send + 'static>(

@@ -69,10 +69,12 @@ impl Engine {
     pub(super) fn charge(&mut self, request: ChargeRequest, now: Now) -> Result<PaymentId, TillError> {
         self.writable()?;
         let amount = asked_amount(&request)?;
-        let session = self.state.session.clone().ok_or_else(|| TillError::sign_in("never_signed_on", "sign on first"))?;
+        let session =
+            self.state.session.clone().ok_or_else(|| TillError::sign_in("never_signed_on", "sign on first"))?;
         let terms = self.documents.terms.as_ref();
         let zone = terms.map(|terms| terms.timezone).ok_or_else(|| TillError::sign_in("no_terms", "sign on first"))?;
-        let captured_on = local_date(zone, self.server_ms(now)).map_err(|error| TillError::fix_input("clock", error))?;
+        let captured_on =
+            local_date(zone, self.server_ms(now)).map_err(|error| TillError::fix_input("clock", error))?;
         let payment_id = PaymentId::from_parts(now.wall_ms, self.random());
         let attempt_id = self.new_attempt(now);
         let pessimistic_ms = self.pessimistic_ms(now);
@@ -233,7 +235,13 @@ impl Engine {
     }
 
     /// The reader's completion code: before the card it ends the charge, after it it only adds.
-    fn on_outcome(&mut self, id: PaymentId, outcome: Outcome, code: Option<[u8; 4]>, now: Now) -> Result<(), TillError> {
+    fn on_outcome(
+        &mut self,
+        id: PaymentId,
+        outcome: Outcome,
+        code: Option<[u8; 4]>,
+        now: Now,
+    ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         if !charge.card_read {
             return self.end_attempt(id, attempt_end(outcome), true, now);
@@ -372,8 +380,7 @@ fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Vec<OwnedInpu
 }
 
 fn asked_amount(request: &ChargeRequest) -> Result<Money, TillError> {
-    let currency =
-        Currency::from_code(&request.currency).map_err(|error| TillError::fix_input("currency", error))?;
+    let currency = Currency::from_code(&request.currency).map_err(|error| TillError::fix_input("currency", error))?;
     if request.amount_minor <= 0 {
         return Err(TillError::fix_input("amount", "the amount must be above zero"));
     }
@@ -423,10 +430,7 @@ pub(super) fn before_card(
 }
 
 pub(super) fn refused_outcome(refusal: &Refusal) -> ChargeOutcome {
-    ChargeOutcome::NotCharged {
-        cause: "offline_refused".to_owned(),
-        detail: Some(refusal.rule.as_str().to_owned()),
-    }
+    ChargeOutcome::NotCharged { cause: "offline_refused".to_owned(), detail: Some(refusal.rule.as_str().to_owned()) }
 }
 
 fn attempt_end(outcome: Outcome) -> AttemptEnd {
@@ -439,7 +443,9 @@ fn attempt_end(outcome: Outcome) -> AttemptEnd {
         Outcome::FallbackChipRetry | Outcome::FallbackMagstripe => AttemptEnd::NotAccepted,
         Outcome::Failed => AttemptEnd::ReaderFault,
         // Approved or deferred without card data, or a code on no list: nothing can have been charged by us.
-        Outcome::ApprovedByCard | Outcome::ApprovedOffline | Outcome::Deferred | Outcome::Unknown => AttemptEnd::Unknown,
+        Outcome::ApprovedByCard | Outcome::ApprovedOffline | Outcome::Deferred | Outcome::Unknown => {
+            AttemptEnd::Unknown
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 use takings_acquirers::http::Carried;
 use takings_acquirers::{
     Answer, ApprovedBy, Card, ClockReport, ClockSource, Identity, Inquiry, Lookup, OfflineRisk, Operation, Problem,
-    ProblemSlug, Reply, Reversal, SigningContext, Submission, SubmissionKind, SubmitBatch, SubmitOne, Value, decode,
-    encode,
+    ProblemSlug, Reply, Reversal, SigningContext, Submission, SubmissionKind, SubmitBatch, SubmitOne, Unverified,
+    Value, decode, encode,
 };
 use takings_domain::event::{CardRead, Lane, SendStarted};
 use takings_domain::payment::PaymentState;
@@ -85,7 +85,7 @@ pub(super) enum Trouble {
     /// Nobody knows.
     Maybe { why: String, retry_after_ms: Option<i64> },
     /// An answer that cannot be believed.
-    Unverified { why: String },
+    Unverified { why: String, unknown_key: bool },
     /// The acquirer refuses it for good.
     Refused { code: String, existing: Option<PaymentId> },
 }
@@ -96,7 +96,8 @@ impl Trouble {
         let code = problem.slug.as_str().to_owned();
         let retry_after_ms = problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000));
         let session = problem.slug.is_session() || problem.http == 401;
-        let not_executed = session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
+        let not_executed =
+            session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
         if not_executed && problem.verified {
             // In progress is the one delay that says that it *is* being executed.
             if problem.slug == ProblemSlug::RequestInProgress {
@@ -110,14 +111,20 @@ impl Trouble {
         if problem.verified {
             Self::Refused { code, existing: problem.existing_payment_id }
         } else {
-            Self::Unverified { why: code }
+            Self::Unverified { why: code, unknown_key: false }
         }
+    }
+
+    /// An answer, or a part of one, that is not believed.
+    pub(super) fn unverified(why: &Unverified) -> Self {
+        let unknown_key = matches!(why, Unverified::UnknownKey { .. });
+        Self::Unverified { why: why.to_string(), unknown_key }
     }
 
     pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::NotExecuted { code, .. } | Self::Refused { code, .. } => Some(code),
-            Self::Maybe { why, .. } | Self::NotSent { why } | Self::Unverified { why } => Some(why),
+            Self::Maybe { why, .. } | Self::NotSent { why } | Self::Unverified { why, .. } => Some(why),
         }
     }
 
@@ -137,7 +144,7 @@ impl Trouble {
             Self::NotSent { why } => TillError::retry_later("no_line", why),
             Self::NotExecuted { code, .. } => TillError::retry_later("busy", code),
             Self::Maybe { why, .. } => TillError::retry_later("no_answer", why),
-            Self::Unverified { why } => TillError::retry_later("unverified", why),
+            Self::Unverified { why, .. } => TillError::retry_later("unverified", why),
             Self::Refused { code, .. } => TillError::ask_merchant("refused_by_acquirer", code),
         }
     }
@@ -267,12 +274,12 @@ impl Engine {
     }
 
     fn understand(&self, operation: &Operation, answer: &Answer) -> Result<Heard, Trouble> {
-        let ring = self.ring().ok_or(Trouble::Unverified { why: "no_keys".into() })?;
+        let ring = self.ring().ok_or_else(|| Trouble::Unverified { why: "no_keys".into(), unknown_key: true })?;
         match decode(operation, answer, ring) {
             Reply::Verified(verified) => Ok(Heard::Value(verified.value)),
             Reply::NotModified => Ok(Heard::NotModified),
             Reply::Problem(problem) => Err(Trouble::of(&problem)),
-            Reply::Unverified(why) => Err(Trouble::Unverified { why: why.to_string() }),
+            Reply::Unverified(why) => Err(Trouble::unverified(&why)),
         }
     }
 
@@ -292,6 +299,8 @@ impl Engine {
         if let Some(run) = &mut self.run {
             run.silences = run.silences.saturating_add(u32::from(silent));
             run.need_sign_on |= needs_sign_on && run.may_sign_on_again();
+            run.need_keys |=
+                matches!(trouble, Trouble::Unverified { unknown_key: true, .. }) && run.may_read_keys_again();
             run.report.detail = trouble.code().map(str::to_owned);
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use takings_acquirers::report::{EventsPage, PaymentReport, PayoutEntriesPage, PayoutReport};
-use takings_acquirers::{Operation, ProblemSlug, Value};
+use takings_acquirers::{Operation, ProblemSlug, Unverified, Value};
 use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
 use takings_domain::settlement::overdue_after_ms;
 use takings_domain::{Now, PaymentId, PayoutId};
@@ -131,6 +131,13 @@ impl Engine {
 
     /// Hints and cursor reach the disk together: a crash neither loses nor doubles one.
     fn on_events(&mut self, page: &EventsPage) -> Result<(), TillError> {
+        let unknown_key = page.rejected.iter().any(|why| matches!(why, Unverified::UnknownKey { .. }));
+        if let Some(run) = self.run.as_mut().filter(|_| unknown_key) {
+            if run.may_read_keys_again() {
+                run.need_keys = true;
+                return Ok(());
+            }
+        }
         let mut tx = self.ledger.begin()?;
         for event in &page.events {
             tx.put_hint(&Hint {
@@ -163,7 +170,8 @@ impl Engine {
         let calendar = self.documents.calendar();
         let zone = self.documents.terms.as_ref().map(|terms| terms.timezone);
         let overdue = report.expected_arrival_date.zip(calendar).zip(zone);
-        let overdue_after_ms = overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
+        let overdue_after_ms =
+            overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
         let mut tx = self.ledger.begin()?;
         let known = tx.payout(&report.payout_id)?;
         if known.is_none_or(|known| known.report.report_version < report.version) {

@@ -1,8 +1,9 @@
 //! The card at the till: acceptance, and the one request whose customer waits.
 
+use takings_acquirers::ProblemSlug;
 use takings_domain::event::{
-    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ReversalReason,
-    ReversalRequested, SendEnded, SendResult, SendStarted,
+    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ReversalReason, ReversalRequested,
+    SendEnded, SendResult, SendStarted,
 };
 use takings_domain::payment::{Delivery, PaymentState};
 use takings_domain::policy::{self, AfterCard, Refusal, Rule};
@@ -88,10 +89,13 @@ impl Engine {
 
     /// The live send ended without a report.
     pub(super) fn live_trouble(&mut self, id: PaymentId, trouble: Trouble, now: Now) -> Result<(), TillError> {
+        // The acquirer closed this id earlier: what it refuses now can never have been charged.
+        if trouble.code() == Some(ProblemSlug::LateOriginal.as_str()) && matches!(trouble, Trouble::Refused { .. }) {
+            return self.not_received(id, self.server_ms(now), true, now);
+        }
         let operator = self.operator_of(id);
         let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
-        let judgement =
-            Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+        let judgement = Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
         let again = trouble.wants_sign_on() && !self.repeated.contains(&id);
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
@@ -132,8 +136,7 @@ impl Engine {
         while let Some(id) = self.waiting_live.pop_front() {
             let operator = self.operator_of(id);
             let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
-            let judgement =
-                Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+            let judgement = Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
             let mut tx = self.ledger.begin()?;
             let payment = known(&mut tx, id)?;
             if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
@@ -174,7 +177,12 @@ impl Engine {
     }
 
     /// Decides to undo a live payment that nobody can confirm. Never one whose customer has gone with the goods.
-    pub(super) fn request_reversal(&mut self, id: PaymentId, reason: ReversalReason, now: Now) -> Result<(), TillError> {
+    pub(super) fn request_reversal(
+        &mut self,
+        id: PaymentId,
+        reason: ReversalReason,
+        now: Now,
+    ) -> Result<(), TillError> {
         let operator = self.operator_of(id);
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;

@@ -28,12 +28,13 @@ use std::sync::Arc;
 use takings_acquirers::http::Carried;
 use takings_acquirers::{ActivationCode, DeviceSigner, KeyRing, SignedRequest};
 use takings_domain::ledger::LedgerState;
-use takings_domain::{AttemptId, Now, OperationId, PaymentId, RiskPolicy};
+use takings_domain::{AttemptId, Now, OperationId, PaymentId};
 use takings_store::{Ledger, OpenConfig};
 
 use crate::charge::{ChargeOutcome, ChargeRequest, Step};
 use crate::error::TillError;
 use crate::ports::Randomness;
+use crate::reading::Outlook;
 use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, VerifyReport};
 
 pub(crate) use charging::LinkEvent;
@@ -124,6 +125,7 @@ pub(crate) struct EngineConfig {
     pub(crate) acquirer_url: String,
     pub(crate) app_version: String,
     pub(crate) request_timeout_ms: u64,
+    pub(crate) outlook: Outlook,
 }
 
 /// See the module.
@@ -137,6 +139,7 @@ pub(crate) struct Engine {
     /// The fold of the ledger's own events.
     state: LedgerState,
     documents: Documents,
+    outlook: Outlook,
     keys: Option<KeyRing>,
     /// Believes what the root signs and nothing else: before the first list of keys.
     root_ring: Option<KeyRing>,
@@ -227,10 +230,6 @@ impl Engine {
     /// The reading that makes things older, milliseconds UTC: what limits are judged by.
     fn pessimistic_ms(&self, now: Now) -> i64 {
         self.state.anchor.map_or(now.wall_ms, |anchor| anchor.pessimistic_ms(now))
-    }
-
-    fn policy(&self) -> Option<&RiskPolicy> {
-        self.documents.policy.as_ref()
     }
 
     /// Remembers trouble that has no caller to tell; the next sync report carries it.

@@ -39,6 +39,7 @@ impl Engine {
             request_timeout_ms: config.request_timeout_ms,
             state: Default::default(),
             documents: Documents::default(),
+            outlook: config.outlook,
             keys: None,
             root_ring: None,
             session_refused: false,

@@ -63,8 +63,7 @@ impl Engine {
                     drain_trouble(&mut tx, now, item.payment_id, &Trouble::Maybe { why, retry_after_ms: None })?;
                 }
                 ItemReply::Unverified(why) => {
-                    let trouble = Trouble::Unverified { why: why.to_string() };
-                    drain_trouble(&mut tx, now, item.payment_id, &trouble)?;
+                    drain_trouble(&mut tx, now, item.payment_id, &Trouble::unverified(why))?;
                 }
             }
         }
@@ -253,12 +252,10 @@ fn not_confirmed(
 fn reported(report: &PaymentReport, via: Via, rules: &Rules<'_>) -> PaymentReported {
     let unlisted = report.response_code.as_deref().is_some_and(|code| class_of(code).is_none());
     let doubtful = report.response_code.as_deref().and_then(class_of) == Some(CodeClass::InDoubt);
-    let approved = matches!(
-        report.authorization.value,
-        Authorization::Approved | Authorization::PartiallyApproved
-    );
+    let approved = matches!(report.authorization.value, Authorization::Approved | Authorization::PartiallyApproved);
     // Promise P3: what no list explains is not confirmed, whatever word stands beside it.
-    let authorization = if unlisted || (doubtful && approved) { Authorization::Processing } else { report.authorization.value };
+    let authorization =
+        if unlisted || (doubtful && approved) { Authorization::Processing } else { report.authorization.value };
     let (expected, computed) = expected_arrival(report, approved, rules);
     let differs = match (&expected, &computed) {
         (Some(theirs), Some(ours)) if theirs.date != ours.date => Some(ours.date),

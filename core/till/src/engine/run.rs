@@ -54,6 +54,7 @@ pub(super) struct Run {
     pub(super) silences: u32,
     /// Sign-ons asked for by a refusal; two are one too many.
     sign_ons: u32,
+    keys_read_again: bool,
     /// Per lane, the key up to which everything had its turn.
     passed: BTreeMap<Lane, u64>,
     pub(super) stop: Option<(&'static str, Option<TillError>)>,
@@ -74,6 +75,7 @@ impl Run {
             heard: false,
             silences: 0,
             sign_ons: 0,
+            keys_read_again: false,
             passed: BTreeMap::new(),
             stop: None,
         }
@@ -88,6 +90,11 @@ impl Run {
     pub(super) fn may_sign_on_again(&mut self) -> bool {
         self.sign_ons = self.sign_ons.saturating_add(1);
         self.sign_ons == 1
+    }
+
+    /// An unknown key asks for the list anew: once in a run.
+    pub(super) fn may_read_keys_again(&mut self) -> bool {
+        !std::mem::replace(&mut self.keys_read_again, true)
     }
 
     fn only_signs_on(&self) -> bool {
@@ -142,7 +149,8 @@ impl Engine {
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
-        if !self.waiting_live.is_empty() && self.slot_free(Slot::Live) && self.session_valid(now) && self.keys.is_some() {
+        if !self.waiting_live.is_empty() && self.slot_free(Slot::Live) && self.session_valid(now) && self.keys.is_some()
+        {
             if let Some(id) = self.waiting_live.pop_front() {
                 self.next_live(id, now)?;
             }

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{Days, NaiveDate};
 use sha2::{Digest, Sha256};
 use takings_acquirers::report::{KeySet, LedgerHead, SignOnReport, TerminalReport};
-use takings_acquirers::{
-    Activation, ActivationCode, KeyRing, Operation, SignOn, SignedDocument, Value, decode_keys,
-};
+use takings_acquirers::{Activation, ActivationCode, KeyRing, Operation, SignOn, SignedDocument, Value, decode_keys};
 use takings_domain::event::{
     Activated, ActivationStarted, CalendarAdopted, LedgerEvent, PolicyAdopted, SignedOn, TermsAdopted,
 };
@@ -16,7 +14,7 @@ use takings_domain::{Calendar, Now, OperationId, RiskPolicy, SettlementTerms};
 
 use super::book::Book;
 use super::exchange::{Heard, Trouble};
-use super::run::Wanted;
+use super::run::{Run, Wanted};
 use super::{Effect, Engine, Ticket};
 use crate::error::TillError;
 use crate::hex;
@@ -326,6 +324,9 @@ impl Engine {
             }
         }
         self.documents.etags[kind as usize].clone_from(&signed.etag);
+        if let Some((terms, calendar)) = self.documents.terms.clone().zip(self.documents.calendar()) {
+            self.outlook.set(terms, calendar);
+        }
         Ok(())
     }
 
@@ -366,7 +367,9 @@ impl Engine {
     /// Keys, activation, session or a document could not be had: the run stops; the next one tries again.
     pub(super) fn control_trouble(&mut self, trouble: &Trouble) {
         let error = trouble.error();
-        let retried = trouble.wants_sign_on() && self.run.as_ref().is_some_and(|run| run.need_sign_on);
+        let again = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;
+        let keys_are_old = matches!(trouble, Trouble::Unverified { unknown_key: true, .. });
+        let retried = (trouble.wants_sign_on() || keys_are_old) && self.run.as_ref().is_some_and(again);
         if let Some(run) = &mut self.run {
             if !retried {
                 let why = if matches!(trouble, Trouble::Unverified { .. }) { "unverified" } else { "waiting" };
@@ -390,7 +393,8 @@ impl Engine {
 
     pub(super) fn activation_view(&self) -> Result<ActivationView, TillError> {
         let activated = self.state.activated.as_ref();
-        let activated = activated.ok_or_else(|| TillError::retry_later("no_answer", "the activation did not succeed"))?;
+        let activated =
+            activated.ok_or_else(|| TillError::retry_later("no_answer", "the activation did not succeed"))?;
         Ok(ActivationView { merchant_id: activated.merchant_id.clone(), terminal_id: activated.terminal_id.clone() })
     }
 }

@@ -1,8 +1,6 @@
 //! What time alone brings, and the merchant's commands that need no line.
 
-use takings_domain::event::{
-    CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, ServiceMarked,
-};
+use takings_domain::event::{CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, ServiceMarked};
 use takings_domain::payment::{self, Delivery};
 use takings_domain::{Now, PaymentId};
 use takings_store::Verification;
@@ -47,7 +45,10 @@ impl Engine {
         if self.run.is_some() || self.read_only.is_some() {
             return;
         }
-        let found = self.ledger.begin().and_then(|mut tx| Ok((tx.next_due_ms(None)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
+        let found = self
+            .ledger
+            .begin()
+            .and_then(|mut tx| Ok((tx.next_due_ms(None)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
         let Ok((due, others)) = found else { return };
         let due = due.map(|due| due.max(self.hold_until_ms));
         let next = due.into_iter().chain(others.into_iter().flatten()).min();
@@ -204,6 +205,7 @@ impl Engine {
     /// Everything is already on disk; the caller may be suspended now.
     pub(super) fn background(&mut self) -> Result<Reply, TillError> {
         self.ledger.checkpoint_idle()?;
+        self.ledger.rest();
         Ok(Reply::Done)
     }
 
