@@ -70,6 +70,7 @@ pub(super) struct InFlight {
 }
 
 /// A believed answer.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way through")]
 pub(super) enum Heard {
     Value(Value),
     NotModified,

@@ -50,25 +50,30 @@ impl Engine {
 
     /// The next object to read; hints that say nothing new are done with.
     fn next_read(&mut self) -> Result<Option<Asked>, TillError> {
-        if let Some(id) = self.feed.asked_for.pop_first() {
-            if self.ledger.begin()?.payment(id)?.is_some() {
-                return Ok(Some(Asked::Payment(id)));
-            }
+        if let Some(id) = self.feed.asked_for.pop_first()
+            && self.ledger.begin()?.payment(id)?.is_some()
+        {
+            return Ok(Some(Asked::Payment(id)));
         }
         let mut tx = self.ledger.begin()?;
         let mut found = None;
         let mut documents = Vec::new();
-        for hint in tx.pending_hints(HINTS_AT_ONCE)? {
-            if self.feed.skipped.contains(&hint.subject) {
-                continue;
+        let mut followed = true;
+        while followed && found.is_none() {
+            followed = false;
+            for hint in tx.pending_hints(HINTS_AT_ONCE)? {
+                if self.feed.skipped.contains(&hint.subject) {
+                    continue;
+                }
+                let (asked, document) = meaning(&mut tx, &hint)?;
+                documents.extend(document);
+                if asked.is_some() {
+                    found = asked;
+                    break;
+                }
+                tx.follow_hint(&hint.event_id)?;
+                followed = true;
             }
-            let (asked, document) = meaning(&mut tx, &hint)?;
-            documents.extend(document);
-            if asked.is_some() {
-                found = asked;
-                break;
-            }
-            tx.follow_hint(&hint.event_id)?;
         }
         tx.commit()?;
         if let Some(run) = &mut self.run {
@@ -132,11 +137,11 @@ impl Engine {
     /// Hints and cursor reach the disk together: a crash neither loses nor doubles one.
     fn on_events(&mut self, page: &EventsPage) -> Result<(), TillError> {
         let unknown_key = page.rejected.iter().any(|why| matches!(why, Unverified::UnknownKey { .. }));
-        if let Some(run) = self.run.as_mut().filter(|_| unknown_key) {
-            if run.may_read_keys_again() {
-                run.need_keys = true;
-                return Ok(());
-            }
+        if let Some(run) = self.run.as_mut().filter(|_| unknown_key)
+            && run.may_read_keys_again()
+        {
+            run.need_keys = true;
+            return Ok(());
         }
         let mut tx = self.ledger.begin()?;
         for event in &page.events {
@@ -153,7 +158,8 @@ impl Engine {
         if let Some(run) = &mut self.run {
             let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
             run.report.events = run.report.events.saturating_add(heard);
-            run.feed_read = page.events.is_empty() && page.rejected.is_empty();
+            let items = page.events.len().saturating_add(page.rejected.len());
+            run.feed_read = u32::try_from(items).is_ok_and(|items| items < PAGE_ITEMS);
         }
         Ok(())
     }
@@ -213,11 +219,9 @@ impl Engine {
         let at_start = tx.kept_text(CURSOR_META)?.is_none_or(|text| text == "0");
         tx.set_meta(CURSOR_META, b"0")?;
         tx.commit()?;
-        if at_start {
-            if let Some(run) = &mut self.run {
-                run.feed_read = true;
-                run.report.detail = Some("cursor-expired".to_owned());
-            }
+        if at_start && let Some(run) = &mut self.run {
+            run.feed_read = true;
+            run.report.detail = Some("cursor-expired".to_owned());
         }
         Ok(())
     }

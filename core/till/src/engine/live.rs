@@ -15,6 +15,8 @@ use super::Engine;
 use super::book::Book;
 use super::charging::{before_card, erase_blob, refused_outcome};
 use super::exchange::{BlobRecord, Slot, Trouble};
+use super::run::Wanted;
+use super::session::SIGN_ON_BUDGET_MS;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 
@@ -124,6 +126,9 @@ impl Engine {
         if again {
             self.repeated.insert(id);
             self.waiting_live.push_back(id);
+            if self.run.is_none() {
+                self.begin_run(Wanted::Time, SIGN_ON_BUDGET_MS, now);
+            }
         }
         if let Some(outcome) = outcome {
             self.decide(id, outcome);

@@ -54,7 +54,7 @@ impl Engine {
             waiting_live: VecDeque::new(),
             repeated: BTreeSet::new(),
             missing_events: report.missing_events,
-            read_only: report.read_only.clone(),
+            read_only: report.read_only,
             last_now: now,
             effects: Vec::new(),
         };

@@ -300,13 +300,13 @@ fn expected_arrival(
 fn drain_trouble(tx: &mut Transaction<'_>, now: Now, id: PaymentId, trouble: &Trouble) -> Result<(), TillError> {
     let code = trouble.code().map(str::to_owned);
     let result = trouble.result();
-    if let Trouble::Refused { code, .. } = trouble {
-        if code == ProblemSlug::DuplicateTransaction.as_str() {
-            end_send(tx, now, id, Lane::Drain, SendResult::NotSent, Some(code.clone()), None)?;
-            let parked = Parked { reason: ParkReason::CounterBroken, code: Some(code.clone()) };
-            tx.append_payment(now, None, id, parked.into())?;
-            return Ok(());
-        }
+    if let Trouble::Refused { code, .. } = trouble
+        && code == ProblemSlug::DuplicateTransaction.as_str()
+    {
+        end_send(tx, now, id, Lane::Drain, SendResult::NotSent, Some(code.clone()), None)?;
+        let parked = Parked { reason: ParkReason::CounterBroken, code: Some(code.clone()) };
+        tx.append_payment(now, None, id, parked.into())?;
+        return Ok(());
     }
     end_send(tx, now, id, Lane::Drain, result, code, trouble.retry_after_ms())
 }

@@ -149,19 +149,19 @@ impl Engine {
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
-        if !self.waiting_live.is_empty() && self.slot_free(Slot::Live) && self.session_valid(now) && self.keys.is_some()
+        if !self.waiting_live.is_empty()
+            && self.slot_free(Slot::Live)
+            && self.session_valid(now)
+            && self.keys.is_some()
+            && let Some(id) = self.waiting_live.pop_front()
         {
-            if let Some(id) = self.waiting_live.pop_front() {
-                self.next_live(id, now)?;
-            }
+            self.next_live(id, now)?;
         }
         let Some(run) = &mut self.run else { return Ok(()) };
         if run.stop.is_none() {
             if run.left_ms(now) < LEAST_TO_SEND_MS {
                 run.stop("budget", None);
-            } else if run.silences >= MOST_SILENCES {
-                run.stop("waiting", None);
-            } else if self.hold_until_ms > now.wall_ms {
+            } else if run.silences >= MOST_SILENCES || self.hold_until_ms > now.wall_ms {
                 run.stop("waiting", None);
             }
         }
@@ -205,15 +205,15 @@ impl Engine {
     }
 
     fn start_lanes(&mut self, now: Now) -> Result<(), TillError> {
-        if self.slot_free(Slot::Reversal) {
-            if let Some(id) = self.due(Lane::Reversal, 1, now)?.first() {
-                self.start_reversal(*id, now)?;
-            }
+        if self.slot_free(Slot::Reversal)
+            && let Some(id) = self.due(Lane::Reversal, 1, now)?.first()
+        {
+            self.start_reversal(*id, now)?;
         }
-        if self.slot_free(Slot::Live) {
-            if let Some(id) = self.due(Lane::Live, 1, now)?.first() {
-                self.start_in_doubt(*id, now)?;
-            }
+        if self.slot_free(Slot::Live)
+            && let Some(id) = self.due(Lane::Live, 1, now)?.first()
+        {
+            self.start_in_doubt(*id, now)?;
         }
         if self.slot_free(Slot::Drain) && self.session_valid(now) {
             let items = self.due(Lane::Drain, BATCH_ITEMS, now)?;
@@ -255,10 +255,10 @@ impl Engine {
 
     fn end_run(&mut self, now: Now) {
         let Some(mut run) = self.run.take() else { return };
-        if !self.waiting_live.is_empty() {
-            if let Err(error) = self.give_up_waiting_live(now) {
-                run.report.detail = Some(error.to_string());
-            }
+        if !self.waiting_live.is_empty()
+            && let Err(error) = self.give_up_waiting_live(now)
+        {
+            run.report.detail = Some(error.to_string());
         }
         match self.waiting() {
             Ok((waiting, next_due_ms)) => {

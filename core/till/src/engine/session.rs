@@ -21,7 +21,7 @@ use crate::hex;
 use crate::views::{ActivationView, SignOnView};
 
 /// How long a contact for signing on may last, milliseconds.
-const SIGN_ON_BUDGET_MS: i64 = 60_000;
+pub(super) const SIGN_ON_BUDGET_MS: i64 = 60_000;
 /// The calendar asked for begins so many days before today …
 const CALENDAR_BACK_DAYS: u64 = 40;
 /// … and ends so many after it: together less than the contract's 400.
@@ -370,11 +370,11 @@ impl Engine {
         let again = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;
         let keys_are_old = matches!(trouble, Trouble::Unverified { unknown_key: true, .. });
         let retried = (trouble.wants_sign_on() || keys_are_old) && self.run.as_ref().is_some_and(again);
-        if let Some(run) = &mut self.run {
-            if !retried {
-                let why = if matches!(trouble, Trouble::Unverified { .. }) { "unverified" } else { "waiting" };
-                run.stop(why, Some(error));
-            }
+        if let Some(run) = &mut self.run
+            && !retried
+        {
+            let why = if matches!(trouble, Trouble::Unverified { .. }) { "unverified" } else { "waiting" };
+            run.stop(why, Some(error));
         }
     }
 
