@@ -91,7 +91,6 @@ fn first_policy(start_ms: i64) -> Value {
             {"scheme": "unionpay", "offline_allowed": true}, {"scheme": "visa", "offline_allowed": true},
             {"scheme": "mastercard", "offline_allowed": true}, {"scheme": "amex", "offline_allowed": false},
         ],
-        "bin_deny": [{"from": "621234", "to": "621234"}],
         "online_required_if": [{"rule": "magstripe"}, {"rule": "manual"}],
         "liability": "merchant", "on_expired_policy": "deny",
         "retry": {"max_attempts_per_contact": 3, "reversal_attempts_per_contact": 5},
