@@ -161,6 +161,8 @@ pub(crate) struct Engine {
     waiting_live: VecDeque<PaymentId>,
     /// Live payments that were sent again after a new sign-on: once.
     repeated: BTreeSet<PaymentId>,
+    /// Ticks whose doings are under way: answered when nothing is any more.
+    ticks: Vec<Ticket>,
     missing_events: u64,
     read_only: Option<String>,
     last_now: Now,
@@ -191,7 +193,7 @@ impl Engine {
             Command::Outcome { payment } => return self.ask_outcome(ticket, payment),
             Command::Tick => {
                 self.on_tick(now);
-                Ok(Reply::Done)
+                return self.ticks.push(ticket);
             }
             Command::Charge(request) => self.charge(request, now).map(Reply::Charging),
             Command::Link { payment, event } => self.link(payment, event, now).map(Reply::Step),

@@ -52,6 +52,7 @@ impl Engine {
             run: None,
             charges: BTreeMap::new(),
             waiting_live: VecDeque::new(),
+            ticks: Vec::new(),
             repeated: BTreeSet::new(),
             missing_events: report.missing_events,
             read_only: report.read_only,

@@ -146,6 +146,10 @@ impl Engine {
         if idle && self.run.is_some() {
             self.end_run(now);
         }
+        if idle {
+            let done = std::mem::take(&mut self.ticks);
+            self.effects.extend(done.into_iter().map(|ticket| Effect::Reply(ticket, Ok(Reply::Done))));
+        }
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {

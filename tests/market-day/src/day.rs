@@ -1,0 +1,326 @@
+//! The stallholder: walks through the steps with a till in the hand, and is the only clock there is.
+
+use std::path::{Path, PathBuf};
+
+use relay::{Mode, Relay};
+use serde_json::{Value, json};
+
+use crate::acquirer::Acquirer;
+use crate::args::{Args, Faults};
+use crate::error::{About, DayError};
+use crate::journal::Journal;
+use crate::screen::{Look, Screen};
+use crate::script::{Overdue, Script};
+use crate::steps::{Step, What, steps};
+use crate::stream::Stream;
+use crate::telling;
+use crate::till::{Heard, Till};
+
+/// After an interruption the day goes on this much later than it was seen last: longer than any charge takes by itself.
+const RESTART_MS: i64 = 180_000;
+/// Starting the app again takes the stallholder so long.
+const APP_START_MS: i64 = 1_500;
+
+/// See the module.
+pub(crate) struct Day {
+    pub(crate) script: Script,
+    pub(crate) journal: Journal,
+    pub(crate) acquirer: Acquirer,
+    pub(crate) screen: Screen,
+    pub(crate) dir: PathBuf,
+    pub(crate) now_ms: i64,
+    relay: Option<Relay>,
+    till_url: String,
+    till: Option<Till>,
+}
+
+/// How a command to the till ended.
+pub(crate) enum Ended {
+    /// The answer, good or not.
+    Answer(Value),
+    /// It stopped where it was asked to.
+    Holding,
+}
+
+impl Day {
+    /// Opens a new day in `dir`, or the one that is there.
+    pub(crate) fn open(args: &Args, dir: &Path, screen: Screen) -> Result<Self, DayError> {
+        let line_control = args.external.is_none() || args.faults == Faults::Market;
+        let path = dir.join("script.jsonl");
+        let asked = Script::invent(args.seed, args.payments, args.faults, args.kill, line_control);
+        if !path.exists() {
+            asked.write(&path)?;
+        }
+        let script = Script::read(&path)?;
+        if script != asked {
+            let head = &script.head;
+            return Err(DayError::Unfit(format!(
+                "{} holds another day: --seed {} --payments {}, faults {:?}, kill {}",
+                dir.display(),
+                head.seed,
+                head.payments,
+                head.faults,
+                head.kill
+            )));
+        }
+        let journal = Journal::open(&dir.join("progress.jsonl"))?;
+        let acquirer = Acquirer::new(dir, args.seed, args.external.clone());
+        let nowhere = "127.0.0.1:9".parse().map_err(|_| DayError::Child("no address".to_owned()))?;
+        let relay = line_control.then(|| Relay::start(nowhere)).transpose().about("the relay")?;
+        let till_url = relay.as_ref().map_or_else(|| acquirer.url().to_owned(), Relay::url);
+        let dir = dir.to_path_buf();
+        Ok(Self { script, journal, acquirer, screen, dir, now_ms: 0, relay, till_url, till: None })
+    }
+
+    /// Plays what is left of the day, up to its account. True if the account is right.
+    pub(crate) fn play(&mut self, json: Option<&Path>) -> Result<bool, DayError> {
+        let story = steps(&self.script);
+        self.begin(&story)?;
+        for (number, step) in story.iter().enumerate().skip(self.journal.done) {
+            self.reach(step.at_ms)?;
+            if step.what == What::Close {
+                return self.close(json);
+            }
+            self.step(&step.what)?;
+            self.journal.step_done(number + 1)?;
+        }
+        Err(DayError::Child("the story has no end".to_owned()))
+    }
+
+    fn begin(&mut self, story: &[Step]) -> Result<(), DayError> {
+        let first_ms = story.first().map_or(0, |step| step.at_ms);
+        let resumed = self.journal.has_begun();
+        self.now_ms = self.journal.now_ms.map_or(first_ms, |now| now.saturating_add(RESTART_MS));
+        self.journal.time_moves_to(self.now_ms)?;
+        let played = story.iter().take(self.journal.done).rev();
+        let line = played.map(|step| &step.what).find(|what| matches!(what, What::LineDown(_) | What::LineUp(_)));
+        if matches!(line, Some(What::LineDown(_))) {
+            self.refuse()?;
+        } else {
+            self.connect()?;
+        }
+        self.start_till()?;
+        if resumed {
+            let text = format!("The day goes on after an interruption, at step {} of {}.", self.journal.done + 1, story.len());
+            self.screen.event(self.now_ms, Look::Warn, "↻", &text);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, what: &What) -> Result<(), DayError> {
+        match what {
+            What::Open(text) => self.open_stall(text),
+            What::PlanBank => self.plan_bank(),
+            What::LineDown(text) => {
+                self.screen.event(self.now_ms, Look::Warn, "▽", text);
+                self.refuse()
+            }
+            What::LineUp(text) => {
+                self.connect()?;
+                self.screen.event(self.now_ms, Look::Info, "△", text);
+                Ok(())
+            }
+            What::Spoil(evening) => self.spoil(*evening),
+            What::Sell(number) => self.sell(*number),
+            What::Drain(meanwhile) => self.drain(*meanwhile),
+            What::Look => self.look(),
+            What::Close => Ok(()),
+        }
+    }
+
+    fn open_stall(&mut self, text: &str) -> Result<(), DayError> {
+        self.screen.event(self.now_ms, Look::Info, "☀", text);
+        let status = self.must(&json!({"cmd": "status"}))?;
+        if status["status"]["activation"].is_null() {
+            if self.journal.activation_code.is_none() {
+                // The simulated reader shows four leading digits: too few for a rule that names six.
+                self.acquirer.admin("POST", "/admin/policy", Some(&json!({"bin_deny": null})))?;
+                let code = self.acquirer.admin("POST", "/admin/activation-codes", Some(&json!({"merchant_name": "Wang Breakfast"})))?;
+                self.journal.got_code(telling::text(&code, "activation_code"))?;
+            }
+            let code = self.journal.activation_code.clone();
+            let activated = self.must(&json!({"cmd": "activate", "code": code}))?;
+            let text = format!("Activated as terminal {}.", telling::text(&activated["activation"], "terminal_id"));
+            self.screen.event(self.now_ms, Look::Good, "✓", &text);
+        }
+        let signed = self.must(&json!({"cmd": "sign_on"}))?;
+        let signed = &signed["sign_on"];
+        let text = format!(
+            "Signed on: business date {}, batch {}, policy {}, terms {}.",
+            telling::text(signed, "business_date"),
+            telling::text(signed, "batch_number"),
+            telling::text(signed, "policy_version"),
+            telling::text(signed, "terms_version")
+        );
+        self.screen.event(self.now_ms, Look::Good, "✓", &text);
+        Ok(())
+    }
+
+    /// The bank is told what it will do to two payouts. Told once, also if this step begins again.
+    fn plan_bank(&mut self) -> Result<(), DayError> {
+        let head = self.script.head.clone();
+        let known = self.acquirer.admin("GET", "/admin/bank", None)?;
+        let planned = |date: &str| {
+            known["waiting"].as_array().is_some_and(|all| all.iter().any(|plan| telling::text(plan, "business_date") == date))
+        };
+        if let Some(date) = head.returned_business_date.map(|date| date.to_string()).filter(|date| !planned(date)) {
+            let plan = json!({"action": "return", "business_date": date, "reason": "account_closed"});
+            self.acquirer.admin("POST", "/admin/bank", Some(&plan))?;
+        }
+        if let Some(date) = head.overdue_business_date.map(|date| date.to_string()).filter(|date| !planned(date)) {
+            let plan = match head.overdue {
+                Some(Overdue::Late) => json!({"action": "late", "business_date": date, "days": 3}),
+                _ => json!({"action": "never", "business_date": date}),
+            };
+            self.acquirer.admin("POST", "/admin/bank", Some(&plan))?;
+        }
+        Ok(())
+    }
+
+    /// Plants this evening's faults, once.
+    fn spoil(&mut self, evening: u32) -> Result<(), DayError> {
+        if self.script.head.faults == Faults::None {
+            return Ok(());
+        }
+        if !self.journal.spoilt.contains(&evening) {
+            self.acquirer.admin("DELETE", "/admin/faults", None)?;
+            let batch = "POST /v1/payments/batch";
+            let mut faults = vec![
+                json!({"on": batch, "kind": "drop_answer", "count": 1}),
+                json!({"on": batch, "kind": "drop_request", "count": 1}),
+                json!({"on": batch, "kind": "status", "status": 503, "retry_after_s": 20, "count": 1}),
+                json!({"on": batch, "kind": "half_answer", "count": 1}),
+                json!({"on": batch, "kind": "wrong_signature", "count": 1}),
+                json!({"on": batch, "kind": "duplicate", "count": 1}),
+                json!({"on": "GET /v1/events", "kind": "status", "status": 500, "count": 1}),
+            ];
+            Stream::new(self.script.head.seed, &format!("evening {evening}")).shuffle(&mut faults);
+            faults.truncate(5);
+            faults.push(json!({"on": "POST /v1/payments", "kind": "drop_answer", "count": 1}));
+            for fault in faults {
+                self.acquirer.admin("POST", "/admin/faults", Some(&fault))?;
+            }
+            self.journal.spoilt(evening)?;
+        }
+        self.cut_next_answer(evening)
+    }
+
+    /// Later that evening the line itself breaks, too.
+    fn cut_next_answer(&mut self, evening: u32) -> Result<(), DayError> {
+        match &self.relay {
+            Some(relay) if evening > 0 => {
+                relay.set_mode(Mode::CutAnswer { after_bytes: 120, times: 1 }).about("the relay")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look(&mut self) -> Result<(), DayError> {
+        self.must(&json!({"cmd": "sync"}))?;
+        self.hear_alerts()
+    }
+
+    /// Tells what the till has to tell, and then lets it forget it.
+    pub(crate) fn hear_alerts(&mut self) -> Result<(), DayError> {
+        loop {
+            let heard = self.must(&json!({"cmd": "alerts", "max": 100}))?;
+            let alerts = heard["alerts"].as_array().cloned().unwrap_or_default();
+            let Some(upto) = alerts.last().and_then(|alert| alert["alert"].as_u64()) else { return Ok(()) };
+            for alert in &alerts {
+                let (text, look, sign) = telling::alert(alert);
+                self.screen.event(self.now_ms, look, sign, &text);
+            }
+            self.must(&json!({"cmd": "acknowledge", "upto": upto}))?;
+        }
+    }
+
+    /// No network: connects are refused, and where the acquirer is ours it does not even run.
+    fn refuse(&mut self) -> Result<(), DayError> {
+        let Some(relay) = &self.relay else { return Ok(()) };
+        relay.set_mode(Mode::Refuse).about("the relay")?;
+        if self.acquirer.is_own() { self.acquirer.stop() } else { Ok(()) }
+    }
+
+    fn connect(&mut self) -> Result<(), DayError> {
+        self.acquirer.start(self.now_ms)?;
+        if let Some(relay) = &self.relay {
+            relay.set_upstream(self.acquirer.address()?);
+            relay.set_mode(Mode::Pass).about("the relay")?;
+        }
+        Ok(())
+    }
+
+    /// Time passes until this instant, if it has not: first at the acquirer, then at the till.
+    pub(crate) fn reach(&mut self, at_ms: i64) -> Result<(), DayError> {
+        let ms = at_ms.saturating_sub(self.now_ms);
+        if ms <= 0 {
+            return Ok(());
+        }
+        self.follow(at_ms)?;
+        self.must(&json!({"cmd": "advance", "ms": ms})).map(|_| ())
+    }
+
+    /// So much time passes.
+    pub(crate) fn wait(&mut self, ms: i64) -> Result<(), DayError> {
+        self.reach(self.now_ms.saturating_add(ms))
+    }
+
+    fn follow(&mut self, now_ms: i64) -> Result<(), DayError> {
+        if now_ms <= self.now_ms {
+            return Ok(());
+        }
+        self.journal.time_moves_to(now_ms)?;
+        self.now_ms = now_ms;
+        if self.acquirer.is_up() { self.acquirer.clock(now_ms) } else { Ok(()) }
+    }
+
+    fn start_till(&mut self) -> Result<(), DayError> {
+        self.till = Some(Till::start(&self.dir, &self.till_url, self.script.head.seed, self.now_ms)?);
+        Ok(())
+    }
+
+    /// The phone is dead, and a moment later it is on again.
+    pub(crate) fn kill_till(&mut self) -> Result<(), DayError> {
+        if let Some(till) = self.till.take() {
+            till.kill()?;
+        }
+        self.follow(self.now_ms.saturating_add(APP_START_MS))?;
+        self.start_till()
+    }
+
+    /// Lets till and acquirer end in order.
+    pub(crate) fn put_away(&mut self) -> Result<(), DayError> {
+        if let Some(till) = self.till.take() {
+            till.close()?;
+        }
+        self.acquirer.stop()
+    }
+
+    /// Sends a command and hears it out.
+    pub(crate) fn ask(&mut self, command: &Value) -> Result<Ended, DayError> {
+        let gone = || DayError::Child("there is no till".to_owned());
+        self.till.as_mut().ok_or_else(gone)?.say(command)?;
+        loop {
+            match self.till.as_mut().ok_or_else(gone)?.hear()? {
+                Heard::Answer(answer) => {
+                    self.follow(telling::int(&answer, "now_ms"))?;
+                    return Ok(Ended::Answer(answer));
+                }
+                Heard::Event(event) => match telling::text(&event, "event") {
+                    "saved" => self.journal.heard_saved(telling::text(&event, "payment_id"))?,
+                    "holding" => return Ok(Ended::Holding),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Sends a command that has to work.
+    pub(crate) fn must(&mut self, command: &Value) -> Result<Value, DayError> {
+        match self.ask(command)? {
+            Ended::Answer(answer) if answer["ok"] == true => Ok(answer),
+            Ended::Answer(answer) => Err(DayError::Till { command: command.to_string(), error: answer["error"].to_string() }),
+            Ended::Holding => Err(DayError::Child("the till holds where nobody asked it to".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The queue: one contact after the other until everything has its answer.
+
+use serde_json::json;
+
+use crate::args::Faults;
+use crate::day::Day;
+use crate::error::DayError;
+use crate::screen::Look;
+use crate::telling::{int, text};
+
+/// How many contacts a queue may need before something is wrong with it.
+const PATIENCE: u32 = 200;
+/// Between two contacts, if the till does not say when: milliseconds.
+const PAUSE_MS: i64 = 30_000;
+/// The shortest and longest wait between two contacts, milliseconds.
+const PAUSES_MS: (i64, i64) = (1_000, 900_000);
+
+impl Day {
+    /// Drains the queue; on a bad line the sale of this number happens after the first contact, on a good one before it.
+    pub(crate) fn drain(&mut self, meanwhile: Option<usize>) -> Result<(), DayError> {
+        let good = self.script.head.faults == Faults::None;
+        if let Some(number) = meanwhile.filter(|_| good) {
+            self.sell(number)?;
+        }
+        let waiting = self.waiting()?;
+        let mut total = waiting;
+        if waiting > 0 {
+            let text = format!("{waiting} payments wait on this phone. Sending.");
+            self.screen.event(self.now_ms, Look::Info, "⇡", &text);
+        }
+        self.screen.bar("sending", 0, total);
+        for contact in 1..=PATIENCE {
+            let report = self.must(&json!({"cmd": "sync"}))?["report"].clone();
+            let left = report["waiting"].as_u64().unwrap_or(0);
+            total = total.max(left);
+            self.screen.bar("sending", total - left, total);
+            let ended = text(&report, "ended");
+            if total > 0 {
+                let words = format!(
+                    "Contact {contact}: {} sent, {} answered ({} approved, {} declined), {left} wait: {}",
+                    int(&report, "sent"),
+                    int(&report, "answered"),
+                    int(&report, "approved"),
+                    int(&report, "declined"),
+                    why(ended, text(&report, "detail")),
+                );
+                self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
+            }
+            self.hear_alerts()?;
+            if let Some(number) = meanwhile.filter(|_| contact == 1 && !good) {
+                self.screen.event(self.now_ms, Look::Info, "+", "A customer comes while the queue waits.");
+                self.sell(number)?;
+            }
+            if left == 0 && ended == "done" && self.waiting()? == 0 {
+                return Ok(());
+            }
+            let due_in_ms = report["next_due_ms"].as_i64().map_or(PAUSE_MS, |due| due.saturating_sub(self.now_ms));
+            self.wait(due_in_ms.clamp(PAUSES_MS.0, PAUSES_MS.1))?;
+        }
+        Err(DayError::Child("the queue does not drain".to_owned()))
+    }
+
+    fn waiting(&mut self) -> Result<u64, DayError> {
+        Ok(self.must(&json!({"cmd": "status"}))?["status"]["unsent_count"].as_u64().unwrap_or(0))
+    }
+}
+
+fn why(ended: &str, detail: &str) -> String {
+    let words = match ended {
+        "done" => "done",
+        "no_line" => "no line",
+        "waiting" => "the till waits before it tries again",
+        "budget" => "time is up for now",
+        "sign_in" => "the session is over",
+        "unverified" => "an answer could not be believed",
+        other => other,
+    };
+    if detail.is_empty() { words.to_owned() } else { format!("{words} ({detail})") }
+}

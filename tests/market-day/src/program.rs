@@ -1,0 +1,75 @@
+//! From the command line to the exit code.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::args::{Args, Asked, USAGE};
+use crate::children;
+use crate::day::Day;
+use crate::error::{About, DayError};
+use crate::screen::{Look, Screen};
+
+const WRONG: u8 = 1;
+const WRONG_ARGUMENT: u8 = 2;
+const NOT_PLAYED: u8 = 3;
+
+/// Runs the program with the arguments after its name.
+#[must_use]
+pub fn main(words: Vec<String>) -> ExitCode {
+    if let Some(code) = children::play(&words) {
+        return code;
+    }
+    match Asked::parse(&words) {
+        Ok(Asked::Help) => {
+            let _ = io::stdout().write_all(USAGE.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Ok(Asked::Run(args)) => play(&args),
+        Err(line) => complain(&line, WRONG_ARGUMENT),
+    }
+}
+
+fn complain(line: &str, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "market-day: {line}");
+    ExitCode::from(code)
+}
+
+fn play(args: &Args) -> ExitCode {
+    match play_in_directory(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(WRONG),
+        Err(error) => complain(&error.to_string(), NOT_PLAYED),
+    }
+}
+
+fn play_in_directory(args: &Args) -> Result<bool, DayError> {
+    let dir = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => fresh_directory(),
+    };
+    fs::create_dir_all(&dir).about(dir.display().to_string())?;
+    let _alone = children::alone(&dir.join("day.lock"), false)
+        .map_err(|_| DayError::Unfit(format!("another day is being played in {}", dir.display())))?;
+    let mut screen = Screen::new();
+    let hint = format!("Seed {}, {} sales. Kept in {} (--dir to go on there).", args.seed, args.payments, dir.display());
+    let hint = screen.paint(Look::Dim, &hint);
+    screen.line(&hint);
+    let right = Day::open(args, &dir, screen)?.play(args.json.as_deref())?;
+    if args.dir.is_none() && right {
+        remove(&dir);
+    }
+    Ok(right)
+}
+
+fn fresh_directory() -> PathBuf {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    std::env::temp_dir().join(format!("market-day-{}-{since}", std::process::id()))
+}
+
+/// What cannot be removed lies in the system's directory for such things.
+fn remove(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
+}

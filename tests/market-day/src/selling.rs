@@ -1,0 +1,148 @@
+//! One sale, made once whatever interrupts it: the order is looked up before anything is charged.
+
+use serde_json::{Value, json};
+
+use crate::day::{Day, Ended};
+use crate::error::DayError;
+use crate::screen::Look;
+use crate::script::Sale;
+use crate::telling::{self, text};
+
+/// How often a sale is tried or waited for before the stallholder despairs.
+const PATIENCE: u32 = 100;
+/// How long the stallholder waits before looking at an unanswered payment again.
+const WAIT_MS: i64 = 5_000;
+
+/// What the till knows of an order.
+enum Known {
+    /// Nothing that counts: charge.
+    Nothing,
+    /// Sent without an answer: wait.
+    Unanswered,
+    /// This is how it ended.
+    Settled(Box<Value>),
+}
+
+impl Day {
+    /// Sells, or finds out that it was sold.
+    pub(crate) fn sell(&mut self, number: usize) -> Result<(), DayError> {
+        let Some(sale) = self.script.sales.get(number).cloned() else { return Ok(()) };
+        for _ in 0..PATIENCE {
+            let found = self.find(&sale.order)?;
+            match known(&found) {
+                Known::Settled(payment) => {
+                    self.tell_sale(&sale, &payment);
+                    return Ok(());
+                }
+                Known::Unanswered => self.wait(WAIT_MS)?,
+                Known::Nothing => self.charge(&sale, found.is_empty())?,
+            }
+        }
+        Err(DayError::Child(format!("order {} does not come to an end", sale.order)))
+    }
+
+    fn find(&mut self, order: &str) -> Result<Vec<Value>, DayError> {
+        let found = self.must(&json!({"cmd": "find", "order": order}))?;
+        Ok(found["payments"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Charges. Accidents happen at the first try only.
+    fn charge(&mut self, sale: &Sale, first: bool) -> Result<(), DayError> {
+        let mut command = json!({
+            "cmd": "charge", "amount_minor": sale.amount_minor, "currency": sale.currency, "order": sale.order,
+            "mode": sale.mode, "operator": "wang", "card": sale.card,
+        });
+        let link = sale.link.as_ref().filter(|_| first);
+        if let Some(moment) = link {
+            command["link"] = json!({"lose_at": moment});
+        }
+        let kill = sale.kill.as_ref().filter(|_| first);
+        if let Some(moment) = kill {
+            command["hold_at"] = json!(moment);
+        }
+        match self.ask(&command)? {
+            Ended::Holding => {
+                let moment = kill.map(String::as_str).unwrap_or_default();
+                let text = format!("{}  The phone dies ({}) and is started again.", sale.order, dying(moment));
+                self.screen.event(self.now_ms, Look::Warn, "☠", &text);
+                self.kill_till()
+            }
+            Ended::Answer(answer) if answer["ok"] == true => {
+                if let Some(moment) = link {
+                    let text = format!("{}  The reader's link breaks {}.", sale.order, moment.replace('_', " "));
+                    self.screen.event(self.now_ms, Look::Warn, "⚡", &text);
+                }
+                if text(&answer["outcome"], "outcome") == "not_confirmed" {
+                    let text = format!("{}  No answer: do not hand over, do not charge again. The till asks.", sale.order);
+                    self.screen.event(self.now_ms, Look::Warn, "?", &text);
+                }
+                Ok(())
+            }
+            // Somebody charged it a moment ago: look again.
+            Ended::Answer(answer) if text(&answer["error"], "code") == "order_already_charged" => Ok(()),
+            Ended::Answer(answer) => {
+                Err(DayError::Till { command: command.to_string(), error: answer["error"].to_string() })
+            }
+        }
+    }
+
+    fn tell_sale(&mut self, sale: &Sale, payment: &Value) {
+        let last_four = payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
+        let (stage, look) = telling::stage(payment);
+        let sign = match look {
+            Look::Bad | Look::Dim => "✗",
+            Look::Warn => "▪",
+            _ => "✓",
+        };
+        let words = format!(
+            "{}  {:>9}  {last_four:<9}  {:<10} {:<11} {stage}",
+            sale.order,
+            telling::money(sale.amount_minor),
+            text(payment, "scheme"),
+            text(payment, "entry_mode"),
+        );
+        self.screen.event(self.now_ms, if look == Look::Bad { Look::Bad } else { look }, sign, &words);
+    }
+}
+
+fn dying(moment: &str) -> &'static str {
+    match moment {
+        "before_card" => "while the customer looks for the card",
+        "card_data" => "between the card and the till",
+        "saved" => "the moment it says saved",
+        _ => "in the middle of a charge",
+    }
+}
+
+/// What the payments of one order say together.
+fn known(found: &[Value]) -> Known {
+    let charged = found.iter().find(|payment| text(payment, "stage") != "not_charged");
+    if let Some(payment) = charged {
+        // A customer who has gone needs no answer now; one who waits does.
+        let gone = matches!(text(payment, "class"), "deferred" | "chip_offline");
+        let unanswered = !gone && matches!(text(payment, "delivery"), "sending" | "in_doubt");
+        return if unanswered { Known::Unanswered } else { Known::Settled(Box::new(payment.clone())) };
+    }
+    // Refused and declined is an end; interrupted, given up and undone invites another try.
+    let ended = found.iter().find(|payment| matches!(text(payment, "cause"), "offline_refused" | "declined"));
+    ended.map_or(Known::Nothing, |payment| Known::Settled(Box::new(payment.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_order_is_charged_again_and_no_other() {
+        let payment = |stage: &str, cause: Option<&str>, class: Option<&str>| {
+            json!({"stage": stage, "cause": cause, "class": class, "delivery": "in_doubt"})
+        };
+        assert!(matches!(known(&[]), Known::Nothing));
+        assert!(matches!(known(&[payment("not_charged", Some("interrupted"), None)]), Known::Nothing));
+        assert!(matches!(known(&[payment("not_charged", Some("declined"), None)]), Known::Settled(_)));
+        assert!(matches!(known(&[payment("being_confirmed", None, Some("live"))]), Known::Unanswered));
+        assert!(matches!(known(&[payment("being_confirmed", None, Some("deferred"))]), Known::Settled(_)));
+        let both = [payment("not_charged", Some("interrupted"), None), payment("saved_on_phone", None, Some("deferred"))];
+        assert!(matches!(known(&both), Known::Settled(_)));
+    }
+}
