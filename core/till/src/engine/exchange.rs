@@ -46,6 +46,7 @@ pub(super) enum Asked {
     Drain(Vec<PaymentId>),
     Reverse(PaymentId),
     Events,
+    Payments,
     Payment(PaymentId),
     Payout(PayoutId),
     Entries(PayoutId),
@@ -58,7 +59,7 @@ impl Asked {
             Self::Live(_) | Self::Inquire(_) => Slot::Live,
             Self::Drain(_) => Slot::Drain,
             Self::Reverse(_) => Slot::Reversal,
-            Self::Events | Self::Payment(_) | Self::Payout(_) | Self::Entries(_) => Slot::Feed,
+            Self::Events | Self::Payments | Self::Payment(_) | Self::Payout(_) | Self::Entries(_) => Slot::Feed,
         }
     }
 }
@@ -170,7 +171,9 @@ impl Engine {
                 let lookup = Lookup { payment_id: *id, amount, close_if_unknown: true };
                 Operation::Inquire(Inquiry { request_id: op, lookups: vec![lookup] })
             }
-            Asked::Events | Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_) => self.feed_question(&asked)?,
+            Asked::Events | Asked::Payments | Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_) => {
+                self.feed_question(&asked)?
+            }
             Asked::Live(_) | Asked::Drain(_) | Asked::Reverse(_) => {
                 return Err(TillError::internal("ask", "sends are written down first"));
             }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use takings_acquirers::report::{EventsPage, PaymentReport, PayoutEntriesPage, PayoutReport};
-use takings_acquirers::{Operation, ProblemSlug, Unverified, Value};
+use takings_acquirers::report::{EventsPage, PaymentReport, PaymentsPage, PayoutEntriesPage, PayoutReport};
+use takings_acquirers::{ListQuery, Operation, ProblemSlug, Unverified, Value};
 use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
 use takings_domain::settlement::overdue_after_ms;
 use takings_domain::{Now, PaymentId, PayoutId};
@@ -24,6 +24,11 @@ const CURSOR_META: &str = "feed_after";
 /// So many hints are looked at before the next question.
 const HINTS_AT_ONCE: u32 = 500;
 
+/// From so many hints at payments on, they are read by pages instead of one by one.
+const LIST_FROM: usize = 4;
+/// Until when changed payments were read by pages, the acquirer's clock, milliseconds UTC.
+const LISTED_META: &str = "payments_listed_ms";
+
 /// Where the feed's questions stand; what a crash loses of it is asked again.
 #[derive(Default)]
 pub(super) struct FeedState {
@@ -31,8 +36,19 @@ pub(super) struct FeedState {
     pub(super) asked_for: BTreeSet<PaymentId>,
     /// Where the next page of a payout's entries starts.
     entries_cursor: Option<(PayoutId, String)>,
+    /// Changed payments are being read by pages: since when, and where the next page starts.
+    list: Option<Listing>,
+    /// They were, after the hints heard last.
+    listed: bool,
     /// Subjects that could not be read in this run.
     skipped: BTreeSet<String>,
+}
+
+/// A walk through the payments that changed.
+struct Listing {
+    /// The acquirer's clock at the first page, milliseconds UTC.
+    as_of_ms: Option<i64>,
+    cursor: Option<String>,
 }
 
 impl Engine {
@@ -55,8 +71,12 @@ impl Engine {
         {
             return Ok(Some(Asked::Payment(id)));
         }
+        if self.feed.list.is_some() {
+            return Ok(Some(Asked::Payments));
+        }
         let mut tx = self.ledger.begin()?;
         let mut found = None;
+        let mut payments = 0;
         let mut documents = Vec::new();
         let mut followed = true;
         while followed && found.is_none() {
@@ -67,8 +87,14 @@ impl Engine {
                 }
                 let (asked, document) = meaning(&mut tx, &hint)?;
                 documents.extend(document);
+                let is_payment = matches!(asked, Some(Asked::Payment(_)));
+                payments += usize::from(is_payment);
                 if asked.is_some() {
-                    found = asked;
+                    found = found.or(asked);
+                    // Payments are counted on: many are read by pages.
+                    if is_payment && payments < LIST_FROM {
+                        continue;
+                    }
                     break;
                 }
                 tx.follow_hint(&hint.event_id)?;
@@ -79,12 +105,21 @@ impl Engine {
         if let Some(run) = &mut self.run {
             run.documents.extend(documents);
         }
+        if payments >= LIST_FROM && !self.feed.listed {
+            self.feed.list = Some(Listing { as_of_ms: None, cursor: None });
+            return Ok(Some(Asked::Payments));
+        }
         Ok(found)
     }
 
     pub(super) fn feed_question(&mut self, asked: &Asked) -> Result<Operation, TillError> {
         let mut tx = self.ledger.begin()?;
         Ok(match asked {
+            Asked::Payments => {
+                let updated_since_ms = tx.kept_text(LISTED_META)?.and_then(|text| text.parse().ok());
+                let cursor = self.feed.list.as_ref().and_then(|list| list.cursor.clone());
+                Operation::ListPayments(ListQuery { updated_since_ms, status: None, cursor, limit: PAGE_ITEMS })
+            }
             Asked::Payment(id) => {
                 let amount = tx.payment(*id)?.map(|payment| payment.charge.amount);
                 Operation::ReadPayment { payment_id: *id, amount }
@@ -107,6 +142,7 @@ impl Engine {
         match (asked, heard) {
             (_, Ok(Heard::Value(Value::Events(page)))) => self.on_events(&page),
             (_, Ok(Heard::Value(Value::Payment(report)))) => self.on_payment_read(&report, now),
+            (_, Ok(Heard::Value(Value::Payments(page)))) => self.on_payments(&page, now),
             (_, Ok(Heard::Value(Value::Payout(report)))) => self.on_payout_read(&report, now),
             (_, Ok(Heard::Value(Value::PayoutEntries(page)))) => self.on_entries(&page, now),
             (Asked::Events, Err(Trouble::Refused { code, .. })) if code == ProblemSlug::CursorExpired.as_str() => {
@@ -116,6 +152,11 @@ impl Engine {
                 if let Some(run) = &mut self.run {
                     run.feed_read = true;
                 }
+                Ok(())
+            }
+            (Asked::Payments, _) => {
+                // The hints stay and are followed one by one.
+                (self.feed.list, self.feed.listed) = (None, true);
                 Ok(())
             }
             (Asked::Payment(id), _) => self.skip(id.to_string()),
@@ -132,6 +173,7 @@ impl Engine {
 
     pub(super) fn forget_skipped(&mut self) {
         self.feed.skipped.clear();
+        (self.feed.list, self.feed.listed) = (None, false);
     }
 
     /// Hints and cursor reach the disk together: a crash neither loses nor doubles one.
@@ -159,6 +201,7 @@ impl Engine {
             let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
             run.report.events = run.report.events.saturating_add(heard);
             let items = page.events.len().saturating_add(page.rejected.len());
+            self.feed.listed = false;
             run.feed_read = u32::try_from(items).is_ok_and(|items| items < PAGE_ITEMS);
         }
         Ok(())
@@ -169,6 +212,27 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         apply(&mut tx, now, None, report, Via::Feed, &rules)?;
         tx.commit()?;
+        Ok(())
+    }
+
+    /// A page of changed payments: those that are ours and newer are written down, in one commit.
+    fn on_payments(&mut self, page: &PaymentsPage, now: Now) -> Result<(), TillError> {
+        let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
+        let as_of_ms = self.feed.list.as_ref().and_then(|list| list.as_of_ms).unwrap_or(page.as_of_ms);
+        let mut tx = self.ledger.begin()?;
+        for report in &page.payments {
+            let ours = tx.payment(report.payment_id)?;
+            if ours.is_some_and(|payment| payment.charge.amount == report.amount) {
+                apply(&mut tx, now, None, report, Via::Feed, &rules)?;
+            }
+        }
+        if page.next_cursor.is_none() {
+            tx.set_meta(LISTED_META, as_of_ms.to_string().as_bytes())?;
+        }
+        tx.commit()?;
+        self.feed.listed = page.next_cursor.is_none();
+        let next = |cursor: &String| Listing { as_of_ms: Some(as_of_ms), cursor: Some(cursor.clone()) };
+        self.feed.list = page.next_cursor.as_ref().map(next);
         Ok(())
     }
 

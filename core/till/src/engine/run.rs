@@ -97,6 +97,11 @@ impl Run {
         !std::mem::replace(&mut self.keys_read_again, true)
     }
 
+    /// Somebody waits for its end.
+    fn is_asked_for(&self) -> bool {
+        !matches!(self.wanted, Wanted::Time)
+    }
+
     fn only_signs_on(&self) -> bool {
         matches!(self.wanted, Wanted::SignOn(_) | Wanted::Activate(_))
     }
@@ -112,7 +117,7 @@ impl Engine {
     pub(super) fn ask_sync(&mut self, ticket: Ticket, budget_ms: u64, now: Now) {
         let refused = self.writable().err().or_else(|| match self.state.activated {
             None => Some(TillError::sign_in("not_activated", "activate first")),
-            Some(_) if self.run.is_some() => Some(TillError::retry_later("busy", "a sync is under way")),
+            Some(_) if self.busy() => Some(TillError::retry_later("busy", "a sync is under way")),
             Some(_) => None,
         });
         match refused {
@@ -121,10 +126,18 @@ impl Engine {
         }
     }
 
+    /// A contact that somebody waits for is under way.
+    pub(super) fn busy(&self) -> bool {
+        self.run.as_ref().is_some_and(Run::is_asked_for)
+    }
+
     /// Starts a run; [`Engine::advance`] takes it from here.
     pub(super) fn begin_run(&mut self, wanted: Wanted, budget_ms: i64, now: Now) {
+        // What time began is taken over: what it already has under way counts.
+        let heard = self.run.take().is_some_and(|run| run.heard);
         self.forget_skipped();
         let mut run = Run::new(wanted, budget_ms, now);
+        run.heard = heard;
         run.need_keys = self.keys.is_none();
         run.need_sign_on = !self.session_valid(now) || matches!(run.wanted, Wanted::SignOn(_) | Wanted::Activate(_));
         run.documents = self.documents.missing();

@@ -100,7 +100,7 @@ impl Engine {
         if self.state.activated.is_some() {
             return Err(TillError::fix_input("already_activated", "this ledger belongs to a terminal"));
         }
-        if self.run.is_some() {
+        if self.busy() {
             return Err(TillError::retry_later("busy", "another contact is under way"));
         }
         let code = ActivationCode::parse(text).map_err(|error| TillError::fix_input("activation_code", error))?;
@@ -120,7 +120,7 @@ impl Engine {
     pub(super) fn ask_sign_on(&mut self, ticket: Ticket, now: Now) {
         let refused = self.writable().err().or_else(|| match self.state.activated {
             None => Some(TillError::sign_in("not_activated", "activate first")),
-            Some(_) if self.run.is_some() => Some(TillError::retry_later("busy", "another contact is under way")),
+            Some(_) if self.busy() => Some(TillError::retry_later("busy", "another contact is under way")),
             Some(_) => None,
         });
         match refused {
