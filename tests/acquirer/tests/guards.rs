@@ -252,6 +252,7 @@ fn the_journal_is_the_whole_state() {
         std::mem::replace(&mut world.sandbox, replayed)
     };
     assert_eq!(world.ledger(), before);
+    assert_eq!(world.admin("GET", "/admin/clock", &json!({}))["set"], true);
     drop(again);
     // The replayed one goes on like the first would have: sessions, keys, faults, orders.
     world.go(SATURDAY + 4 * DAY);
