@@ -50,6 +50,11 @@ impl Jobs {
         Some((due_ms, job))
     }
 
+    /// When the next job is due.
+    pub(crate) fn next_due_ms(&self) -> Option<i64> {
+        self.queue.first_key_value().map(|((due_ms, _), _)| *due_ms)
+    }
+
     /// Takes the planned cut-off out of the queue.
     fn take_cut_off(&mut self) -> Option<NaiveDate> {
         let (key, date) = self.queue.iter().find_map(|(key, job)| match job {

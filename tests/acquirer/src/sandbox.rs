@@ -162,6 +162,12 @@ impl Sandbox {
         self.now_ms
     }
 
+    /// When the next job is due, milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        self.jobs.next_due_ms()
+    }
+
     /// Whether an administrator set the clock: it then moves only by his hand.
     #[must_use]
     pub fn clock_is_set(&self) -> bool {

@@ -86,10 +86,7 @@ fn a_payment_is_executed_once_whatever_is_repeated() {
     assert_eq!(first["expected_arrival"]["date"], "2026-11-23");
     payment["attempt"] = json!(2);
     let again = world.submit(&payment);
-    assert_eq!(
-        (again.status, again.header("idempotent-replayed"), json_of(&again)),
-        (200, Some("true"), first)
-    );
+    assert_eq!((again.status, again.header("idempotent-replayed"), json_of(&again)), (200, Some("true"), first));
     let (results, _) = world.batch(&[world.till.payment(2, "deferred_authorization", 700, "0000", SATURDAY)]);
     assert_eq!(results[&id(2)]["http_status"], 201);
     let (results, _) = world.batch(&[world.till.payment(2, "deferred_authorization", 700, "0000", SATURDAY)]);
