@@ -54,7 +54,9 @@ pub fn to_do(payment: &PaymentState) -> Option<ToDo> {
         return None;
     }
     if let Some(reversal) = &payment.reversal {
-        let undecided = reversal.outcome.is_none() && reversal.sends.open.is_none();
+        // Declined or reversed is an answer too: nothing is left to undo.
+        let charged = !payment.is_answered() || payment.is_approved();
+        let undecided = charged && reversal.outcome.is_none() && reversal.sends.open.is_none();
         return undecided.then(|| due(Lane::Reversal, &reversal.sends, reversal.requested_at_ms, None));
     }
     if payment.is_answered() || payment.expired || payment.sends.open.is_some() || !payment.blob_held {

@@ -64,15 +64,21 @@ impl PaymentState {
             || (self.not_received_finally && self.acceptance.is_none())
     }
 
+    /// Undoing it came too late: charged, whatever was said before.
+    pub(super) fn is_too_late(&self) -> bool {
+        self.parked.as_ref().is_some_and(|(reason, _)| *reason == ParkReason::AlreadyCleared)
+    }
+
     fn is_charged_there(&self) -> bool {
-        self.report.is_some() && (self.is_approved() || !self.is_answered())
+        self.is_too_late() || self.report.is_some() && (self.is_approved() || !self.is_answered())
     }
 
     /// The acquirer refused to take it while the customer waited, and no earlier send can have arrived.
     #[must_use]
     pub fn is_refused_live(&self) -> bool {
         let refused = self.parked.as_ref().is_some_and(|(reason, _)| *reason != ParkReason::AlreadyCleared);
-        refused && self.acceptance.is_none() && !self.sends.may_have_arrived
+        let nothing_there = self.sends.open.is_none() && !self.sends.may_have_arrived;
+        refused && self.acceptance.is_none() && self.reversal.is_none() && nothing_there
     }
 
     /// A reversal was answered: nothing is charged.

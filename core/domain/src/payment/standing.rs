@@ -266,7 +266,7 @@ fn not_charged(payment: &PaymentState) -> Option<Cause> {
     if payment.is_closed() {
         return Some(given_up(payment));
     }
-    match payment.decision() {
+    match payment.decision().filter(|_| !payment.is_too_late()) {
         Some(Authorization::Reversed | Authorization::Voided) => Some(Cause::Reversed),
         // The customer waited: nothing left the shop, so a decline needs nobody.
         Some(Authorization::Declined | Authorization::Referred) if payment.acceptance.is_none() => {
@@ -360,12 +360,16 @@ pub fn standing_at(base: Base, now_ms: i64) -> (Stage, Option<Why>) {
 }
 
 impl PaymentState {
-    /// The class as screens show it: fixed at acceptance; before it, what it would become.
+    /// The class as screens show it: fixed at acceptance; before it, what it would become; none once refused.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
         self.acceptance.map(|acceptance| acceptance.class).or(match self.charge.mode {
             ChargeMode::Offline => None,
-            ChargeMode::PreferOnline | ChargeMode::RequireOnline if self.sends.count > 0 => Some(Class::Live),
+            ChargeMode::PreferOnline | ChargeMode::RequireOnline
+                if self.sends.count > 0 && self.refused_by.is_none() =>
+            {
+                Some(Class::Live)
+            }
             _ => None,
         })
     }

@@ -225,6 +225,9 @@ impl PaymentState {
             PaymentEvent::Parked(parked) => {
                 ensure(self.acceptance.is_some() || self.sends.count > 0, "there is nothing to park yet")?;
                 ensure(!self.is_closed() || self.is_refused_live(), "a closed payment needs nobody")?;
+                ensure(self.sends.open.is_none() || self.reversal.is_some(), "a send is under way")?;
+                let too_late = parked.reason == ParkReason::AlreadyCleared;
+                ensure(!self.is_answered() || self.is_approved() || too_late, "it has its answer")?;
                 self.parked = Some((parked.reason, parked.code.clone()));
             }
             PaymentEvent::Expired(_) => {
@@ -292,7 +295,7 @@ impl PaymentState {
             }
             PaymentEvent::SendEnded(ended) => {
                 self.sends_of(ended.lane)?.end(ended, at_ms)?;
-                if ended.result == SendResult::Refused && ended.lane != Lane::Reversal {
+                if ended.result == SendResult::Refused && ended.lane != Lane::Reversal && !self.is_undone() {
                     self.parked = Some((ParkReason::Refused, ended.code.clone()));
                 }
                 Ok(())
@@ -316,7 +319,8 @@ impl PaymentState {
                 ensure(self.reversal.is_none(), "a reversal is decided once")?;
                 // Promise P2's other half: goods that left with the customer are never undone by a time-out.
                 ensure(self.acceptance.is_none(), "an accepted payment is never reversed by itself")?;
-                let charged = self.sends.count > 0 && !self.is_closed() && (!self.is_answered() || self.is_approved());
+                let sent = self.sends.may_have_arrived || self.sends.open.is_some();
+                let charged = sent && !self.is_closed() && (!self.is_answered() || self.is_approved());
                 ensure(charged, "there is nothing to undo")?;
                 self.reversal = Some(ReversalState {
                     requested_at_ms: at_ms,
@@ -331,9 +335,8 @@ impl PaymentState {
                 ensure(reversal.outcome.is_none(), "a reversal is answered once")?;
                 reversal.sends.answered();
                 reversal.outcome = Some(answer.outcome);
-                if answer.outcome == ReversalOutcome::AlreadyCleared {
-                    self.parked = Some((ParkReason::AlreadyCleared, None));
-                }
+                let too_late = answer.outcome == ReversalOutcome::AlreadyCleared;
+                self.parked = too_late.then_some((ParkReason::AlreadyCleared, None));
                 Ok(())
             }
             _ => Err("not an event of the acquirer's side"),
@@ -349,12 +352,11 @@ impl PaymentState {
         self.sends.may_have_arrived = true;
         // A newer word may resolve what stood still; whoever decides parks it again if it does not. What came too
         // late to undo stays so until the acquirer says that it is undone.
-        let too_late = self.parked.as_ref().is_some_and(|(reason, _)| *reason == ParkReason::AlreadyCleared);
         let charged = matches!(
             report.authorization,
             Authorization::Processing | Authorization::Approved | Authorization::PartiallyApproved
         );
-        if !(too_late && charged) {
+        if !(self.is_too_late() && charged) {
             self.parked = None;
         }
         let mut report = report.clone();
@@ -366,13 +368,13 @@ impl PaymentState {
     }
 
     fn may_send(&self, lane: Lane) -> Result<(), &'static str> {
-        ensure(self.card.is_some(), "there is no card to charge")?;
         ensure(!self.is_closed(), "nothing may be sent for a closed payment")?;
         if let Some(reversal) = &self.reversal {
             ensure(lane == Lane::Reversal, "it is being undone")?;
             return ensure(reversal.outcome.is_none(), "the reversal was answered");
         }
         ensure(lane != Lane::Reversal, "no reversal was asked for")?;
+        ensure(self.card.is_some(), "there is no card to charge")?;
         ensure((lane == Lane::Drain) == self.acceptance.is_some(), "not the lane of this payment")?;
         let waits = !self.is_answered() && !self.expired && self.parked.is_none() && self.blob_held;
         ensure(waits, "nothing more is to be sent")

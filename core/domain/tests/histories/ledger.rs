@@ -1,0 +1,94 @@
+//! The ledger's own state: who we are to the acquirer, the session, the documents in force.
+
+use takings_domain::alert::{self, AlertKind};
+use takings_domain::event::{
+    Activated, ActivationStarted, ClockJumped, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn, TermsAdopted,
+};
+use takings_domain::ledger::LedgerState;
+use takings_domain::{LedgerId, OperationId};
+
+use crate::history::{NOON_MS, at, sale_day};
+
+fn opened() -> LedgerEvent {
+    Opened { ledger_id: LedgerId::from_bytes([7; 16]), device_key_thumbprint: "thumbprint".into() }.into()
+}
+
+fn activated() -> LedgerEvent {
+    Activated {
+        merchant_id: "M000001".into(),
+        merchant_name: "Stall 14".into(),
+        terminal_id: "T0000001".into(),
+        root_key: "root".into(),
+        alg: "ecdsa-p256-sha256".into(),
+    }
+    .into()
+}
+
+fn signed_on(session: &str) -> LedgerEvent {
+    SignedOn {
+        session_id: session.into(),
+        batch_number: "000117".into(),
+        business_date: sale_day(),
+        server_ms: NOON_MS + 4_000,
+        offset_ms: 4_000,
+        sign_on_again_before_ms: NOON_MS + 86_400_000,
+    }
+    .into()
+}
+
+fn terms(version: &str) -> LedgerEvent {
+    TermsAdopted { version: version.into(), digest: "d".into(), valid_from_ms: 0, valid_until_ms: None }.into()
+}
+
+fn recorded(events: &[LedgerEvent]) -> Vec<Recorded<LedgerEvent>> {
+    (1..)
+        .zip(events)
+        .map(|(seq, event)| Recorded { seq, at: at(NOON_MS), operator: None, event: event.clone() })
+        .collect()
+}
+
+#[test]
+fn a_ledger_opens_is_activated_and_signs_on() {
+    let started = ActivationStarted { request_id: OperationId::from_bytes([1; 16]), code_sha256: "ab".into() };
+    let policy = PolicyAdopted { version: "2".into(), digest: "d".into(), valid_from_ms: 0, valid_until_ms: None };
+    let events = recorded(&[
+        opened(),
+        started.clone().into(),
+        activated(),
+        signed_on("s1"),
+        policy.clone().into(),
+        ClockJumped { by_ms: -7_200_000 }.into(),
+        signed_on("s2"),
+    ]);
+    let state = LedgerState::fold(&events).unwrap();
+    assert_eq!(state.activation, Some(started));
+    assert_eq!(state.policy, Some(policy));
+    assert_eq!(state.session.map(|session| session.session_id), Some("s2".into()));
+    assert_eq!(state.anchor.map(|anchor| anchor.trusted_ms(at(NOON_MS + 1_000))), Some(NOON_MS + 5_000));
+    assert_eq!((state.clock_jumps, state.last_seq), (1, 7));
+}
+
+#[test]
+fn what_cannot_happen_to_a_ledger() {
+    let rows = [
+        (vec![], activated(), "a ledger begins with its opening"),
+        (vec![opened()], opened(), "a ledger is opened once"),
+        (vec![opened(), activated()], activated(), "a ledger belongs to one terminal"),
+    ];
+    for (before, event, why) in rows {
+        let mut state = LedgerState::fold(&recorded(&before)).unwrap();
+        let kept = state.clone();
+        let stray = Recorded { seq: 99, at: at(NOON_MS), operator: None, event };
+        assert_eq!(state.apply(&stray).map_err(|error| error.why), Err(why));
+        assert_eq!(state, kept, "a refused event changes nothing");
+    }
+}
+
+#[test]
+fn p7_changed_terms_are_told_and_the_first_are_not() {
+    let state = LedgerState::fold(&recorded(&[opened(), activated()])).unwrap();
+    assert_eq!(alert::of_ledger(&state, &terms("1"), 3), None);
+    let known = LedgerState::fold(&recorded(&[opened(), activated(), terms("1")])).unwrap();
+    assert_eq!(alert::of_ledger(&known, &terms("1"), 4), None, "the same terms again");
+    assert_eq!(alert::of_ledger(&known, &terms("2"), 4), Some((AlertKind::TermsChanged, 4)));
+}
