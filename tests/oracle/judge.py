@@ -22,7 +22,7 @@ LINE_SCENES = {"morning", "drain", "second_live", "third_live"}
 DECLINED_CARDS = {"0005": "05", "0051": "51", "0054": "54"}
 DECLINED_AMOUNTS = {5: "05", 51: "51", 54: "54", 61: "61"}
 NOT_CHARGED = {"interrupted", "abandoned", "not_received"}
-NOTHING = ("class", "delivery", "authorization", "clearing", "arrival", "expected_date", "payout_id",
+NOTHING = ("delivery", "authorization", "clearing", "arrival", "expected_date", "payout_id",
            "gross_minor", "fee_minor", "net_minor", "accepted_at_ms")
 
 Paid = collections.namedtuple("Paid", "arrival stage evidence cause expected payouts")
@@ -116,6 +116,9 @@ def paid(head: dict, accepted_at_ms: int, closed_at_ms: int) -> Paid:
 
 def judge_unknown(findings: Findings, where: str, sale: dict, payment: dict) -> None:
     """A payment the acquirer has never heard of: nothing is charged, and the till says so."""
+    # Sent while the customer waited, and the acquirer promises that it never came.
+    never_came = payment["cause"] == "not_received"
+    findings.equal(where, "class", "live" if never_came else None, payment["class"])
     for name in NOTHING:
         findings.equal(where, name, None, payment[name])
     findings.equal(where, "stage", "not_charged", payment["stage"])
@@ -130,7 +133,7 @@ def judge_reversed(findings: Findings, where: str, payment: dict) -> None:
     """Undone while the customer waited: nothing is charged."""
     findings.equal(where, "stage", "not_charged", payment["stage"])
     findings.equal(where, "cause", "reversed", payment["cause"])
-    findings.equal(where, "class", None, payment["class"])
+    findings.equal(where, "class", "live", payment["class"])
     for name in ("payout_id", "gross_minor", "fee_minor", "net_minor"):
         findings.equal(where, name, None, payment[name])
 
@@ -139,7 +142,8 @@ def judge_known(findings: Findings, head: dict, sale: dict, book: dict, payment:
     """A payment the acquirer has: the book by the rules, then the till by both."""
     where = f"{sale['order']} {payment['payment_id']}"
     authorization, approved, code = verdict(sale)
-    live = sale["scene"] in LINE_SCENES
+    # On a bad line the acquirer may have asked the till to wait: then the sale is a stored one, and the book says so.
+    live = book["kind"] == "live" if sale["scene"] == "drain" else sale["scene"] in LINE_SCENES
     for name, must in (("authorization", authorization), ("approved_minor", approved), ("response_code", code),
                        ("amount_minor", sale["amount_minor"]), ("last_four", sale["card"]["last_four"]),
                        ("kind", "live" if live else "deferred_authorization")):
@@ -151,7 +155,7 @@ def judge_known(findings: Findings, head: dict, sale: dict, book: dict, payment:
     findings.equal(where, "delivery", "delivered", payment["delivery"])
     findings.equal(where, "payout_id", book["payout_id"], payment["payout_id"])
     if authorization == "declined":
-        findings.equal(where, "class", None if live else "deferred", payment["class"])
+        findings.equal(where, "class", "live" if live else "deferred", payment["class"])
         findings.equal(where, "stage", "not_charged" if live else "needs_you", payment["stage"])
         findings.equal(where, "cause", "declined" if live else "declined_after_deferral", payment["cause"])
         findings.equal(where, "clearing", "none", payment["clearing"])
@@ -248,28 +252,35 @@ def judge_payouts(findings: Findings, head: dict, sales: dict, ledger: dict, out
         findings.equal(where, "overdue", overdue, head_line["overdue"])
 
 
+def total(payments: list, name: str) -> int:
+    """The sum of a figure; one that is missing was found before."""
+    return sum(payment[name] or 0 for payment in payments)
+
+
 def judge_totals(findings: Findings, out: dict, lost: int, twice: int) -> None:
     """Counts and sums, from the payments that were judged one by one."""
     payments = out["payments"]
     approved = [p for p in payments if p["authorization"] in ("approved", "partially_approved")]
     arrived = [p for p in payments if p["arrival"] == "arrived"]
-    saved = [p for p in payments if p["class"] is not None]
+    saved = [p for p in payments if p["class"] == "deferred" or p["class"] == "live" and p in approved]
     declined = [p for p in payments if p["authorization"] == "declined"]
     totals = out["totals"]
     for name, figure in (("saved", len(saved)), ("approved", len(approved)), ("declined", len(declined)),
                          ("arrived", len(arrived)), ("lost", lost), ("charged_twice", twice)):
         findings.equal("totals", name, figure, totals[name])
     sums = totals["sums"]["CNY"]
-    for name, figure in (("saved_minor", sum(p["amount_minor"] for p in saved)),
-                         ("approved_minor", sum(p["approved_minor"] for p in approved)),
-                         ("declined_minor", sum(p["amount_minor"] for p in declined)),
-                         ("arrived_gross_minor", sum(p["gross_minor"] for p in arrived)),
-                         ("arrived_fee_minor", sum(p["fee_minor"] for p in arrived)),
-                         ("arrived_net_minor", sum(p["net_minor"] for p in arrived))):
+    for name, figure in (("saved_minor", total(saved, "amount_minor")),
+                         ("approved_minor", total(approved, "approved_minor")),
+                         ("declined_minor", total(declined, "amount_minor")),
+                         ("arrived_gross_minor", total(arrived, "gross_minor")),
+                         ("arrived_fee_minor", total(arrived, "fee_minor")),
+                         ("arrived_net_minor", total(arrived, "net_minor"))):
         findings.equal("totals", name, figure, sums[name])
     by_stage = collections.Counter()
     for payment in payments:
-        by_stage[payment["stage"], payment["currency"]] += payment["amount_minor"]
+        # What is approved counts; what nobody approved counts as it was asked.
+        worth = payment["amount_minor"] if payment["approved_minor"] is None else payment["approved_minor"]
+        by_stage[payment["stage"], payment["currency"]] += worth
     told = {(line["stage"], line["currency"]): line["amount_minor"] for line in out["takings"]}
     findings.equal("takings", "by stage", dict(by_stage), told)
     findings.equal("account", "verified", True, out["verified"])

@@ -22,23 +22,26 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--dir", required=True)
-    parser.add_argument("--kills", type=int, default=4)
+    parser.add_argument("--kills", type=int, default=6)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
     command = [ROOT / "target/debug/market-day", "--seed", str(asked.seed), "--dir", asked.dir]
+    killed = 0
     for _ in range(asked.kills):
         day = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         try:
-            day.wait(timeout=0.2 + 2.5 * chance.random())
+            day.wait(timeout=0.05 + 0.5 * chance.random())
         except subprocess.TimeoutExpired:
             # The till and the acquirer are in the group, too.
             os.killpg(day.pid, signal.SIGKILL)
             day.wait()
+            killed += 1
         else:
             break
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     print(ended.stdout.strip().splitlines()[-1] if ended.stdout.strip() else "nothing was said")
-    sys.exit(ended.returncode)
+    print(f"seed {asked.seed}: killed {killed} times")
+    sys.exit(ended.returncode if killed else "the day was over before it could be killed")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,10 @@ class Till:
     def end(self) -> None:
         """Waits for a dead till."""
         self.process.wait()
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
 
 
 def admin(url: str, method: str, path: str, body: dict | None = None) -> dict:

@@ -223,9 +223,14 @@ fn comparison_row(row: &crate::books::Row) -> Vec<Cell> {
 
 /// Counts, and sums in minor units by currency.
 fn totals(payments: &[Value], comparison: &Comparison) -> Value {
-    let saved: fn(&Value) -> bool = |payment| !payment["class"].is_null();
     let approved: fn(&Value) -> bool =
         |payment| matches!(text(payment, "authorization"), "approved" | "partially_approved");
+    // Accepted by the merchant: the customer was let go, or saw the approval.
+    let saved: fn(&Value) -> bool = |payment| match text(payment, "class") {
+        "" => false,
+        "live" => matches!(text(payment, "authorization"), "approved" | "partially_approved"),
+        _ => true,
+    };
     let declined: fn(&Value) -> bool = |payment| matches!(text(payment, "authorization"), "declined" | "referred");
     let arrived: fn(&Value) -> bool = |payment| text(payment, "arrival") == "arrived";
     let count = |keep: fn(&Value) -> bool| payments.iter().filter(|payment| keep(payment)).count();

@@ -205,6 +205,14 @@ impl Day {
         self.cut_next_answer(evening)
     }
 
+    /// The evening is over: what did not go wrong by now does not go wrong tomorrow.
+    pub(crate) fn mend(&mut self) -> Result<(), DayError> {
+        if self.script.head.faults == Faults::Market {
+            self.acquirer.admin("DELETE", "/admin/faults", None)?;
+        }
+        Ok(())
+    }
+
     /// Later that evening the line itself breaks, too.
     fn cut_next_answer(&mut self, evening: u32) -> Result<(), DayError> {
         match &self.relay {
@@ -227,11 +235,22 @@ impl Day {
             let alerts = heard["alerts"].as_array().cloned().unwrap_or_default();
             let Some(upto) = alerts.last().and_then(|alert| alert["alert"].as_u64()) else { return Ok(()) };
             for alert in &alerts {
-                let (text, look, sign) = telling::alert(alert);
+                let subject = self.subject(alert)?;
+                let (text, look, sign) = telling::alert(alert, &subject);
                 self.screen.event(self.now_ms, look, sign, &text);
             }
             self.must(&json!({"cmd": "acknowledge", "upto": upto}))?;
         }
+    }
+
+    /// What an alert is about, in the stallholder's words: the order, or the payout.
+    fn subject(&mut self, alert: &Value) -> Result<String, DayError> {
+        let id = telling::text(alert, "subject_id");
+        if telling::text(alert, "subject_kind") != "payment" {
+            return Ok(id.to_owned());
+        }
+        let detail = self.must(&json!({"cmd": "payment", "id": id}))?;
+        Ok(telling::text(&detail["payment"], "order_reference").to_owned())
     }
 
     /// No network: connects are refused, and where the acquirer is ours it does not even run.

@@ -37,9 +37,8 @@ impl Day {
             let ended = text(&report, "ended");
             if total > 0 {
                 let words = format!(
-                    "Contact {contact}: {} sent, {} answered ({} approved, {} declined), {left} wait: {}",
+                    "Contact {contact}: {} sent, {} approved, {} declined, {left} wait; {}",
                     int(&report, "sent"),
-                    int(&report, "answered"),
                     int(&report, "approved"),
                     int(&report, "declined"),
                     why(ended, text(&report, "detail")),
@@ -52,10 +51,16 @@ impl Day {
                 self.sell(number)?;
             }
             if left == 0 && ended == "done" && self.waiting()? == 0 {
-                return Ok(());
+                return self.mend();
             }
             let due_in_ms = report["next_due_ms"].as_i64().map_or(PAUSE_MS, |due| due.saturating_sub(self.now_ms));
             self.wait(due_in_ms.clamp(PAUSES_MS.0, PAUSES_MS.1))?;
+            let still = self.waiting()?;
+            if still < left {
+                let words = format!("Meanwhile the till tried again by itself: {} answered, {still} wait", left - still);
+                self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
+                self.screen.bar("sending", total - still.min(total), total);
+            }
         }
         Err(DayError::Child("the queue does not drain".to_owned()))
     }
@@ -69,10 +74,10 @@ fn why(ended: &str, detail: &str) -> String {
     let words = match ended {
         "done" => "done",
         "no_line" => "no line",
-        "waiting" => "the till waits before it tries again",
+        "waiting" => "again in a moment",
         "budget" => "time is up for now",
         "sign_in" => "the session is over",
-        "unverified" => "an answer could not be believed",
+        "unverified" => "an answer not to be believed",
         other => other,
     };
     if detail.is_empty() { words.to_owned() } else { format!("{words} ({detail})") }

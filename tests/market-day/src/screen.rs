@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use crate::weeks::local;
 
 const NARROWEST: usize = 40;
-const USUAL_WIDTH: usize = 100;
+/// Where nobody says how wide it is: a file, a pipe.
+const USUAL_WIDTH: usize = 120;
 
 /// How something looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

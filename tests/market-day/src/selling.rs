@@ -27,15 +27,16 @@ impl Day {
     /// Sells, or finds out that it was sold.
     pub(crate) fn sell(&mut self, number: usize) -> Result<(), DayError> {
         let Some(sale) = self.script.sales.get(number).cloned() else { return Ok(()) };
+        let mut detail = String::new();
         for _ in 0..PATIENCE {
             let found = self.find(&sale.order)?;
             match known(&found) {
                 Known::Settled(payment) => {
-                    self.tell_sale(&sale, &payment);
+                    self.tell_sale(&sale, &payment, &detail);
                     return Ok(());
                 }
                 Known::Unanswered => self.wait(WAIT_MS)?,
-                Known::Nothing => self.charge(&sale, found.is_empty())?,
+                Known::Nothing => detail = self.charge(&sale, found.is_empty())?,
             }
         }
         Err(DayError::Child(format!("order {} does not come to an end", sale.order)))
@@ -46,8 +47,8 @@ impl Day {
         Ok(found["payments"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Charges. Accidents happen at the first try only.
-    fn charge(&mut self, sale: &Sale, first: bool) -> Result<(), DayError> {
+    /// Charges; returns what the till says beside the outcome. Accidents happen at the first try only.
+    fn charge(&mut self, sale: &Sale, first: bool) -> Result<String, DayError> {
         let mut command = json!({
             "cmd": "charge", "amount_minor": sale.amount_minor, "currency": sale.currency, "order": sale.order,
             "mode": sale.mode, "operator": "wang", "card": sale.card,
@@ -65,7 +66,8 @@ impl Day {
                 let moment = kill.map(String::as_str).unwrap_or_default();
                 let text = format!("{}  The phone dies ({}) and is started again.", sale.order, dying(moment));
                 self.screen.event(self.now_ms, Look::Warn, "☠", &text);
-                self.kill_till()
+                self.kill_till()?;
+                Ok(String::new())
             }
             Ended::Answer(answer) if answer["ok"] == true => {
                 if let Some(moment) = link {
@@ -76,19 +78,22 @@ impl Day {
                     let text = format!("{}  No answer: do not hand over, do not charge again. The till asks.", sale.order);
                     self.screen.event(self.now_ms, Look::Warn, "?", &text);
                 }
-                Ok(())
+                Ok(text(&answer["outcome"], "detail").to_owned())
             }
             // Somebody charged it a moment ago: look again.
-            Ended::Answer(answer) if text(&answer["error"], "code") == "order_already_charged" => Ok(()),
+            Ended::Answer(answer) if text(&answer["error"], "code") == "order_already_charged" => Ok(String::new()),
             Ended::Answer(answer) => {
                 Err(DayError::Till { command: command.to_string(), error: answer["error"].to_string() })
             }
         }
     }
 
-    fn tell_sale(&mut self, sale: &Sale, payment: &Value) {
+    fn tell_sale(&mut self, sale: &Sale, payment: &Value, detail: &str) {
         let last_four = payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
-        let (stage, look) = telling::stage(payment);
+        let (mut stage, look) = telling::stage(payment);
+        if text(payment, "cause") == "offline_refused" && !detail.is_empty() {
+            stage = format!("{stage}, {}", telling::rule(detail));
+        }
         let sign = match look {
             Look::Bad | Look::Dim => "✗",
             Look::Warn => "▪",

@@ -54,13 +54,15 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
     sell(Scene::Morning, &mut add);
     add(at(saturday, 8, 45), What::LineDown("The market fills, the network goes."));
     sell(Scene::Market, &mut add);
-    add(at(saturday, 21, 29), What::LineUp("The network is back, and bad."));
-    add(at(saturday, 21, 30), What::Spoil(0));
+    // At one instant: the till would use the line by itself as soon as time passes.
+    add(at(saturday, 21, 31), What::LineUp("The network is back, and bad."));
+    add(at(saturday, 21, 31), What::Spoil(0));
     add(at(saturday, 21, 31), What::Drain(meanwhile));
     add(at(saturday, 22, 5), What::LineDown("The network goes again; the night market does not."));
     sell(Scene::Night, &mut add);
-    add(at(saturday, 23, 29), What::LineUp("After the cut-off the network is back: what is sent now counts for Sunday."));
-    add(at(saturday, 23, 30), What::Spoil(1));
+    let late = "After the cut-off the network is back: what is sent now counts for Sunday.";
+    add(at(saturday, 23, 31), What::LineUp(late));
+    add(at(saturday, 23, 31), What::Spoil(1));
     add(at(saturday, 23, 31), What::Drain(None));
 
     let mut day = saturday;
@@ -73,7 +75,7 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
             add(at(day, 14, 0), What::LineDown("No network behind the church."));
             sell(Scene::Second, &mut add);
             add(at(day, 18, 0), What::LineUp("Home, with a good line."));
-            add(at(day, 18, 1), What::Drain(None));
+            add(at(day, 18, 0), What::Drain(None));
         }
         if day == head.third {
             add(at(day, 12, 30), What::Open("The stall is open a last time."));
@@ -81,7 +83,7 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
             add(at(day, 13, 10), What::LineDown("No network."));
             sell(Scene::Third, &mut add);
             add(at(day, 17, 0), What::LineUp("Home."));
-            add(at(day, 17, 1), What::Drain(None));
+            add(at(day, 17, 0), What::Drain(None));
             add(at(day, 18, 0), What::Look);
         }
     }

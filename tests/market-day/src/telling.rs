@@ -65,16 +65,15 @@ pub(crate) fn cause(word: &str) -> String {
 /// Why the offline policy refuses.
 pub(crate) fn rule(word: &str) -> String {
     match word {
-        "amount_over_limit" => "over the offline limit".to_owned(),
-        "scheme_denied" => "this scheme only with a line".to_owned(),
+        "amount_over_limit" => "over the limit".to_owned(),
+        "scheme_denied" => "this scheme".to_owned(),
         other => other.replace('_', " "),
     }
 }
 
-/// What an alert says, with its colour and sign.
-pub(crate) fn alert(alert: &Value) -> (String, Look, &'static str) {
-    let amount = alert.get("amount_minor").and_then(Value::as_i64).map(|minor| format!(" {}", money(minor))).unwrap_or_default();
-    let subject = text(alert, "subject_id");
+/// What an alert says of its subject, with its colour and sign.
+pub(crate) fn alert(alert: &Value, subject: &str) -> (String, Look, &'static str) {
+    let amount = alert.get("amount_minor").and_then(Value::as_i64).map(|minor| format!(", {}", money(minor))).unwrap_or_default();
     let (words, look, sign) = match text(alert, "alert_kind") {
         "declined_after_deferral" => ("The bank declined a payment whose customer has gone", Look::Bad, "✗"),
         "payment_parked" => ("A payment stands still until you act", Look::Bad, "!"),
@@ -88,9 +87,9 @@ pub(crate) fn alert(alert: &Value) -> (String, Look, &'static str) {
         "payout_overdue" => ("A payout is overdue", Look::Bad, "!"),
         "payout_difference" => ("A payout does not add up", Look::Bad, "≠"),
         "terms_changed" => ("The settlement terms changed", Look::Warn, "§"),
-        other => return (format!("{}{amount} ({subject})", other.replace('_', " ")), Look::Warn, "•"),
+        other => return (format!("{}: {subject}{amount}", other.replace('_', " ")), Look::Warn, "•"),
     };
-    (format!("{words}:{amount} ({subject})"), look, sign)
+    (format!("{words}: {subject}{amount}"), look, sign)
 }
 
 #[cfg(test)]

@@ -2,9 +2,6 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta};
 
-/// Milliseconds of a day.
-pub(crate) const DAY_MS: i64 = 86_400_000;
-
 /// The days of one story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Week {
@@ -31,7 +28,7 @@ const DAYS: [[(u32, u32); 5]; 6] = [
     [(10, 10), (10, 12), (10, 13), (10, 14), (10, 20)],
 ];
 
-/// The week of this seed; seed 1 is the last November Saturday but one.
+/// The week of this seed; seed 1 is the one in November.
 pub(crate) fn week(seed: u64) -> Week {
     let at = usize::try_from(seed.wrapping_sub(1) % 6).unwrap_or(0);
     let row = DAYS.get(at).copied().unwrap_or(DAYS[0]);
