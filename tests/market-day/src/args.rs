@@ -127,7 +127,8 @@ fn faults(value: &str) -> Result<Faults, String> {
 fn base(word: &str, value: &str) -> Result<String, String> {
     let url = value.trim_end_matches('/');
     let host = url.strip_prefix("http://").filter(|host| {
-        !host.contains('/') && host.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
+        !host.contains('/')
+            && host.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
     });
     host.map(|_| url.to_owned()).ok_or(format!("{word}: {value:?} is not http://HOST:PORT"))
 }
@@ -142,7 +143,8 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let line = "--payments 80 --seed 9 --json o --dir d --faults none --no-kill --acquirer http://a:1/ --admin http://b:2";
+        let line =
+            "--payments 80 --seed 9 --json o --dir d --faults none --no-kill --acquirer http://a:1/ --admin http://b:2";
         let Ok(Asked::Run(args)) = parse(line) else { panic!() };
         assert_eq!((args.payments, args.seed, args.faults, args.kill), (80, 9, Faults::None, false));
         let external = External { url: "http://a:1".to_owned(), admin: "http://b:2".to_owned() };

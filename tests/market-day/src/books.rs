@@ -63,8 +63,12 @@ pub(crate) fn compare(script: &Script, account: &Account<'_>, ledger: &Value) ->
 fn rows(account: &Account<'_>, theirs: &[&Value], ledger: &Value) -> Vec<Row> {
     let ours: Vec<&Value> = account.payments.iter().collect();
     let (sum, count) = (
-        |of: &[&Value], keep: fn(&Value) -> bool, name: &str| of.iter().filter(|p| keep(p)).map(|p| int(p, name)).sum::<i64>(),
-        |of: &[&Value], keep: fn(&Value) -> bool| i64::try_from(of.iter().filter(|p| keep(p)).count()).unwrap_or(i64::MAX),
+        |of: &[&Value], keep: fn(&Value) -> bool, name: &str| {
+            of.iter().filter(|p| keep(p)).map(|p| int(p, name)).sum::<i64>()
+        },
+        |of: &[&Value], keep: fn(&Value) -> bool| {
+            i64::try_from(of.iter().filter(|p| keep(p)).count()).unwrap_or(i64::MAX)
+        },
     );
     let known: fn(&Value) -> bool = |payment| !text(payment, "authorization").is_empty();
     let declined: fn(&Value) -> bool = |payment| matches!(text(payment, "authorization"), "declined" | "referred");
@@ -96,19 +100,27 @@ fn rows(account: &Account<'_>, theirs: &[&Value], ledger: &Value) -> Vec<Row> {
 }
 
 fn bank_balance(ledger: &Value) -> i64 {
-    let line = |line: &&Value| if text(line, "direction") == "debit" { -int(line, "amount_minor") } else { int(line, "amount_minor") };
+    let line = |line: &&Value| {
+        if text(line, "direction") == "debit" { -int(line, "amount_minor") } else { int(line, "amount_minor") }
+    };
     list(&ledger["bank"], "lines").iter().map(line).sum()
 }
 
 /// Saved ones must be in the till and at the acquirer; every order must have ended as it should, and once.
 fn lost(script: &Script, account: &Account<'_>, theirs: &[&Value]) -> Vec<String> {
     let there: BTreeSet<&str> = theirs.iter().map(|payment| text(payment, "payment_id")).collect();
-    let ours: BTreeMap<&str, &Value> = account.payments.iter().map(|payment| (text(payment, "payment_id"), payment)).collect();
-    let mut lost: Vec<String> =
-        account.saved.iter().filter(|id| !ours.contains_key(id.as_str()) || !there.contains(id.as_str())).cloned().collect();
+    let ours: BTreeMap<&str, &Value> =
+        account.payments.iter().map(|payment| (text(payment, "payment_id"), payment)).collect();
+    let mut lost: Vec<String> = account
+        .saved
+        .iter()
+        .filter(|id| !ours.contains_key(id.as_str()) || !there.contains(id.as_str()))
+        .cloned()
+        .collect();
     for sale in &script.sales {
         let refused = matches!(sale.expect, Expect::RefusedBeforeCard | Expect::RefusedAfterCard);
-        let of_order: Vec<&&Value> = theirs.iter().filter(|payment| text(payment, "order_reference") == sale.order).collect();
+        let of_order: Vec<&&Value> =
+            theirs.iter().filter(|payment| text(payment, "order_reference") == sale.order).collect();
         let ended = of_order.iter().filter(|payment| text(payment, "authorization") != "reversed").count();
         if ended != usize::from(!refused) {
             lost.push(sale.order.clone());
@@ -146,10 +158,12 @@ mod tests {
     #[test]
     fn twice_is_seen_by_payment_and_by_card() {
         let payment = |id: &str, times: i64| json!({"payment_id": id, "authorizations": times, "captures": 1});
-        let record = |id: &str, at: i64| json!({"payment_id": id, "last_four": "1", "amount_minor": 5, "captured_at_ms": at});
+        let record =
+            |id: &str, at: i64| json!({"payment_id": id, "last_four": "1", "amount_minor": 5, "captured_at_ms": at});
         let (once, other, double) = (payment("a", 1), payment("b", 1), payment("c", 2));
         let records = [record("a", 1), record("b", 2)];
-        let found = |payments: &[&Value], records: &[Value]| charged_twice(payments, &records.iter().collect::<Vec<_>>());
+        let found =
+            |payments: &[&Value], records: &[Value]| charged_twice(payments, &records.iter().collect::<Vec<_>>());
         assert!(found(&[&once, &other], &records).is_empty());
         assert_eq!(found(&[&once, &double], &records), ["c"]);
         assert_eq!(found(&[&once], &[record("a", 1), record("b", 1)]), ["b"]);

@@ -47,7 +47,8 @@ pub(crate) struct Running {
 pub(crate) fn start(name: &str, dir: &Path, words: &[String]) -> Result<Running, DayError> {
     let short = name.trim_start_matches('_');
     let complaints = dir.join(format!("{short}.log"));
-    let complaints = OpenOptions::new().create(true).append(true).open(&complaints).about(complaints.display().to_string())?;
+    let complaints =
+        OpenOptions::new().create(true).append(true).open(&complaints).about(complaints.display().to_string())?;
     let program = std::env::current_exe().about("this program")?;
     let mut child = Command::new(program)
         .arg(name)

@@ -49,7 +49,9 @@ impl Day {
             let detail = self.must(&json!({"cmd": "payout", "id": payout["payout_id"]}))?;
             payouts.push(json!({"payout": detail["payout"], "entries": detail["entries"]}));
         }
-        payouts.sort_by_key(|payout| (text(&payout["payout"], "business_date").to_owned(), text(&payout["payout"], "payout_id").to_owned()));
+        payouts.sort_by_key(|payout| {
+            (text(&payout["payout"], "business_date").to_owned(), text(&payout["payout"], "payout_id").to_owned())
+        });
         let head = &self.script.head;
         let days = json!({"cmd": "takings", "from": head.saturday.to_string(), "to": head.last.to_string()});
         let takings = self.must(&days)?["takings"].as_array().cloned().unwrap_or_default();
@@ -105,8 +107,15 @@ impl Day {
         table::print(screen, &columns, &rows);
 
         screen.title("Payouts");
-        let columns =
-            [left("payout", 0), left("business date", 2), left("status", 0), left("expected", 1), right("payments", 3), right("net", 0), left("reference", 4)];
+        let columns = [
+            left("payout", 0),
+            left("business date", 2),
+            left("status", 0),
+            left("expected", 1),
+            right("payments", 3),
+            right("net", 0),
+            left("reference", 4),
+        ];
         let rows: Vec<Vec<Cell>> = collected.payouts.iter().map(|payout| payout_row(&payout["payout"])).collect();
         table::print(screen, &columns, &rows);
 
@@ -116,7 +125,11 @@ impl Day {
 
         screen.title("Beside the acquirer's and the bank's books");
         let rows: Vec<Vec<Cell>> = comparison.rows.iter().map(comparison_row).collect();
-        table::print(screen, &[left("", 0), right("till", 0), right("theirs", 0), left("whose", 1), left("", 0)], &rows);
+        table::print(
+            screen,
+            &[left("", 0), right("till", 0), right("theirs", 0), left("whose", 1), left("", 0)],
+            &rows,
+        );
 
         self.verdict(comparison, file, verified);
     }
@@ -206,7 +219,11 @@ fn payout_row(payout: &Value) -> Vec<Cell> {
 
 fn takings_row(line: &Value) -> Vec<Cell> {
     let (stage, look) = telling::stage(line);
-    vec![cell(look, stage), cell(Look::Plain, int(line, "count").to_string()), cell(Look::Plain, money(int(line, "amount_minor")))]
+    vec![
+        cell(look, stage),
+        cell(Look::Plain, int(line, "count").to_string()),
+        cell(Look::Plain, money(int(line, "amount_minor"))),
+    ]
 }
 
 fn comparison_row(row: &crate::books::Row) -> Vec<Cell> {

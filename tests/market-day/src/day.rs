@@ -101,7 +101,8 @@ impl Day {
         }
         self.start_till()?;
         if resumed {
-            let text = format!("The day goes on after an interruption, at step {} of {}.", self.journal.done + 1, story.len());
+            let text =
+                format!("The day goes on after an interruption, at step {} of {}.", self.journal.done + 1, story.len());
             self.screen.event(self.now_ms, Look::Warn, "↻", &text);
         }
         Ok(())
@@ -135,7 +136,11 @@ impl Day {
             if self.journal.activation_code.is_none() {
                 // The simulated reader shows four leading digits: too few for a rule that names six.
                 self.acquirer.admin("POST", "/admin/policy", Some(&json!({"bin_deny": null})))?;
-                let code = self.acquirer.admin("POST", "/admin/activation-codes", Some(&json!({"merchant_name": "Wang Breakfast"})))?;
+                let code = self.acquirer.admin(
+                    "POST",
+                    "/admin/activation-codes",
+                    Some(&json!({"merchant_name": "Wang Breakfast"})),
+                )?;
                 self.journal.got_code(telling::text(&code, "activation_code"))?;
             }
             let code = self.journal.activation_code.clone();
@@ -161,7 +166,9 @@ impl Day {
         let head = self.script.head.clone();
         let known = self.acquirer.admin("GET", "/admin/bank", None)?;
         let planned = |date: &str| {
-            known["waiting"].as_array().is_some_and(|all| all.iter().any(|plan| telling::text(plan, "business_date") == date))
+            known["waiting"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|plan| telling::text(plan, "business_date") == date))
         };
         if let Some(date) = head.returned_business_date.map(|date| date.to_string()).filter(|date| !planned(date)) {
             let plan = json!({"action": "return", "business_date": date, "reason": "account_closed"});
@@ -338,7 +345,9 @@ impl Day {
     pub(crate) fn must(&mut self, command: &Value) -> Result<Value, DayError> {
         match self.ask(command)? {
             Ended::Answer(answer) if answer["ok"] == true => Ok(answer),
-            Ended::Answer(answer) => Err(DayError::Till { command: command.to_string(), error: answer["error"].to_string() }),
+            Ended::Answer(answer) => {
+                Err(DayError::Till { command: command.to_string(), error: answer["error"].to_string() })
+            }
             Ended::Holding => Err(DayError::Child("the till holds where nobody asked it to".to_owned())),
         }
     }

@@ -57,7 +57,8 @@ impl Day {
             self.wait(due_in_ms.clamp(PAUSES_MS.0, PAUSES_MS.1))?;
             let still = self.waiting()?;
             if still < left {
-                let words = format!("Meanwhile the till tried again by itself: {} answered, {still} wait", left - still);
+                let words =
+                    format!("Meanwhile the till tried again by itself: {} answered, {still} wait", left - still);
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
                 self.screen.bar("sending", total - still.min(total), total);
             }

@@ -54,7 +54,8 @@ fn play_in_directory(args: &Args) -> Result<bool, DayError> {
     let _alone = children::alone(&dir.join("day.lock"), false)
         .map_err(|_| DayError::Unfit(format!("another day is being played in {}", dir.display())))?;
     let mut screen = Screen::new();
-    let hint = format!("Seed {}, {} sales. Kept in {} (--dir to go on there).", args.seed, args.payments, dir.display());
+    let hint =
+        format!("Seed {}, {} sales. Kept in {} (--dir to go on there).", args.seed, args.payments, dir.display());
     let hint = screen.paint(Look::Dim, &hint);
     screen.line(&hint);
     let right = Day::open(args, &dir, screen)?.play(args.json.as_deref())?;

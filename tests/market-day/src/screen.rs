@@ -38,9 +38,18 @@ impl Screen {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
         let columns = set("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
-        let seen = live.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten().map(|size| usize::from(size.ws_col));
+        let seen = live
+            .then(|| rustix::termios::tcgetwinsize(io::stdout()).ok())
+            .flatten()
+            .map(|size| usize::from(size.ws_col));
         let width = columns.or(seen).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH).max(NARROWEST);
-        Self { colour: live && !dumb && set("NO_COLOR").is_none(), live: live && !dumb, width, day: None, bar_drawn: false }
+        Self {
+            colour: live && !dumb && set("NO_COLOR").is_none(),
+            live: live && !dumb,
+            width,
+            day: None,
+            bar_drawn: false,
+        }
     }
 
     /// How many columns there are.
@@ -86,7 +95,11 @@ impl Screen {
         let time = self.paint(Look::Dim, &at.format("%H:%M:%S").to_string());
         let room = self.width.saturating_sub(12);
         let (sign, text) = (self.paint(look, sign), shorten(text, room));
-        let text = if matches!(look, Look::Plain | Look::Good | Look::Info | Look::Dim) { text } else { self.paint(look, &text) };
+        let text = if matches!(look, Look::Plain | Look::Good | Look::Info | Look::Dim) {
+            text
+        } else {
+            self.paint(look, &text)
+        };
         self.line(&format!("{time} {sign} {text}"));
     }
 
@@ -96,7 +109,8 @@ impl Screen {
             return;
         }
         let room = self.width.saturating_sub(label.chars().count() + 16).clamp(8, 48);
-        let full = room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
+        let full =
+            room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
         let (there, missing) = ("█".repeat(full), "░".repeat(room - full));
         let (there, missing) = (self.paint(Look::Good, &there), self.paint(Look::Dim, &missing));
         let mut out = io::stdout();

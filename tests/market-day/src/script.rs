@@ -228,7 +228,11 @@ impl Script {
         for scene in SCENES {
             let mut roles = scene.roles();
             let last = scene == Scene::Third;
-            let more = if last { usual } else { (all_usual * scene.share() / 100).max(u32::from(scene.share() > 0)).min(usual) };
+            let more = if last {
+                usual
+            } else {
+                (all_usual * scene.share() / 100).max(u32::from(scene.share() > 0)).min(usual)
+            };
             usual -= more;
             roles.extend((0..more).map(|_| Role::Usual));
             Stream::new(seed, &format!("order {scene:?}")).shuffle(&mut roles);
@@ -311,7 +315,9 @@ fn sale(head: &Head, scene: Scene, role: Role, order: String, at_ms: i64, custom
             last_four.clone_into(&mut sale.card.last_four);
             sale.expect = Expect::Declined;
         }
-        Role::DeclinedByAmount => (sale.amount_minor, sale.expect) = (sale.amount_minor / 100 * 100 + 61, Expect::Declined),
+        Role::DeclinedByAmount => {
+            (sale.amount_minor, sale.expect) = (sale.amount_minor / 100 * 100 + 61, Expect::Declined)
+        }
         Role::Partly => {
             "0010".clone_into(&mut sale.card.last_four);
             sale.expect = Expect::Partly;
@@ -364,7 +370,8 @@ mod tests {
                     assert!(script.sales.iter().any(|sale| sale.scene == scene), "{scene:?}");
                 }
                 assert_eq!(script.sales.iter().filter(|sale| sale.kill.is_some()).count(), 3);
-                let open: i64 = script.sales.iter().filter(|sale| sale.scene == Scene::Market).map(|sale| sale.amount_minor).sum();
+                let open: i64 =
+                    script.sales.iter().filter(|sale| sale.scene == Scene::Market).map(|sale| sale.amount_minor).sum();
                 assert!(open < 5_000_000, "seed {seed}: the policy of the sandbox allows fifty thousand");
             }
         }

@@ -75,7 +75,8 @@ impl Day {
                     self.screen.event(self.now_ms, Look::Warn, "⚡", &text);
                 }
                 if text(&answer["outcome"], "outcome") == "not_confirmed" {
-                    let text = format!("{}  No answer: do not hand over, do not charge again. The till asks.", sale.order);
+                    let text =
+                        format!("{}  No answer: do not hand over, do not charge again. The till asks.", sale.order);
                     self.screen.event(self.now_ms, Look::Warn, "?", &text);
                 }
                 Ok(text(&answer["outcome"], "detail").to_owned())
@@ -89,7 +90,8 @@ impl Day {
     }
 
     fn tell_sale(&mut self, sale: &Sale, payment: &Value, detail: &str) {
-        let last_four = payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
+        let last_four =
+            payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
         let (mut stage, look) = telling::stage(payment);
         if text(payment, "cause") == "offline_refused" && !detail.is_empty() {
             stage = format!("{stage}, {}", telling::rule(detail));
@@ -139,15 +141,14 @@ mod tests {
 
     #[test]
     fn an_interrupted_order_is_charged_again_and_no_other() {
-        let payment = |stage: &str, cause: Option<&str>, class: Option<&str>| {
-            json!({"stage": stage, "cause": cause, "class": class, "delivery": "in_doubt"})
-        };
+        let payment = |stage: &str, cause: Option<&str>, class: Option<&str>| json!({"stage": stage, "cause": cause, "class": class, "delivery": "in_doubt"});
         assert!(matches!(known(&[]), Known::Nothing));
         assert!(matches!(known(&[payment("not_charged", Some("interrupted"), None)]), Known::Nothing));
         assert!(matches!(known(&[payment("not_charged", Some("declined"), None)]), Known::Settled(_)));
         assert!(matches!(known(&[payment("being_confirmed", None, Some("live"))]), Known::Unanswered));
         assert!(matches!(known(&[payment("being_confirmed", None, Some("deferred"))]), Known::Settled(_)));
-        let both = [payment("not_charged", Some("interrupted"), None), payment("saved_on_phone", None, Some("deferred"))];
+        let both =
+            [payment("not_charged", Some("interrupted"), None), payment("saved_on_phone", None, Some("deferred"))];
         assert!(matches!(known(&both), Known::Settled(_)));
     }
 }

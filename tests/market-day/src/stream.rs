@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn a_name_has_its_own_stream() {
-        let draw = |seed, name| (0..5).map(|_| 0).scan(Stream::new(seed, name), |s, _| Some(s.between(0, 999))).collect::<Vec<_>>();
+        let draw = |seed, name| {
+            (0..5).map(|_| 0).scan(Stream::new(seed, name), |s, _| Some(s.between(0, 999))).collect::<Vec<_>>()
+        };
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));

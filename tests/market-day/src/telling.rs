@@ -73,7 +73,11 @@ pub(crate) fn rule(word: &str) -> String {
 
 /// What an alert says of its subject, with its colour and sign.
 pub(crate) fn alert(alert: &Value, subject: &str) -> (String, Look, &'static str) {
-    let amount = alert.get("amount_minor").and_then(Value::as_i64).map(|minor| format!(", {}", money(minor))).unwrap_or_default();
+    let amount = alert
+        .get("amount_minor")
+        .and_then(Value::as_i64)
+        .map(|minor| format!(", {}", money(minor)))
+        .unwrap_or_default();
     let (words, look, sign) = match text(alert, "alert_kind") {
         "declined_after_deferral" => ("The bank declined a payment whose customer has gone", Look::Bad, "✗"),
         "payment_parked" => ("A payment stands still until you act", Look::Bad, "!"),

@@ -64,7 +64,12 @@ mod tests {
         for seed in 1..=6 {
             let week = week(seed);
             assert_eq!(week.saturday.weekday(), Weekday::Sat);
-            assert!(week.saturday < week.second && week.second < week.third && week.third < week.slow && week.slow < week.last);
+            assert!(
+                week.saturday < week.second
+                    && week.second < week.third
+                    && week.third < week.slow
+                    && week.slow < week.last
+            );
         }
         assert_eq!(week(1), week(7));
         assert_eq!(week(1).saturday.to_string(), "2026-11-21");

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 const DEFAULT_START_MS: i64 = 1_795_219_200_000;
 
 /// What `--help` prints.
-pub const USAGE: &str = "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--reboot] [--markers]
+pub const USAGE: &str =
+    "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--reboot] [--markers]
 
   --dir DIR       where the ledger is; made if it is not there
   --acquirer URL  base address of the acquirer, without /v1
@@ -110,7 +111,9 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let Ok(Asked::Run(args)) = parse("--dir d --acquirer http://a/ --now-ms 5 --seed 7 --markers") else { panic!() };
+        let Ok(Asked::Run(args)) = parse("--dir d --acquirer http://a/ --now-ms 5 --seed 7 --markers") else {
+            panic!()
+        };
         assert_eq!((args.now_ms, args.seed, args.acquirer.as_str(), args.markers), (5, 7, "http://a", true));
         let keyed = format!("--dir d --acquirer http://a --key {}", "0f".repeat(32));
         let Ok(Asked::Run(args)) = parse(&keyed) else { panic!() };

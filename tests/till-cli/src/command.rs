@@ -273,9 +273,8 @@ impl Card {
         if !(14..=19).contains(&self.number_len) {
             return Err(Refused::field("card.number_len: 14 to 19"));
         }
-        let code = |text: &str| {
-            hex_bytes(text).ok_or_else(|| Refused::field("card.behaviour: a code is eight hex digits"))
-        };
+        let code =
+            |text: &str| hex_bytes(text).ok_or_else(|| Refused::field("card.behaviour: a code is eight hex digits"));
         let behaviour = match &self.behaviour {
             CardBehaviour::Normal => Behaviour::Normal,
             CardBehaviour::RemovedEarly => Behaviour::RemovedEarly,

@@ -66,7 +66,8 @@ impl<R: BufRead, W: Write> Session<R, W> {
             markers: args.markers,
         };
         let status = session.runtime.block_on(session.till.status())?;
-        session.say(&json!({"event": "opened", "last_seq": status.last_seq, "missing_events": status.missing_events,
+        session
+            .say(&json!({"event": "opened", "last_seq": status.last_seq, "missing_events": status.missing_events,
             "now_ms": session.clock.now().wall_ms}))?;
         Ok(session)
     }
@@ -183,7 +184,8 @@ async fn ask(till: &Till, command: Command) -> Result<Value, Refused> {
         Command::Activate(asked) => named("activation", till.activate(&asked.code).await?),
         Command::SignOn => named("sign_on", till.sign_on().await?),
         Command::Find(asked) => {
-            let query = PaymentQuery { order_reference: Some(asked.order), limit: Some(200), ..PaymentQuery::default() };
+            let query =
+                PaymentQuery { order_reference: Some(asked.order), limit: Some(200), ..PaymentQuery::default() };
             record(till.payments(query).await?)
         }
         Command::Payments(query) => record(till.payments(query).await?),
