@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::texts::Language;
+
 /// Everything [`crate::Till::open`] needs to know.
 pub struct TillConfig {
     /// The directory of this merchant and terminal; made if it is not there. One till at a time.
@@ -21,6 +23,8 @@ pub struct TillConfig {
     pub request_timeout_ms: u64,
     /// SQLite's virtual file system, for tests; none: the system's.
     pub vfs: Option<String>,
+    /// The language of receipts.
+    pub language: Language,
     /// True: the till wakes by its own timer. False: somebody calls [`crate::Till::tick`] (virtual time).
     pub own_timer: bool,
 }
@@ -37,6 +41,7 @@ impl TillConfig {
             connect_timeout_ms: 10_000,
             request_timeout_ms: 35_000,
             vfs: None,
+            language: Language::En,
             own_timer: true,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! * [`Till`]: what a shell calls. [`Charge`]: one card at one reader.
 //! * [`views`]: what a shell reads. [`TillError`]: what a shell does next.
+//! * [`texts`]: what a merchant and a customer read, Chinese and English.
 //! * [`ports`], [`TillConfig`]: what a shell lends and sets.
 
 pub mod charge;
@@ -13,6 +14,7 @@ pub mod ports;
 mod reading;
 mod receipt;
 mod runtime;
+pub mod texts;
 mod till;
 pub mod views;
 

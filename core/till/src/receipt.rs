@@ -2,6 +2,7 @@
 
 use takings_domain::{Currency, Money};
 
+use crate::texts::{Language, ReceiptText as R, Texts};
 use crate::views::{ActivationView, PaymentView, Receipt, ReceiptCopy};
 
 /// The word by which printed copies are counted.
@@ -18,43 +19,50 @@ pub(crate) fn receipt(
     merchant: Option<&ActivationView>,
     copy: ReceiptCopy,
     printed: u32,
+    language: Language,
 ) -> Receipt {
+    let text = |label: R| label.text(language);
     let offline = payment.class.as_deref() == Some("deferred");
-    let mut lines = vec![format!("{} COPY", word(copy).to_uppercase())];
+    let heading = match copy {
+        ReceiptCopy::Customer => R::CustomerCopy,
+        ReceiptCopy::Merchant => R::MerchantCopy,
+    };
+    let mut lines = vec![text(heading).to_owned()];
     if printed > 0 {
-        lines.push(format!("REPRINT {printed}"));
+        lines.push(format!("{} {printed}", text(R::Reprint)));
     }
     if let Some(merchant) = merchant {
-        lines.push(format!("Merchant {}  Terminal {}", merchant.merchant_id, merchant.terminal_id));
+        let (merchant_id, terminal_id) = (&merchant.merchant_id, &merchant.terminal_id);
+        lines.push(format!("{} {merchant_id}  {} {terminal_id}", text(R::Merchant), text(R::Terminal)));
     }
-    lines.push(format!("Amount {}", amount(payment.amount_minor, &payment.currency)));
+    lines.push(format!("{} {}", text(R::Amount), amount(payment.amount_minor, &payment.currency)));
     if let Some(approved) = payment.approved_minor.filter(|_| payment.partly_approved) {
-        lines.push(format!("Approved {} only: the balance is due", amount(approved, &payment.currency)));
+        lines.push(format!("{}: {}", text(R::ApprovedOnly), amount(approved, &payment.currency)));
     }
     lines.push(instant(payment.captured_at_ms));
     if let (Some(last_four), Some(scheme)) = (&payment.last_four, &payment.scheme) {
-        let mode = payment.entry_mode.as_deref().unwrap_or("card");
-        lines.push(format!("Card {scheme} •••• {last_four} ({mode})"));
+        let mode = payment.entry_mode.as_deref().unwrap_or_default();
+        lines.push(format!("{} {scheme} •••• {last_four} {mode}", text(R::Card)));
     }
-    lines.push(format!("STAN {}  Batch {}", payment.stan, payment.batch_number));
-    let references = [("RRN", &payment.rrn), ("Approval", &payment.auth_code), ("Order", &payment.order_reference)];
-    lines.extend(references.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}"))));
-    lines.push(standing(payment, offline));
+    lines.push(format!("{} {}  {} {}", text(R::Stan), payment.stan, text(R::Batch), payment.batch_number));
+    let references = [(R::Rrn, &payment.rrn), (R::Approval, &payment.auth_code), (R::Order, &payment.order_reference)];
+    let line = |(label, value): &(R, &Option<String>)| value.as_ref().map(|value| format!("{} {value}", text(*label)));
+    lines.extend(references.iter().filter_map(line));
+    lines.push(text(standing(payment, offline)).to_owned());
     Receipt { payment_id: payment.payment_id.clone(), lines, offline, reprint: printed > 0 }
 }
 
 /// What this piece of paper may claim.
-fn standing(payment: &PaymentView, offline: bool) -> String {
-    let line = match payment.stage.as_str() {
-        "not_charged" => "NOT CHARGED",
-        "saved_on_phone" => "ACCEPTED OFFLINE: the bank has not answered and may still decline",
-        "being_confirmed" => "NOT CONFIRMED: this is no proof of payment",
-        _ if payment.authorization.as_deref() == Some("declined") => "DECLINED BY THE BANK",
-        _ if payment.approved_minor.is_some() && offline => "APPROVED (accepted offline)",
-        _ if payment.approved_minor.is_some() => "APPROVED",
-        _ => "NOT CONFIRMED: this is no proof of payment",
-    };
-    line.to_owned()
+fn standing(payment: &PaymentView, offline: bool) -> R {
+    match payment.stage.as_str() {
+        "not_charged" => R::NotCharged,
+        "saved_on_phone" => R::AcceptedOffline,
+        "being_confirmed" => R::NotConfirmed,
+        _ if payment.authorization.as_deref() == Some("declined") => R::Declined,
+        _ if payment.approved_minor.is_some() && offline => R::ApprovedAfterOffline,
+        _ if payment.approved_minor.is_some() => R::Approved,
+        _ => R::NotConfirmed,
+    }
 }
 
 fn amount(amount_minor: i64, currency: &str) -> String {

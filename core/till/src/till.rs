@@ -13,6 +13,7 @@ use crate::ports::{Clock, Ports};
 use crate::reading::{Outlook, Reading};
 use crate::receipt;
 use crate::runtime::Runtime;
+use crate::texts::Language;
 use crate::views::{
     ActivationView, AlertView, PaymentDetail, PaymentQuery, PaymentView, PaymentsPage, PayoutDetail, PayoutQuery,
     PayoutsPage, Receipt, ReceiptCopy, SignOnView, StatusView, SyncReport, TakingsLine, VerifyReport,
@@ -28,6 +29,7 @@ struct Inner {
     runtime: Runtime,
     reading: Reading,
     clock: Arc<dyn Clock>,
+    language: Language,
 }
 
 /// One charge: one card at one reader. Synchronous, for the one thread that serves the reader, so that its values
@@ -58,11 +60,11 @@ impl Till {
         let mut random = [0_u8; 10];
         ports.randomness.fill(&mut random);
         let store = crate::reading::store_config(&config, takings_domain::LedgerId::from_parts(now.wall_ms, random));
-        let clock = Arc::clone(&ports.clock);
+        let (clock, language) = (Arc::clone(&ports.clock), config.language);
         let outlook = Outlook::default();
         let runtime = Runtime::start(config, store.clone(), ports, outlook.clone()).await?;
         let reading = Reading::open(&store, outlook)?;
-        Ok(Self { inner: Arc::new(Inner { runtime, reading, clock }) })
+        Ok(Self { inner: Arc::new(Inner { runtime, reading, clock, language }) })
     }
 
     /// Binds this phone to a merchant's terminal. The same code again continues the same request: nothing is burnt.
@@ -220,7 +222,7 @@ impl Till {
         let merchant = self.status().await?.activation;
         let counted = self.inner.runtime.ask(Command::CountReceipt { payment, copy: word }).await;
         let printed = expect_reply!(counted, Reply::ReceiptCount(printed) => printed)?;
-        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed))
+        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed, self.inner.language))
     }
 
     /// Walks the whole ledger: hashes, folds, projections, balances.
