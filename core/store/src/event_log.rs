@@ -160,3 +160,35 @@ pub(crate) fn history(conn: &Connection, subject: u64) -> Result<History, StoreE
     }
     Ok(history)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::genesis;
+
+    fn row(seq: u64, at: (i64, i64), operator: Option<&str>, kind: &str, body: &str) -> EventRow {
+        EventRow {
+            seq,
+            at: Now { wall_ms: at.0, monotonic_ms: at.1, boot_id: 7 },
+            operator: operator.map(str::to_owned),
+            subject: 0,
+            kind: kind.to_owned(),
+            body_version: 1,
+            body: body.to_owned(),
+            hash: [0; 32],
+        }
+    }
+
+    /// The worked example of ARCHITECTURE.md, computed there by other means.
+    #[test]
+    fn p5_the_published_chain_is_ours() {
+        let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let opened = r#"{"ledger_id":"11111111-1111-1111-1111-111111111111","device_key_thumbprint":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}"#;
+        let start = genesis(takings_domain::LedgerId::from_bytes([0x11; 16]));
+        let first = row(1, (1_795_233_600_000, 1_000), None, "opened", opened).link(&start);
+        assert_eq!(hex(first), "8cbda52e406864f4921dc955e5c2bb09d6a02849199637a39d8e1ba9f5f01eb3");
+        let jumped = r#"{"by_ms":-7200000}"#;
+        let second = row(2, (1_795_233_660_000, 61_000), Some("zhang.wei"), "clock_jumped", jumped).link(&first);
+        assert_eq!(hex(second), "157daf2f3d9fec4b53389ed90e6d683615aafbaf51673728b2292914452620a1");
+    }
+}
