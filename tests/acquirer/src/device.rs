@@ -143,14 +143,23 @@ fn parse_parameters(raw: &str, signature: Vec<u8>) -> Option<Claim> {
     for item in list.split(' ').filter(|item| !item.is_empty()) {
         components.push(quoted(item)?);
     }
-    // The contract fixes the parameters and their order.
-    let mut parameters = parameters.strip_prefix(';')?.split(';');
-    let mut parameter = |name: &str| parameters.next()?.strip_prefix(name)?.strip_prefix('=');
-    let created = parameter("created")?;
-    let nonce = quoted(parameter("nonce")?)?;
-    let alg = quoted(parameter("alg")?)?;
-    let keyid = quoted(parameter("keyid")?)?;
-    if parameters.next().is_some() || created.len() > 11 || !created.bytes().all(|b| b.is_ascii_digit()) {
+    // Each parameter of the contract once, in any order: signing libraries have orders of their own.
+    let (mut created, mut nonce, mut alg, mut keyid) = (None, None, None, None);
+    for parameter in parameters.strip_prefix(';')?.split(';') {
+        let (name, value) = parameter.split_once('=')?;
+        let place = match name {
+            "created" => &mut created,
+            "nonce" => &mut nonce,
+            "alg" => &mut alg,
+            "keyid" => &mut keyid,
+            _ => return None,
+        };
+        if place.replace(value).is_some() {
+            return None;
+        }
+    }
+    let (created, nonce, alg, keyid) = (created?, quoted(nonce?)?, quoted(alg?)?, quoted(keyid?)?);
+    if created.len() > 11 || !created.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     let nonce_fits =
