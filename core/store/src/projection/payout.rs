@@ -166,10 +166,7 @@ impl EntryRow {
         let columns = column_list::<Self>();
         let sql = format!("SELECT {columns} FROM payout_entry WHERE payout = ? AND number > ? ORDER BY number LIMIT ?");
         let mut statement = conn.prepare_cached(&sql)?;
-        let rows = statement
-            .query_map((payout.cast_signed(), after, limit), |row| Ok(Self::read(row, 0)))?
-            .map(|row| row?)
-            .collect();
-        rows
+        let rows = statement.query_map((payout.cast_signed(), after, limit), |row| Ok(Self::read(row, 0)))?;
+        rows.map(|row| row?).collect()
     }
 }

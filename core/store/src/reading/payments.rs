@@ -59,11 +59,12 @@ impl Reader {
             let Some((mut lowest, highest)) = key_range(conn, filter, after)? else {
                 return Ok(Page { rows: Vec::new(), next: None });
             };
-            let window = highest.saturating_sub(TEXT_WINDOW);
-            let windowed = filter.text.is_some() && window > lowest;
-            if windowed {
-                lowest = window;
-            }
+            let windowed = filter.text.is_some() && {
+                let window = highest.min(newest(conn)?.saturating_add(1)).saturating_sub(TEXT_WINDOW);
+                let more = window > lowest;
+                lowest = lowest.max(window);
+                more
+            };
             let find = |more: Vec<Condition>| select(conn, filter, more, lowest, highest, limit);
             let rows = match filter.stage {
                 None => find(Vec::new())?,
@@ -87,6 +88,11 @@ impl Reader {
             Ok(page)
         })
     }
+}
+
+fn newest(conn: &Connection) -> Result<u64, StoreError> {
+    let newest: Option<i64> = conn.prepare_cached("SELECT max(key) FROM payment")?.query_row([], |row| row.get(0))?;
+    Ok(newest.map_or(0, i64::cast_unsigned))
 }
 
 /// A stage holds many payments: where a narrower condition is given, its index is the one to use.

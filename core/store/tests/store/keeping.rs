@@ -182,7 +182,7 @@ fn a_reissue_speaks_for_the_payments_of_the_payout_that_came_back() {
     let mut tx = ledger.begin().unwrap();
     let mut reissue = payout(2, 1, PayoutStatus::Sent, 199, 0);
     reissue.reissue_of = Some(payout_id(1));
-    tx.append(at(3), None, &again, reissue.clone()).unwrap();
+    tx.append(at(3), None, &again, reissue).unwrap();
     tx.commit().unwrap();
     assert_eq!(stage().stage, Stage::OnItsWay);
     let mut tx = ledger.begin().unwrap();

@@ -1,6 +1,8 @@
 //! The ledger through its public face. One binary: every test file is a link step.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
 mod keeping;
 mod opening;
 mod random;
+mod reading;
 mod support;
