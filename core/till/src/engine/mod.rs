@@ -20,6 +20,8 @@ mod recovery;
 mod reports;
 mod run;
 mod session;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,0 +1,9 @@
+//! The real engine against the sandbox acquirer, a simulated reader and a line that does what a test tells it.
+//!
+//! Time moves only by the test. The acquirer's own book judges; the engine's fold is never asked whether it is right.
+
+mod bench;
+mod honest;
+mod line;
+mod once;
+mod stall;
