@@ -163,6 +163,8 @@ pub(crate) fn history(conn: &Connection, subject: u64) -> Result<History, StoreE
 
 #[cfg(test)]
 mod tests {
+    use takings_domain::LedgerId;
+
     use super::*;
     use crate::hash::genesis;
 
@@ -184,11 +186,29 @@ mod tests {
     fn p5_the_published_chain_is_ours() {
         let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let opened = r#"{"ledger_id":"11111111-1111-1111-1111-111111111111","device_key_thumbprint":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}"#;
-        let start = genesis(takings_domain::LedgerId::from_bytes([0x11; 16]));
+        let start = genesis(LedgerId::from_bytes([0x11; 16]));
         let first = row(1, (1_795_233_600_000, 1_000), None, "opened", opened).link(&start);
         assert_eq!(hex(first), "8cbda52e406864f4921dc955e5c2bb09d6a02849199637a39d8e1ba9f5f01eb3");
         let jumped = r#"{"by_ms":-7200000}"#;
         let second = row(2, (1_795_233_660_000, 61_000), Some("zhang.wei"), "clock_jumped", jumped).link(&first);
         assert_eq!(hex(second), "157daf2f3d9fec4b53389ed90e6d683615aafbaf51673728b2292914452620a1");
+    }
+
+    /// Numbers beyond what a signed column holds come back as they were.
+    #[test]
+    fn p5_append_only_the_first_link_of_a_known_ledger() {
+        let row = EventRow {
+            seq: 1,
+            at: Now { wall_ms: 1_795_248_000_000, monotonic_ms: 500, boot_id: u64::MAX - 5 },
+            operator: None,
+            subject: 0,
+            kind: "opened".into(),
+            body_version: 1,
+            body: r#"{"ledger_id":"11111111-1111-1111-1111-111111111111","device_key_thumbprint":"thumbprint"}"#.into(),
+            hash: [0; 32],
+        };
+        let link = row.link(&genesis(LedgerId::from_bytes([0x11; 16])));
+        let hex: String = link.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "0d894a704ad95bc8b1f9c5a3df422fdbb7f127f0659e56241e7ca49df49815d3");
     }
 }
