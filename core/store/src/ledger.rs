@@ -85,6 +85,10 @@ impl Ledger {
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
+            // A rebuild may have been cut off together with the last connection.
+            if self.position.read_only.is_none() && migration::projections_are_old(&conn)? {
+                rebuild::rebuild(&conn)?;
+            }
             (self.position.seq, self.position.hash) = event_log::newest(&conn)?.unwrap_or((0, genesis(self.ledger_id)));
             self.position.broken = false;
             self.conn = Some(conn);
@@ -180,7 +184,7 @@ impl Ledger {
     }
 
     /// Checks everything: the chain, the folds, every projection, every sum, the witness. Reads in one snapshot and
-    /// holds one subject in memory at a time; takes about a second for every few thousand payments.
+    /// holds one subject in memory at a time; its time grows with the history: for support and idle moments.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::UnknownEvent`], [`StoreError::Io`]. What is wrong with the ledger is not

@@ -12,6 +12,10 @@ use crate::{PaymentRow, StoreError};
 /// How far a search for text goes back in one page, in events: it must not hold the screen up.
 const TEXT_WINDOW: u64 = 200_000;
 
+const TABLE: &str = "payment";
+/// The planner would walk the whole history backwards for the few that match.
+const BY_ATTENTION: &str = "payment INDEXED BY payment_attention";
+
 /// Which payments. All given conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentFilter {
@@ -65,20 +69,20 @@ impl Reader {
                 lowest = lowest.max(window);
                 more
             };
-            let find = |more: Vec<Condition>| select(conn, filter, more, lowest, highest, limit);
+            let find = |from, more| select(conn, from, filter, more, (lowest, highest), limit);
             let rows = match filter.stage {
-                None => find(Vec::new())?,
+                None => find(TABLE, Vec::new())?,
                 Some(Stage::NeedsYou) => {
                     let word = Stage::NeedsYou.as_str().to_owned();
-                    let mut rows = find(vec![Condition::new("stage = ?", word)])?;
+                    let mut rows = find(TABLE, vec![Condition::new("stage = ?", word)])?;
                     // What needs somebody by its base has no such instant: the two never overlap.
-                    rows.extend(find(vec![Condition::new("attention_after_ms <= ?", now_ms)])?);
+                    rows.extend(find(BY_ATTENTION, vec![Condition::new("attention_after_ms <= ?", now_ms)])?);
                     rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key));
                     rows
                 }
                 Some(stage) => {
                     let stage = Condition::new(stage_condition(filter), stage.as_str().to_owned());
-                    find(vec![stage, Condition::new("ifnull(attention_after_ms > ?, 1)", now_ms)])?
+                    find(TABLE, vec![stage, Condition::new("ifnull(attention_after_ms > ?, 1)", now_ms)])?
                 }
             };
             let mut page = Page::cut(rows, limit, |row| row.key);
@@ -132,10 +136,10 @@ fn key_range(
 
 fn select(
     conn: &Connection,
+    from: &str,
     filter: &PaymentFilter,
     mut conditions: Vec<Condition>,
-    lowest: u64,
-    before: u64,
+    (lowest, before): (u64, u64),
     limit: u32,
 ) -> Result<Vec<PaymentRow>, StoreError> {
     let mut add = |sql, value: Option<Value>| {
@@ -158,7 +162,7 @@ fn select(
     conditions.extend(bounds);
     let clauses = conditions.iter().map(|condition| condition.sql).collect::<Vec<_>>().join(" AND ");
     let columns = column_list::<PaymentRow>();
-    let sql = format!("SELECT {columns} FROM payment WHERE {clauses} ORDER BY key DESC LIMIT ?");
+    let sql = format!("SELECT {columns} FROM {from} WHERE {clauses} ORDER BY key DESC LIMIT ?");
     let values = conditions.into_iter().map(|condition| condition.value);
     let one_more = i64::from(limit).saturating_add(1);
     read_rows(conn, &sql, params_from_iter(values.chain([Value::Integer(one_more)])))
