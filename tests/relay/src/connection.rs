@@ -3,10 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::aim::{Bearing, Running, Sights};
 use crate::mode::{Line, Mode, Way};
 use crate::port;
 
@@ -16,12 +17,13 @@ const PIECE: usize = 16 * 1024;
 pub(crate) struct Pair {
     pub(crate) client: TcpStream,
     pub(crate) server: TcpStream,
+    running: Mutex<Running>,
     dead: AtomicBool,
 }
 
 impl Pair {
     pub(crate) fn new(client: TcpStream, server: TcpStream) -> Self {
-        Self { client, server, dead: AtomicBool::new(false) }
+        Self { client, server, running: Mutex::default(), dead: AtomicBool::new(false) }
     }
 
     /// Wakes both threads; the last handle to go resets both ends.
@@ -35,7 +37,7 @@ impl Pair {
 }
 
 /// Passes bytes one way until the end, a failure or a cut.
-pub(crate) fn pump(pair: &Arc<Pair>, way: Way, line: &Arc<Mutex<Line>>) {
+pub(crate) fn pump(pair: &Pair, way: Way, line: &Mutex<Line>, sights: &Sights) {
     let (mut from, mut to) = match way {
         Way::Request => (&pair.client, &pair.server),
         Way::Answer => (&pair.server, &pair.client),
@@ -59,12 +61,18 @@ pub(crate) fn pump(pair: &Arc<Pair>, way: Way, line: &Arc<Mutex<Line>>) {
         if let (Mode::Delay { ms }, Way::Answer) = (now.mode, way) {
             thread::sleep(Duration::from_millis(ms));
         }
-        let limit = now.limit(way).map_or(read, |limit| limit.saturating_sub(passed).min(read));
+        let (total, before) = match sights.bear(&pair.running, way, &piece[..read]) {
+            Bearing::Free => (now.limit(way), passed),
+            Bearing::On(before) => (now.limit(way), before),
+            Bearing::Elsewhere => (None, passed),
+        };
+        let limit = total.map_or(read, |total| total.saturating_sub(before).min(read));
         if to.write_all(&piece[..limit]).is_err() {
             return pair.reset();
         }
         passed = passed.saturating_add(limit);
-        if limit < read || now.limit(way) == Some(passed) {
+        if limit < read || total == Some(before.saturating_add(limit)) {
+            sights.cut(&pair.running);
             line.lock().unwrap_or_else(PoisonError::into_inner).cut();
             return pair.reset();
         }

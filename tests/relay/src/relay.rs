@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::aim::{Exchange, Sights};
 use crate::connection::{Pair, pump};
 use crate::mode::{Line, Mode, Way};
 use crate::port;
@@ -21,7 +22,8 @@ pub struct Relay {
 }
 
 struct Shared {
-    line: Arc<Mutex<Line>>,
+    line: Mutex<Line>,
+    sights: Sights,
     upstream: Mutex<SocketAddr>,
     open: Mutex<Vec<Weak<Pair>>>,
     closing: Mutex<bool>,
@@ -42,7 +44,8 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            line: Arc::default(),
+            line: Mutex::default(),
+            sights: Sights::default(),
             upstream: Mutex::new(upstream),
             open: Mutex::default(),
             closing: Mutex::new(false),
@@ -97,6 +100,19 @@ impl Relay {
         Ok(())
     }
 
+    /// From now on cuts concern only requests of this method whose path (without its query) ends so, and their answers;
+    /// bytes count from the beginning of each. `None`: everything, counted by connection. Forgets what was seen before.
+    /// For HTTP/1.1, and set while nothing is under way.
+    pub fn aim(&self, at: Option<(&str, &str)>) {
+        self.shared.sights.aim(at);
+    }
+
+    /// What was aimed at and came by since, in order.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Exchange> {
+        self.shared.sights.seen()
+    }
+
     fn shut(&self, door: Door) {
         let Door::Open(thread) = door else { return };
         *lock(&self.shared.closing) = true;
@@ -148,8 +164,10 @@ fn join(client: TcpStream, shared: &Arc<Shared>) {
     open.push(Arc::downgrade(&pair));
     drop(open);
     for way in [Way::Request, Way::Answer] {
-        let (pump_pair, line) = (Arc::clone(&pair), Arc::clone(&shared.line));
-        let spawned = thread::Builder::new().name("relay-pump".to_owned()).spawn(move || pump(&pump_pair, way, &line));
+        let (pump_pair, shared) = (Arc::clone(&pair), Arc::clone(shared));
+        let spawned = thread::Builder::new()
+            .name("relay-pump".to_owned())
+            .spawn(move || pump(&pump_pair, way, &shared.line, &shared.sights));
         if spawned.is_err() {
             pair.reset();
         }

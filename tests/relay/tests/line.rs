@@ -45,7 +45,11 @@ fn connect(relay: &Relay) -> TcpStream {
 }
 
 fn exchange(stream: &mut TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
-    if let Err(error) = stream.write_all(b"ping") {
+    ask(stream, b"ping")
+}
+
+fn ask(stream: &mut TcpStream, request: &[u8; 4]) -> (Vec<u8>, Option<ErrorKind>) {
+    if let Err(error) = stream.write_all(request) {
         return (Vec::new(), Some(error.kind()));
     }
     let mut answer = Vec::new();
@@ -120,6 +124,28 @@ fn a_cut_request_shows_the_upstream_its_beginning_only() {
         assert!(answer.is_empty() && error.is_some());
         assert!(told.recv_timeout(WAIT).unwrap().len() <= 2);
     }
+}
+
+#[test]
+fn an_aimed_cut_counts_each_exchange_and_lets_the_others_pass() {
+    let (addr, _told) = upstream(1);
+    let relay = Relay::start(addr).unwrap();
+    let mut kept_alive = connect(&relay);
+    assert_eq!(ask(&mut kept_alive, b"G /b").1, None);
+    relay.aim(Some(("G", "/a")));
+    relay.set_mode(Mode::CutAnswer { after_bytes: 12, times: 1 }).unwrap();
+    for request in [b"G /b", b"G /a", b"P /a", b"G /a"] {
+        assert_eq!(ask(&mut kept_alive, request), (vec![1; 10], None), "twelve bytes of one answer never come");
+    }
+    let whole = relay::Exchange { request_line: "G /a".to_owned(), request_bytes: 4, answer_bytes: 10, cut: false };
+    assert_eq!(relay.seen(), [whole.clone(), whole]);
+    relay.aim(Some(("G", "/a")));
+    relay.set_mode(Mode::CutAnswer { after_bytes: 3, times: 1 }).unwrap();
+    assert_eq!(ask(&mut kept_alive, b"G /b").1, None);
+    assert!(ask(&mut kept_alive, b"G /a").1.is_some());
+    assert!(relay.seen().iter().all(|exchange| exchange.cut) && relay.seen().len() == 1);
+    relay.aim(None);
+    assert_eq!(ask(&mut connect(&relay), b"G /a"), (vec![1; 10], None));
 }
 
 #[test]
