@@ -65,6 +65,8 @@ impl Runtime {
         ports: Ports,
         outlook: Outlook,
     ) -> Result<Self, TillError> {
+        // First what can refuse: a tokio that is dropped inside another panics.
+        let transport = transport(&config)?;
         let tokio = Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(4)
@@ -73,7 +75,6 @@ impl Runtime {
             .build()
             .map_err(|error| TillError::internal("runtime", error))?;
         let handle = tokio.handle().clone();
-        let transport = transport(&config)?;
         let (inbox, messages) = mpsc::channel();
         let (opened, is_open) = oneshot::channel();
         let carrier = Carrier { inbox: inbox.clone(), transport, handle: handle.clone() };
