@@ -384,3 +384,56 @@ fn a_key_and_a_build_must_fit() {
         assert!(!dir.path().join("ledger.db").exists());
     }
 }
+
+#[test]
+fn p1_kept_half_of_a_step_is_never_committed() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(100));
+    let before = ledger.last_seq();
+    ledger.rest();
+    raw(&dir)
+        .execute_batch("CREATE TRIGGER trouble BEFORE INSERT ON to_do BEGIN SELECT RAISE(ABORT, 'trouble'); END")
+        .unwrap();
+    let payment = Subject::Payment(id(2));
+    let mut tx = ledger.begin().unwrap();
+    tx.append(at(2), None, &payment, charge(2, cny(100))).unwrap();
+    tx.append(at(2), None, &payment, attempt(2)).unwrap();
+    tx.append(at(2), None, &payment, card_read("0002")).unwrap();
+    tx.append(at(2), None, &payment, deferred()).unwrap();
+    assert!(tx.last_stan().is_err(), "the rows cannot be brought up to the events");
+    assert!(matches!(tx.append(at(2), None, &payment, send(2, 1)), Err(StoreError::Spoiled)));
+    assert!(matches!(tx.commit(), Err(StoreError::Spoiled)));
+    raw(&dir).execute_batch("DROP TRIGGER trouble").unwrap();
+    assert_eq!(ledger.last_seq(), before);
+    assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_none());
+    keep(&mut ledger, 2, cny(100));
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: before + 4 });
+}
+
+#[test]
+fn p1_kept_after_a_failed_commit_the_file_says_what_happened() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(100));
+    let before = ledger.last_seq();
+    ledger.rest();
+    raw(&dir)
+        .execute_batch(
+            "CREATE TABLE broken (seq INTEGER REFERENCES event (seq) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER trouble AFTER INSERT ON event BEGIN INSERT INTO broken VALUES (-1); END",
+        )
+        .unwrap();
+    let mut tx = ledger.begin().unwrap();
+    tx.append(at(2), None, &Subject::Payment(id(2)), charge(2, cny(100))).unwrap();
+    assert!(matches!(tx.commit(), Err(StoreError::CommitUnknown { .. })));
+    // The next use opens the file again and looks.
+    let mut tx = ledger.begin().unwrap();
+    assert!(tx.payment(id(2)).unwrap().is_none());
+    drop(tx);
+    assert_eq!(ledger.last_seq(), before);
+    ledger.rest();
+    raw(&dir).execute_batch("DROP TRIGGER trouble").unwrap();
+    keep(&mut ledger, 2, cny(100));
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: before + 4 });
+}
