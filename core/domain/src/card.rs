@@ -48,9 +48,23 @@ words! {
 ///
 /// Both `Debug` and `Display` show `•••• 1234`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RawMaskedCard")]
 pub struct MaskedCard {
     first: String,
     last_four: String,
+}
+
+/// As it was written; masked again when it is read (promise P8).
+#[derive(Deserialize)]
+struct RawMaskedCard {
+    first: String,
+    last_four: String,
+}
+
+impl From<RawMaskedCard> for MaskedCard {
+    fn from(raw: RawMaskedCard) -> Self {
+        Self::new(&raw.first, &raw.last_four)
+    }
 }
 
 impl MaskedCard {
@@ -96,5 +110,7 @@ mod tests {
         let card = MaskedCard::new("54130000", "80000029");
         assert_eq!((card.first(), card.last_four()), ("541300", "0029"));
         assert_eq!(format!("{card:?} {card}"), "•••• 0029 •••• 0029");
+        let read: MaskedCard = serde_json::from_str(r#"{"first":"54130000","last_four":"80000029"}"#).unwrap();
+        assert_eq!(read, card);
     }
 }

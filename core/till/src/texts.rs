@@ -113,6 +113,7 @@ texts! {
         NotReceived: "收单方未收到", "the acquirer never had it";
         DeclinedAfterDeferral: "离线交易事后被银行拒绝", "declined by the bank after the customer had gone";
         InDoubt: "结果未知", "no answer yet";
+        ExpiredInDoubt: "期限已过，结果未知", "no answer before the deadline";
         Expired: "超过上送期限", "not sent in time";
         RefusedByAcquirer: "收单方拒收", "refused by the acquirer";
         CounterBroken: "终端流水号重复", "the terminal's counter repeats itself";

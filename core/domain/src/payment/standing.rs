@@ -58,6 +58,8 @@ words! {
         DeclinedAfterDeferral => "declined_after_deferral",
         /// No answer, past the window.
         InDoubt => "in_doubt",
+        /// No answer before the deadline: nobody here can find out any more.
+        ExpiredInDoubt => "expired_in_doubt",
         /// Not uploaded in time.
         Expired => "expired",
         /// The acquirer refused the item.
@@ -206,6 +208,7 @@ impl Cause {
             Self::Reversed => (S::Network, A::Merchant, N::ChargeAgain),
             Self::NotReceived => (S::Network, A::Merchant, N::ChargeAgain),
             Self::DeclinedAfterDeferral => (S::Acquirer, A::Merchant, N::CollectOtherwise),
+            Self::ExpiredInDoubt => (S::Network, A::Merchant, N::ContactAcquirer),
             Self::InDoubt => (S::Network, A::App, N::WaitForAnswer),
             Self::Expired => (S::Device, A::Merchant, N::CollectOtherwise),
             Self::RefusedByAcquirer | Self::CounterBroken => (S::Acquirer, A::Merchant, N::ContactAcquirer),
@@ -253,7 +256,7 @@ pub fn base(payment: &PaymentState, link: Option<&PayoutLink>) -> Base {
     }
     if payment.expired {
         // What may have arrived must not be collected a second time.
-        let cause = if payment.sends.may_have_arrived { Cause::InDoubt } else { Cause::Expired };
+        let cause = if payment.sends.may_have_arrived { Cause::ExpiredInDoubt } else { Cause::Expired };
         return Base::because(Stage::NeedsYou, cause);
     }
     waiting(payment)

@@ -82,8 +82,8 @@ fn never_answered_stays_a_doubt_and_a_late_answer_counts() {
     assert_eq!(late.line(), "in_doubt | needs_you: in_doubt | submit now by drain | phone 1800 | -");
     story! {
         late;
-        |_| EXPIRED => "parked | needs_you: in_doubt | - | - | payment_expired";
-        |_| BlobErased { why: EraseReason::Expired } => "parked | needs_you: in_doubt | - | - | -";
+        |_| EXPIRED => "parked | needs_you: expired_in_doubt | - | - | payment_expired";
+        |_| BlobErased { why: EraseReason::Expired } => "parked | needs_you: expired_in_doubt | - | - | -";
         |_| PaymentReported { expected: None, ..report(1, Authorization::Approved) } => "delivered | approved | - | acquirer 1800 | -";
     };
 }
