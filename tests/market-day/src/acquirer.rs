@@ -1,7 +1,7 @@
 //! The acquirer: a process of our own that can be stopped, or somebody else's; and its administration.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
@@ -62,10 +62,13 @@ impl Acquirer {
     pub(crate) fn stop(&mut self) -> Result<(), DayError> {
         self.up = false;
         if let Source::Own { running, .. } = &mut self.source
-            && let Some((mut child, input, _)) = running.take()
+            && let Some((mut child, input, url)) = running.take()
         {
             drop(input);
             child.wait().about("the acquirer")?;
+            if TcpStream::connect(http::address(&url)?).is_ok() {
+                return Err(DayError::Child("the acquirer was stopped and still answers".to_owned()));
+            }
         }
         Ok(())
     }

@@ -33,7 +33,6 @@ impl Day {
             let report = self.must(&json!({"cmd": "sync"}))?["report"].clone();
             let left = report["waiting"].as_u64().unwrap_or(0);
             total = total.max(left);
-            self.screen.bar("sending", total - left, total);
             let ended = text(&report, "ended");
             if total > 0 {
                 let words = format!(
@@ -45,12 +44,15 @@ impl Day {
                 );
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
             }
+            self.screen.bar("sending", total - left, total);
             self.hear_alerts()?;
             if let Some(number) = meanwhile.filter(|_| contact == 1 && !good) {
                 self.screen.event(self.now_ms, Look::Info, "+", "A customer comes while the queue waits.");
                 self.sell(number)?;
             }
             if left == 0 && ended == "done" && self.waiting()? == 0 {
+                self.screen.bar("sending", total, total);
+                self.screen.keep_bar();
                 return self.mend();
             }
             let due_in_ms = report["next_due_ms"].as_i64().map_or(PAUSE_MS, |due| due.saturating_sub(self.now_ms));

@@ -59,7 +59,9 @@ fn play_in_directory(args: &Args) -> Result<bool, DayError> {
     let hint = screen.paint(Look::Dim, &hint);
     screen.line(&hint);
     let right = Day::open(args, &dir, screen)?.play(args.json.as_deref())?;
-    if args.dir.is_none() && right {
+    if !right {
+        let _ = writeln!(io::stderr(), "market-day: the account is not right; everything is kept in {}", dir.display());
+    } else if args.dir.is_none() {
         remove(&dir);
     }
     Ok(right)

@@ -1,12 +1,19 @@
 //! What one sees: a timeline, a bar, tables. Colour and movement only on a terminal; NO_COLOR is respected.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::thread;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
 use crate::weeks::local;
 
 const NARROWEST: usize = 40;
+/// On a terminal somebody watches: so long rests every line of the timeline, and every piece of a bar.
+const LINE_PAUSE: Duration = Duration::from_millis(15);
+const BAR_PAUSE: Duration = Duration::from_millis(12);
+/// A bar grows in so many pieces at most.
+const BAR_PIECES: u64 = 30;
 /// Where nobody says how wide it is: a file, a pipe.
 const USUAL_WIDTH: usize = 120;
 
@@ -29,6 +36,7 @@ pub(crate) struct Screen {
     width: usize,
     day: Option<NaiveDate>,
     bar_drawn: bool,
+    bar_at: u64,
 }
 
 impl Screen {
@@ -49,6 +57,7 @@ impl Screen {
             width,
             day: None,
             bar_drawn: false,
+            bar_at: 0,
         }
     }
 
@@ -101,22 +110,44 @@ impl Screen {
             self.paint(look, &text)
         };
         self.line(&format!("{time} {sign} {text}"));
+        if self.live {
+            thread::sleep(LINE_PAUSE);
+        }
     }
 
-    /// How far something is; drawn over itself on a terminal, and nowhere else.
+    /// How far something is; drawn over itself on a terminal, and nowhere else. It grows from where it was.
     pub(crate) fn bar(&mut self, label: &str, done: u64, of: u64) {
-        if !self.live {
+        if !self.live || of == 0 {
             return;
         }
+        let piece = (done.saturating_sub(self.bar_at) / BAR_PIECES).max(1);
+        while self.bar_at < done {
+            self.bar_at = self.bar_at.saturating_add(piece).min(done);
+            self.draw_bar(label, self.bar_at, of);
+            thread::sleep(BAR_PAUSE);
+        }
+        self.bar_at = done;
+        self.draw_bar(label, done, of);
+    }
+
+    fn draw_bar(&mut self, label: &str, done: u64, of: u64) {
         let room = self.width.saturating_sub(label.chars().count() + 16).clamp(8, 48);
-        let full =
-            room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
+        let full = room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
         let (there, missing) = ("█".repeat(full), "░".repeat(room - full));
         let (there, missing) = (self.paint(Look::Good, &there), self.paint(Look::Dim, &missing));
         let mut out = io::stdout();
         let _ = write!(out, "\r\u{1b}[2K{label} {there}{missing} {done}/{of}");
         let _ = out.flush();
         self.bar_drawn = true;
+    }
+
+    /// The bar has come to its end: it stays where it is.
+    pub(crate) fn keep_bar(&mut self) {
+        if self.bar_drawn {
+            let _ = writeln!(io::stdout());
+        }
+        self.bar_drawn = false;
+        self.bar_at = 0;
     }
 
     fn wipe_bar(&mut self) {

@@ -48,15 +48,15 @@ pub(crate) fn stage(payment: &Value) -> (String, Look) {
 /// Why.
 pub(crate) fn cause(word: &str) -> String {
     match word {
-        "interrupted" => "interrupted, safe to repeat",
-        "abandoned" => "given up, safe to repeat",
+        "interrupted" => "interrupted",
+        "abandoned" => "given up",
         "offline_refused" => "not allowed offline",
         "declined" => "declined by the bank",
-        "declined_after_deferral" => "declined after the customer left",
+        "declined_after_deferral" => "declined later",
         "in_doubt" => "no answer yet",
         "returned_by_bank" => "sent back by the bank",
-        "unknown_overdue" => "overdue, ask for the payout",
-        "reversed" => "undone, nothing charged",
+        "unknown_overdue" => "overdue",
+        "reversed" => "undone",
         other => return other.replace('_', " "),
     }
     .to_owned()
