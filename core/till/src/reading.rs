@@ -50,17 +50,38 @@ pub(crate) fn store_config(config: &TillConfig, new_ledger_id: LedgerId) -> Open
 
 /// See the module.
 pub(crate) struct Reading {
-    reader: Mutex<Reader>,
+    reader: Mutex<Connection>,
     outlook: Outlook,
+}
+
+/// The connection, and how it is opened again after a rest.
+struct Connection {
+    store: OpenConfig,
+    open: Option<Reader>,
 }
 
 impl Reading {
     pub(crate) fn open(store: &OpenConfig, outlook: Outlook) -> Result<Self, TillError> {
-        Ok(Self { reader: Mutex::new(Reader::open(store)?), outlook })
+        let open = Some(Reader::open(store)?);
+        Ok(Self { reader: Mutex::new(Connection { store: store.clone(), open }), outlook })
     }
 
-    fn reader(&self) -> MutexGuard<'_, Reader> {
+    /// Closes the connection, and with it every lock; the next read opens it again.
+    pub(crate) fn rest(&self) {
+        self.connection().open = None;
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Reader) -> Result<T, TillError>) -> Result<T, TillError> {
+        let mut connection = self.connection();
+        let reader = match connection.open.take() {
+            Some(reader) => reader,
+            None => Reader::open(&connection.store)?,
+        };
+        read(connection.open.insert(reader))
     }
 
     pub(crate) fn payments(&self, query: &PaymentQuery, now_ms: i64) -> Result<PaymentsPage, TillError> {
@@ -74,19 +95,19 @@ impl Reading {
             text: query.text.clone(),
         };
         let (after, limit) = (page_key(query.after.as_deref())?, rows(query.limit)?);
-        let page = self.reader().payments(&filter, now_ms, after, limit)?;
+        let page = self.with(|reader| Ok(reader.payments(&filter, now_ms, after, limit)?))?;
         let payments = page.rows.iter().map(|row| self.payment_view(row, now_ms)).collect();
         Ok(PaymentsPage { payments, next: page.next.map(|key| key.to_string()) })
     }
 
     pub(crate) fn payment(&self, id: PaymentId, now_ms: i64) -> Result<PaymentDetail, TillError> {
-        let found = self.reader().payment(id)?.ok_or_else(|| TillError::not_found("payment", id))?;
+        let found = self.with(|reader| Ok(reader.payment(id)?))?.ok_or_else(|| TillError::not_found("payment", id))?;
         let timeline = found.timeline.into_iter().map(timeline_entry).collect();
         Ok(PaymentDetail { payment: self.payment_view(&found.row, now_ms), timeline })
     }
 
     pub(crate) fn takings(&self, from: NaiveDate, to: NaiveDate, now_ms: i64) -> Result<Vec<TakingsLine>, TillError> {
-        let sums = self.reader().takings(Some(from), Some(to), now_ms)?;
+        let sums = self.with(|reader| Ok(reader.takings(Some(from), Some(to), now_ms)?))?;
         let line = |sum: takings_store::reading::takings::TakingsSum| TakingsLine {
             stage: sum.stage.as_str().to_owned(),
             currency: sum.currency.code().to_owned(),
@@ -101,34 +122,37 @@ impl Reading {
         let status =
             query.status.as_deref().map(|word| PayoutStatus::from_word(word).ok_or_else(unknown)).transpose()?;
         let (after, limit) = (page_key(query.after.as_deref())?, rows(query.limit)?);
-        let reader = self.reader();
-        let page = reader.payouts(status, after, limit)?;
-        let mut payouts = Vec::with_capacity(page.rows.len());
-        for row in &page.rows {
-            let reissued_by = reader.payout(&row.payout_id)?.and_then(|found| found.reissued_by);
-            payouts.push(payout_view(row, reissued_by, now_ms));
-        }
-        Ok(PayoutsPage { payouts, next: page.next.map(|key| key.to_string()) })
+        self.with(|reader| {
+            let page = reader.payouts(status, after, limit)?;
+            let mut payouts = Vec::with_capacity(page.rows.len());
+            for row in &page.rows {
+                let reissued_by = reader.payout(&row.payout_id)?.and_then(|found| found.reissued_by);
+                payouts.push(payout_view(row, reissued_by, now_ms));
+            }
+            Ok(PayoutsPage { payouts, next: page.next.map(|key| key.to_string()) })
+        })
     }
 
     pub(crate) fn payout(&self, id: &str, now_ms: i64) -> Result<PayoutDetail, TillError> {
         let payout_id = PayoutId::new(id).map_err(|error| TillError::fix_input("payout_id", error))?;
-        let reader = self.reader();
-        let found = reader.payout(&payout_id)?.ok_or_else(|| TillError::not_found("payout", id))?;
-        let (mut entries, mut after) = (Vec::new(), None);
-        loop {
-            let page = reader.payout_entries(&payout_id, after, MOST_ROWS)?;
-            entries.extend(page.rows.iter().map(entry_view));
-            after = page.next;
-            if after.is_none() {
-                break;
+        self.with(|reader| {
+            let found = reader.payout(&payout_id)?.ok_or_else(|| TillError::not_found("payout", id))?;
+            let (mut entries, mut after) = (Vec::new(), None);
+            loop {
+                let page = reader.payout_entries(&payout_id, after, MOST_ROWS)?;
+                entries.extend(page.rows.iter().map(entry_view));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
             }
-        }
-        Ok(PayoutDetail { payout: payout_view(&found.row, found.reissued_by, now_ms), entries })
+            Ok(PayoutDetail { payout: payout_view(&found.row, found.reissued_by, now_ms), entries })
+        })
     }
 
     pub(crate) fn alerts(&self, max: u32) -> Result<Vec<AlertView>, TillError> {
-        Ok(self.reader().next_alerts(rows(Some(max))?)?.into_iter().map(alert_view).collect())
+        let most = rows(Some(max))?;
+        self.with(|reader| Ok(reader.next_alerts(most)?.into_iter().map(alert_view).collect()))
     }
 
     fn payment_view(&self, row: &PaymentRow, now_ms: i64) -> PaymentView {

@@ -37,6 +37,7 @@ enum Message {
 enum Waiter {
     Future(oneshot::Sender<Answered>),
     Thread(SyncSender<Answered>),
+    Nobody,
 }
 
 impl Waiter {
@@ -45,6 +46,7 @@ impl Waiter {
         match self {
             Self::Future(sender) => drop(sender.send(answered)),
             Self::Thread(sender) => drop(sender.send(answered)),
+            Self::Nobody => {}
         }
     }
 }
@@ -112,6 +114,11 @@ impl Runtime {
         read: impl FnOnce() -> Result<T, TillError> + Send + 'static,
     ) -> Result<T, TillError> {
         self.handle.spawn_blocking(read).await.map_err(|error| TillError::internal("reader", error))?
+    }
+
+    /// Sends a command whose reply nobody needs. A stopped engine needs it no more.
+    pub(crate) fn tell(&self, command: Command) {
+        drop(self.send(command, Waiter::Nobody));
     }
 
     fn send(&self, command: Command, waiter: Waiter) -> Result<(), TillError> {

@@ -238,6 +238,11 @@ impl Till {
     /// # Errors
     /// *Storage* only.
     pub async fn going_to_background(&self) -> Result<(), TillError> {
+        self.read(|inner| {
+            inner.reading.rest();
+            Ok(())
+        })
+        .await?;
         expect_reply!(self.inner.runtime.ask(Command::Background).await, Reply::Done => ())
     }
 
@@ -349,6 +354,13 @@ impl Charge {
     fn step(&self, event: LinkEvent) -> Result<Step, TillError> {
         let payment = self.payment;
         expect_reply!(self.inner.runtime.ask_blocking(Command::Link { payment, event }), Reply::Step(step) => step)
+    }
+}
+
+/// Let go of before the card was read, the charge is given up: nothing is charged.
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.inner.runtime.tell(Command::Leave { payment: self.payment });
     }
 }
 

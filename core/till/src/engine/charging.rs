@@ -22,8 +22,8 @@ use crate::error::TillError;
 
 /// How long the reader waits for each thing the cardholder does, seconds.
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
-/// The longest order reference, in characters.
-const MAX_ORDER_REFERENCE: usize = 64;
+/// The longest order reference and operator's name that the contract carries, in bytes of UTF-8.
+const MAX_TEXT_BYTES: usize = 64;
 
 /// What the shell tells of the link to the reader.
 pub(crate) enum LinkEvent {
@@ -47,9 +47,15 @@ pub(super) struct OpenCharge {
     pub(super) card_read: bool,
     pub(super) outcome: Option<ChargeOutcome>,
     waiting: Vec<Ticket>,
+    /// Nobody holds it any more.
+    left: bool,
 }
 
 impl OpenCharge {
+    pub(super) fn is_decided(&self) -> bool {
+        self.outcome.is_some()
+    }
+
     fn new(operator: Option<String>, amount: Money) -> Self {
         Self {
             operator,
@@ -60,6 +66,7 @@ impl OpenCharge {
             card_read: false,
             outcome: None,
             waiting: Vec::new(),
+            left: false,
         }
     }
 }
@@ -308,6 +315,31 @@ impl Engine {
         for ticket in std::mem::take(&mut charge.waiting) {
             self.effects.push(Effect::Reply(ticket, Ok(Reply::Outcome(outcome.clone()))));
         }
+        self.forget_left(id);
+    }
+
+    /// Nobody knows yet how this charge ends, and somebody would like to.
+    pub(super) fn waits_for_answer(&self, id: PaymentId) -> bool {
+        let charge = self.charges.get(&id);
+        charge.is_some_and(|charge| matches!(charge.outcome, None | Some(ChargeOutcome::NotConfirmed)))
+    }
+
+    /// The shell let go of the charge. Before the card it is given up; a card that was read takes its course.
+    pub(super) fn leave(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        charge.left = true;
+        if !charge.card_read {
+            self.end_attempt(id, AttemptEnd::Cancelled, true, now)?;
+        }
+        self.forget_left(id);
+        Ok(())
+    }
+
+    fn forget_left(&mut self, id: PaymentId) {
+        if self.charges.get(&id).is_some_and(|charge| charge.left && charge.outcome.is_some()) {
+            self.charges.remove(&id);
+            self.repeated.remove(&id);
+        }
     }
 
     /// Replies now if the charge is decided, else when it is.
@@ -385,10 +417,14 @@ fn asked_amount(request: &ChargeRequest) -> Result<Money, TillError> {
         return Err(TillError::fix_input("amount", "the amount must be above zero"));
     }
     if let Some(order) = &request.order_reference {
-        let length = order.chars().count();
-        if length == 0 || length > MAX_ORDER_REFERENCE || order.chars().any(char::is_control) {
-            return Err(TillError::fix_input("order_reference", "1 to 64 printable characters"));
+        if order.is_empty() || order.len() > MAX_TEXT_BYTES || order.chars().any(char::is_control) {
+            return Err(TillError::fix_input("order_reference", "1 to 64 bytes of printable text"));
         }
+    }
+    if let Some(operator) = &request.operator
+        && (operator.is_empty() || operator.len() > MAX_TEXT_BYTES || operator.chars().any(char::is_control))
+    {
+        return Err(TillError::fix_input("operator", "1 to 64 bytes of printable text"));
     }
     Money::new(request.amount_minor, currency).map_err(|error| TillError::fix_input("amount", error))
 }

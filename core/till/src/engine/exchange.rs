@@ -18,11 +18,15 @@ use super::book::Book;
 use super::live::known;
 use super::session::DocumentKind;
 use super::{Effect, Engine};
+use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 use crate::hex;
 
 /// A request's time-out is the smaller of the configured one and what is left of the budget, at least this, milliseconds.
 const LEAST_TIMEOUT_MS: i64 = 1_000;
+
+/// Who cannot sign may ask for a pause, but not for a long one, milliseconds.
+const LONGEST_UNSIGNED_WAIT_MS: i64 = 900_000;
 
 /// One request at most is under way in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +71,7 @@ impl Asked {
 /// A question with the exact form it was asked in: the answer is judged by it.
 pub(super) struct InFlight {
     asked: Asked,
-    operation: Operation,
+    pub(super) operation: Operation,
 }
 
 /// A believed answer.
@@ -84,8 +88,8 @@ pub(super) enum Trouble {
     NotSent { why: String },
     /// The acquirer says that it did not execute it: later, or after a new session.
     NotExecuted { code: String, retry_after_ms: Option<i64>, session: bool, server_ms: Option<i64> },
-    /// Nobody knows.
-    Maybe { why: String, retry_after_ms: Option<i64> },
+    /// Nobody knows; `signed` if the acquirer itself says so.
+    Maybe { why: String, retry_after_ms: Option<i64>, signed: bool },
     /// An answer that cannot be believed.
     Unverified { why: String, unknown_key: bool },
     /// The acquirer refuses it for good.
@@ -96,19 +100,21 @@ impl Trouble {
     /// What a problem document means. Unsigned ones only delay, so they leave the question open.
     pub(super) fn of(problem: &Problem) -> Self {
         let code = problem.slug.as_str().to_owned();
-        let retry_after_ms = problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000));
+        let signed = problem.verified;
+        let longest_ms = if signed { i64::MAX } else { LONGEST_UNSIGNED_WAIT_MS };
+        let retry_after_ms = problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000).min(longest_ms));
         let session = problem.slug.is_session() || problem.http == 401;
         let not_executed =
             session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
         if not_executed && problem.verified {
             // In progress is the one delay that says that it *is* being executed.
             if problem.slug == ProblemSlug::RequestInProgress {
-                return Self::Maybe { why: code, retry_after_ms };
+                return Self::Maybe { why: code, retry_after_ms, signed };
             }
             return Self::NotExecuted { code, retry_after_ms, session, server_ms: problem.server_ms };
         }
         if not_executed || problem.http >= 500 {
-            return Self::Maybe { why: code, retry_after_ms };
+            return Self::Maybe { why: code, retry_after_ms, signed };
         }
         if problem.verified {
             Self::Refused { code, existing: problem.existing_payment_id }
@@ -135,6 +141,11 @@ impl Trouble {
             Self::NotExecuted { retry_after_ms, .. } | Self::Maybe { retry_after_ms, .. } => *retry_after_ms,
             _ => None,
         }
+    }
+
+    /// Our counter repeats itself: the acquirer knows another payment by this trace number.
+    pub(super) fn is_duplicate_transaction(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == ProblemSlug::DuplicateTransaction.as_str())
     }
 
     pub(super) fn wants_sign_on(&self) -> bool {
@@ -240,10 +251,13 @@ impl Engine {
         let identity =
             Identity { base_url: &self.acquirer_url, terminal_id: terminal.as_deref(), signer: self.key.as_ref() };
         let encoded = encode(&operation, &identity, &context);
+        let customer = matches!(&asked, Asked::Live(id) if self.waits_for_answer(*id));
         self.in_flight.insert(op, InFlight { asked, operation });
         match encoded {
             Ok(request) => {
-                let left_ms = self.run.as_ref().map_or(i64::MAX, |run| run.left_ms(now)).max(LEAST_TIMEOUT_MS);
+                // A customer's answer is awaited in full, whatever a sync's budget says.
+                let budget_ms = self.run.as_ref().filter(|_| !customer).map(|run| run.left_ms(now));
+                let left_ms = budget_ms.unwrap_or(i64::MAX).max(LEAST_TIMEOUT_MS);
                 let timeout_ms = self.request_timeout_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX));
                 if let Some(run) = &mut self.run {
                     run.report.requests = run.report.requests.saturating_add(1);
@@ -261,7 +275,7 @@ impl Engine {
         let Some(InFlight { asked, operation }) = self.in_flight.remove(&op) else { return };
         let heard = match carried {
             Carried::NotSent(why) => Err(Trouble::NotSent { why }),
-            Carried::Maybe(why) => Err(Trouble::Maybe { why, retry_after_ms: None }),
+            Carried::Maybe(why) => Err(Trouble::Maybe { why, retry_after_ms: None, signed: false }),
             Carried::Answer(answer) => self.understand(&operation, &answer),
         };
         match &heard {
@@ -269,8 +283,14 @@ impl Engine {
             Err(Trouble::NotSent { why }) => self.line_down(why),
             Err(trouble) => self.hear_trouble(trouble, now),
         }
+        let customer = if let Asked::Live(id) = &asked { Some(*id) } else { None };
         if let Err(error) = self.dispatch(asked, heard, now) {
             self.note(&error);
+            // What could not be written down is settled as after a crash; a customer hears that nobody knows.
+            self.left_open = true;
+            if let Some(id) = customer {
+                self.decide(id, ChargeOutcome::NotConfirmed);
+            }
             if let Some(run) = &mut self.run {
                 run.stop("storage", Some(error));
             }
@@ -289,12 +309,12 @@ impl Engine {
 
     fn hear_trouble(&mut self, trouble: &Trouble, now: Now) {
         if let Some(wait_ms) = trouble.retry_after_ms() {
-            self.hold_until_ms = self.hold_until_ms.max(now.wall_ms.saturating_add(wait_ms));
+            self.hold(wait_ms, now);
         }
         if let Trouble::NotExecuted { server_ms: Some(server_ms), .. } = trouble {
             self.correction_ms = self.correction_ms.saturating_add(server_ms.saturating_sub(self.server_ms(now)));
         }
-        let silent = matches!(trouble, Trouble::Maybe { .. } | Trouble::Unverified { .. });
+        let silent = matches!(trouble, Trouble::Maybe { signed: false, .. } | Trouble::Unverified { .. });
         if !silent {
             self.line_up();
         }

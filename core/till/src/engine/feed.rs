@@ -211,7 +211,9 @@ impl Engine {
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let mut tx = self.ledger.begin()?;
         apply(&mut tx, now, None, report, Via::Feed, &rules)?;
+        let payment = tx.payment(report.payment_id)?;
         tx.commit()?;
+        payment.iter().for_each(|payment| self.tell(payment));
         Ok(())
     }
 
@@ -219,17 +221,20 @@ impl Engine {
     fn on_payments(&mut self, page: &PaymentsPage, now: Now) -> Result<(), TillError> {
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let as_of_ms = self.feed.list.as_ref().and_then(|list| list.as_of_ms).unwrap_or(page.as_of_ms);
+        let mut read = Vec::new();
         let mut tx = self.ledger.begin()?;
         for report in &page.payments {
             let ours = tx.payment(report.payment_id)?;
             if ours.is_some_and(|payment| payment.charge.amount == report.amount) {
                 apply(&mut tx, now, None, report, Via::Feed, &rules)?;
+                read.extend(tx.payment(report.payment_id)?);
             }
         }
         if page.next_cursor.is_none() {
             tx.set_meta(LISTED_META, as_of_ms.to_string().as_bytes())?;
         }
         tx.commit()?;
+        read.iter().for_each(|payment| self.tell(payment));
         self.feed.listed = page.next_cursor.is_none();
         let next = |cursor: &String| Listing { as_of_ms: Some(as_of_ms), cursor: Some(cursor.clone()) };
         self.feed.list = page.next_cursor.as_ref().map(next);

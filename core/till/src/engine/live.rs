@@ -2,12 +2,12 @@
 
 use takings_acquirers::ProblemSlug;
 use takings_domain::event::{
-    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ReversalReason, ReversalRequested,
-    SendEnded, SendResult, SendStarted,
+    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ParkReason, Parked, ReversalReason,
+    ReversalRequested, SendEnded, SendResult, SendStarted,
 };
 use takings_domain::payment::{Delivery, PaymentState};
 use takings_domain::policy::{self, AfterCard, Refusal, Rule};
-use takings_domain::{Now, PaymentId, ReversalId, RiskPolicy};
+use takings_domain::{Now, OperationId, PaymentId, ReversalId, RiskPolicy};
 use takings_readers::OnlineRequest;
 use takings_store::Transaction;
 
@@ -19,6 +19,16 @@ use super::run::Wanted;
 use super::session::SIGN_ON_BUDGET_MS;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
+
+/// What became of a card that was read.
+enum Kept {
+    /// Accepted or refused, by the offline policy.
+    Decided(ChargeOutcome),
+    /// Its send is on disk.
+    Sending,
+    /// It waits for the lane or for a session.
+    Waiting,
+}
 
 /// What the policy is judged with.
 pub(super) struct Judgement<'a> {
@@ -35,11 +45,28 @@ impl Engine {
             return Ok(());
         }
         charge.card_read = true;
+        let op = self.new_operation(now);
+        match self.keep_card(id, request, op, now) {
+            Ok(Kept::Decided(outcome)) => self.decide(id, outcome),
+            Ok(Kept::Sending) => self.send_live(op, id, now)?,
+            Ok(Kept::Waiting) => self.waiting_live.push_back(id),
+            Err(error) => return self.card_in_question(id, error, now),
+        }
+        Ok(())
+    }
+
+    /// One commit: the card, and what is decided about it.
+    fn keep_card(
+        &mut self,
+        id: PaymentId,
+        request: &OnlineRequest,
+        op: OperationId,
+        now: Now,
+    ) -> Result<Kept, TillError> {
         let operator = self.operator_of(id);
         let record = BlobRecord::of(request);
-        let op = self.new_operation(now);
         let live = self.can_go_live(now);
-        let lane_free = self.slot_free(Slot::Live);
+        let lane_free = self.slot_free(Slot::Live) && self.has_session(now);
         let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
         let policy = self.documents.policy.as_ref();
         let judgement = Judgement { policy, trusted_age_ms, now_pessimistic_ms };
@@ -50,24 +77,74 @@ impl Engine {
         if !live || payment.charge.mode == ChargeMode::Offline {
             let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
             tx.commit()?;
-            self.decide(id, outcome);
-            return Ok(());
+            return Ok(Kept::Decided(outcome));
         }
         if lane_free {
             let started = SendStarted { op, n: payment.sends.count.saturating_add(1), lane: Lane::Live };
             tx.append_payment(now, operator.as_deref(), id, started.into())?;
         }
         tx.commit()?;
-        if lane_free {
-            self.send_live(op, id, now)?;
-        } else {
-            self.waiting_live.push_back(id);
+        Ok(if lane_free { Kept::Sending } else { Kept::Waiting })
+    }
+
+    /// Writing the card down failed, or nobody knows whether it did. Nothing left the phone; what the ledger holds now
+    /// decides what the screen may say.
+    fn card_in_question(&mut self, id: PaymentId, error: TillError, now: Now) -> Result<(), TillError> {
+        self.left_open = true;
+        let found = self.ledger.begin().and_then(|mut tx| tx.payment(id));
+        let payment = match found {
+            Ok(payment) => payment,
+            Err(_) => {
+                self.decide(id, ChargeOutcome::NotConfirmed);
+                return Err(error);
+            }
+        };
+        match payment.filter(|payment| payment.card.is_some()) {
+            Some(payment) if payment.acceptance.is_some() => self.decide(id, ChargeOutcome::Saved),
+            Some(payment) if payment.sends.open.is_some() => {
+                return self.live_trouble(id, Trouble::NotSent { why: error.to_string() }, now);
+            }
+            Some(payment) if payment.refused_by.is_none() => self.waiting_live.push_back(id),
+            _ => {
+                let detail = Some(error.code().to_owned());
+                self.decide(id, ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail });
+                return Err(error);
+            }
         }
         Ok(())
     }
 
+    /// The acquirer may be asked now; if need be a session is opened first, while the customer waits.
     fn can_go_live(&self, now: Now) -> bool {
-        self.session_valid(now) && self.keys.is_some() && self.hold_until_ms <= now.wall_ms
+        self.state.activated.is_some() && !self.held(now)
+    }
+
+    fn has_session(&self, now: Now) -> bool {
+        self.session_valid(now) && self.keys.is_some()
+    }
+
+    /// The next customer in the queue: sent if there is a session, else one is opened. Nobody waits where the acquirer
+    /// asked for a pause.
+    pub(super) fn serve_waiting_live(&mut self, now: Now) -> Result<(), TillError> {
+        if self.waiting_live.is_empty() {
+            return Ok(());
+        }
+        if self.held(now) && self.slot_free(Slot::Live) {
+            return self.give_up_waiting_live(now);
+        }
+        if !self.has_session(now) {
+            match &mut self.run {
+                Some(run) => run.need_sign_on = true,
+                None => self.begin_run(Wanted::Time, SIGN_ON_BUDGET_MS, now),
+            }
+            return Ok(());
+        }
+        while self.slot_free(Slot::Live)
+            && let Some(id) = self.waiting_live.pop_front()
+        {
+            self.next_live(id, now)?;
+        }
+        Ok(())
     }
 
     pub(super) fn clock_facts(&self, now: Now) -> (Option<i64>, i64) {
@@ -96,6 +173,8 @@ impl Engine {
             return self.not_received(id, self.server_ms(now), true, now);
         }
         let operator = self.operator_of(id);
+        // A customer waits: rests of before do not count.
+        self.rest_over();
         let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
         let judgement = Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
         let again = trouble.wants_sign_on() && !self.repeated.contains(&id);
@@ -111,6 +190,11 @@ impl Engine {
             retry_after_ms: trouble.retry_after_ms(),
         };
         tx.append_payment(now, operator.as_deref(), id, ended.into())?;
+        if trouble.is_duplicate_transaction() {
+            let code = trouble.code().map(str::to_owned);
+            let parked = Parked { reason: ParkReason::CounterBroken, code };
+            tx.append_payment(now, operator.as_deref(), id, parked.into())?;
+        }
         let payment = known(&mut tx, id)?;
         let outcome = match payment.delivery() {
             None => {
@@ -123,12 +207,9 @@ impl Engine {
             Some(_) => Some(ChargeOutcome::NotConfirmed),
         };
         tx.commit()?;
-        if again {
+        if again && outcome.is_none() {
             self.repeated.insert(id);
             self.waiting_live.push_back(id);
-            if self.run.is_none() {
-                self.begin_run(Wanted::Time, SIGN_ON_BUDGET_MS, now);
-            }
         }
         if let Some(outcome) = outcome {
             self.decide(id, outcome);
@@ -145,6 +226,8 @@ impl Engine {
             let mut tx = self.ledger.begin()?;
             let payment = known(&mut tx, id)?;
             if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
+                drop(tx);
+                self.decide(id, ChargeOutcome::NotConfirmed);
                 continue;
             }
             let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;

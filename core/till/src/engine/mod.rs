@@ -8,7 +8,7 @@
 //! * [`run`]: a contact with the acquirer: session, documents, three lanes, the feed, within a budget.
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read.
 //! * [`reports`]: the acquirer's word becomes events. [`feed`]: hints become questions.
-//! * [`upkeep`]: what time alone brings. [`recovery`]: what a crash left open.
+//! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open.
 
 mod book;
 mod charging;
@@ -16,6 +16,7 @@ mod errors;
 mod exchange;
 mod feed;
 mod live;
+mod pace;
 mod recovery;
 mod reports;
 mod run;
@@ -43,6 +44,7 @@ pub(crate) use charging::LinkEvent;
 use charging::OpenCharge;
 use exchange::InFlight;
 use feed::FeedState;
+use pace::Pace;
 use run::Run;
 use session::Documents;
 
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Charge(ChargeRequest),
     Link { payment: PaymentId, event: LinkEvent },
     Outcome { payment: PaymentId },
+    /// Nobody holds the charge any more.
+    Leave { payment: PaymentId },
     Sync { budget_ms: u64 },
     Cancel { payment: PaymentId, operator: Option<String> },
     MarkService { payment: PaymentId, given: bool, operator: Option<String> },
@@ -148,8 +152,9 @@ pub(crate) struct Engine {
     /// The acquirer said that the session is over before its time.
     session_refused: bool,
     line: Line,
-    /// The acquirer asked everybody to wait until then, wall clock, milliseconds UTC.
-    hold_until_ms: i64,
+    pace: Pace,
+    /// Something could not be written: sends and attempts may be left open in the ledger.
+    left_open: bool,
     /// What a refusal for clock skew taught since the last sign-on, milliseconds.
     correction_ms: i64,
     /// An activation under way: the code is not kept on disk.
@@ -177,6 +182,7 @@ impl Engine {
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);
         }
+        let to_rest = matches!(input, Input::Command(_, Command::Background));
         match input {
             Input::Command(ticket, command) => self.command(ticket, command, now),
             Input::Answer(op, carried) => self.answer(op, carried, now),
@@ -184,6 +190,10 @@ impl Engine {
         }
         self.advance(now);
         self.wake(now);
+        if to_rest {
+            // Last, because everything above opens the file again.
+            self.ledger.rest();
+        }
         std::mem::take(&mut self.effects)
     }
 
@@ -197,6 +207,7 @@ impl Engine {
                 self.on_tick(now);
                 return self.ticks.push(ticket);
             }
+            Command::Leave { payment } => self.leave(payment, now).map(|()| Reply::Done),
             Command::Charge(request) => self.charge(request, now).map(Reply::Charging),
             Command::Link { payment, event } => self.link(payment, event, now).map(Reply::Step),
             Command::Cancel { payment, operator } => self.cancel(payment, operator, now),

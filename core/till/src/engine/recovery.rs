@@ -7,11 +7,12 @@ use takings_acquirers::DeviceSigner;
 use takings_domain::event::{
     Abandoned, AttemptEnd, AttemptEnded, EraseReason, Lane, LedgerEvent, Opened, SendEnded, SendResult,
 };
-use takings_domain::{Now, PaymentId};
+use takings_domain::{Now, OperationId, PaymentId};
 use takings_store::{Ledger, Transaction};
 
 use super::book::Book;
 use super::charging::erase_blob;
+use super::exchange::InFlight;
 use super::feed::FeedState;
 use super::live::known;
 use super::session::Documents;
@@ -44,7 +45,8 @@ impl Engine {
             root_ring: None,
             session_refused: false,
             line: Line::Unknown,
-            hold_until_ms: 0,
+            pace: Default::default(),
+            left_open: false,
             correction_ms: 0,
             pending: None,
             feed: FeedState::default(),
@@ -63,7 +65,7 @@ impl Engine {
         engine.introduce(new_ledger_id, now)?;
         engine.load_documents()?;
         if engine.read_only.is_none() {
-            engine.settle_crash(now)?;
+            engine.settle(now)?;
             engine.spread()?;
         }
         Ok(engine)
@@ -91,12 +93,22 @@ impl Engine {
         Ok(())
     }
 
-    fn settle_crash(&mut self, now: Now) -> Result<(), TillError> {
+    /// After something could not be written: the same as after a crash, but for what is still under way.
+    pub(super) fn settle_left_open(&mut self, now: Now) -> Result<(), TillError> {
+        if self.left_open {
+            self.settle(now)?;
+            self.left_open = false;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, now: Now) -> Result<(), TillError> {
         let mut tx = self.ledger.begin()?;
         for id in tx.open_work(u32::MAX)? {
-            end_open_send(&mut tx, id, now)?;
+            end_open_sends(&mut tx, id, &self.in_flight, now)?;
             let payment = known(&mut tx, id)?;
-            if !payment.is_unfinished() {
+            let at_reader = self.charges.get(&id).is_some_and(|charge| charge.outcome.is_none());
+            if at_reader || !payment.is_unfinished() {
                 continue;
             }
             let why = AttemptEnd::Interrupted;
@@ -111,12 +123,18 @@ impl Engine {
     }
 }
 
-fn end_open_send(tx: &mut Transaction<'_>, id: PaymentId, now: Now) -> Result<(), TillError> {
+/// Ends the sends that nobody carries any more: they may have arrived.
+fn end_open_sends(
+    tx: &mut Transaction<'_>,
+    id: PaymentId,
+    in_flight: &BTreeMap<OperationId, InFlight>,
+    now: Now,
+) -> Result<(), TillError> {
     let payment = known(tx, id)?;
     let lane = if payment.is_deferred() { Lane::Drain } else { Lane::Live };
     let reversal = payment.reversal.as_ref().map(|reversal| (&reversal.sends, Lane::Reversal));
     for (sends, lane) in std::iter::once((&payment.sends, lane)).chain(reversal) {
-        if let Some(op) = sends.open {
+        if let Some(op) = sends.open.filter(|op| !in_flight.contains_key(op)) {
             let (n, result) = (sends.count, SendResult::Maybe);
             let ended = SendEnded { op, n, lane, result, code: None, retry_after_ms: None };
             tx.append_payment(now, None, id, ended.into())?;

@@ -38,9 +38,7 @@ impl Engine {
         let payment = known(&mut tx, id)?;
         tx.commit()?;
         self.count(&payment);
-        if let Some(outcome) = live_outcome(&payment) {
-            self.decide(id, outcome);
-        }
+        self.tell(&payment);
         Ok(())
     }
 
@@ -60,7 +58,8 @@ impl Engine {
                 }
                 ItemReply::Missing => {
                     let why = "missing from the answer".to_owned();
-                    drain_trouble(&mut tx, now, item.payment_id, &Trouble::Maybe { why, retry_after_ms: None })?;
+                    let trouble = Trouble::Maybe { why, retry_after_ms: None, signed: true };
+                    drain_trouble(&mut tx, now, item.payment_id, &trouble)?;
                 }
                 ItemReply::Unverified(why) => {
                     drain_trouble(&mut tx, now, item.payment_id, &Trouble::unverified(why))?;
@@ -70,7 +69,8 @@ impl Engine {
         // What the answer does not even name stays in doubt.
         for id in ids {
             if known(&mut tx, *id)?.sends.open.is_some() {
-                let trouble = Trouble::Maybe { why: "missing from the answer".into(), retry_after_ms: None };
+                let why = "missing from the answer".to_owned();
+                let trouble = Trouble::Maybe { why, retry_after_ms: None, signed: true };
                 drain_trouble(&mut tx, now, *id, &trouble)?;
             }
         }
@@ -113,11 +113,12 @@ impl Engine {
                 let payment = known(&mut tx, id)?;
                 tx.commit()?;
                 self.count(&payment);
-                match live_outcome(&payment) {
-                    Some(outcome) => self.decide(id, outcome),
-                    None => self.request_reversal(id, ReversalReason::Timeout, now)?,
+                if payment.is_answered() || payment.is_undone() {
+                    self.tell(&payment);
+                    return Ok(());
                 }
-                Ok(())
+                // Still undecided there after all that waiting: undone, so that the customer can pay otherwise.
+                self.request_reversal(id, ReversalReason::Timeout, now)
             }
             Some(LookupReply::NotReceived { as_of_ms, is_final }) => self.not_received(id, as_of_ms, is_final, now),
             Some(LookupReply::Ambiguous { .. } | LookupReply::Missing | LookupReply::Unverified(_)) | None => {
@@ -161,9 +162,7 @@ impl Engine {
         }
         let payment = known(&mut tx, id)?;
         tx.commit()?;
-        if let Some(outcome) = live_outcome(&payment) {
-            self.decide(id, outcome);
-        }
+        self.tell(&payment);
         Ok(())
     }
 
@@ -179,6 +178,13 @@ impl Engine {
         end_send(&mut tx, now, id, Lane::Reversal, result, code, trouble.retry_after_ms())?;
         tx.commit()?;
         Ok(())
+    }
+
+    /// Tells a customer who waits, or was told that nobody knows, how a live charge stands now.
+    pub(super) fn tell(&mut self, payment: &PaymentState) {
+        if !payment.is_deferred() && self.waits_for_answer(payment.id()) {
+            self.decide(payment.id(), live_outcome(payment));
+        }
     }
 
     fn count(&mut self, payment: &PaymentState) {
@@ -337,17 +343,20 @@ fn end_send(
     Ok(())
 }
 
-/// How a live charge stands after a report; none while nobody can say.
-fn live_outcome(payment: &PaymentState) -> Option<ChargeOutcome> {
+/// How a live charge stands after a report.
+fn live_outcome(payment: &PaymentState) -> ChargeOutcome {
     if payment.is_undone() {
-        return Some(ChargeOutcome::NotCharged { cause: "reversed".to_owned(), detail: None });
+        return ChargeOutcome::NotCharged { cause: "reversed".to_owned(), detail: None };
     }
-    if payment.is_approved() {
-        return Some(ChargeOutcome::Approved { approved_minor: payment.approved_minor() });
+    if payment.is_approved() && payment.reversal.is_none() {
+        return ChargeOutcome::Approved { approved_minor: payment.approved_minor() };
     }
     let code = payment.report.as_ref().and_then(|report| report.code.clone());
     match payment.decision() {
-        Some(_) => Some(ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail: code }),
-        None => Some(ChargeOutcome::NotConfirmed),
+        Some(Authorization::Approved | Authorization::PartiallyApproved) | None => ChargeOutcome::NotConfirmed,
+        Some(Authorization::Reversed | Authorization::Voided) => {
+            ChargeOutcome::NotCharged { cause: "reversed".to_owned(), detail: None }
+        }
+        Some(_) => ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail: code },
     }
 }

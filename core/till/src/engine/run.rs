@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use takings_domain::event::Lane;
 use takings_domain::payment::Task;
 use takings_domain::{Now, PaymentId};
-use takings_store::{Patience, StoreError};
+use takings_store::{DueItem, Patience, StoreError};
 
 use super::exchange::{Asked, Slot};
 use super::session::DocumentKind;
@@ -57,6 +57,10 @@ pub(super) struct Run {
     keys_read_again: bool,
     /// Per lane, the key up to which everything had its turn.
     passed: BTreeMap<Lane, u64>,
+    /// Asked after in this run: once is enough.
+    inquired: BTreeSet<PaymentId>,
+    /// A session was opened in this run.
+    pub(super) signed_on: bool,
     pub(super) stop: Option<(&'static str, Option<TillError>)>,
 }
 
@@ -77,6 +81,8 @@ impl Run {
             sign_ons: 0,
             keys_read_again: false,
             passed: BTreeMap::new(),
+            inquired: BTreeSet::new(),
+            signed_on: false,
             stop: None,
         }
     }
@@ -89,7 +95,12 @@ impl Run {
     /// A refusal asks for a new session: once in a run.
     pub(super) fn may_sign_on_again(&mut self) -> bool {
         self.sign_ons = self.sign_ons.saturating_add(1);
-        self.sign_ons == 1
+        let may = self.sign_ons == 1;
+        if may {
+            // What the refused session held up is sent once more.
+            self.passed.remove(&Lane::Drain);
+        }
+        may
     }
 
     /// An unknown key asks for the list anew: once in a run.
@@ -142,7 +153,7 @@ impl Engine {
         run.need_sign_on = !self.session_valid(now) || matches!(run.wanted, Wanted::SignOn(_) | Wanted::Activate(_));
         run.documents = self.documents.missing();
         self.run = Some(run);
-        if let Err(error) = self.expire(now) {
+        if let Err(error) = self.settle_left_open(now).and_then(|()| self.expire(now)) {
             self.note(&error);
         }
     }
@@ -166,19 +177,13 @@ impl Engine {
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
-        if !self.waiting_live.is_empty()
-            && self.slot_free(Slot::Live)
-            && self.session_valid(now)
-            && self.keys.is_some()
-            && let Some(id) = self.waiting_live.pop_front()
-        {
-            self.next_live(id, now)?;
-        }
+        self.serve_waiting_live(now)?;
+        let held = self.held(now);
         let Some(run) = &mut self.run else { return Ok(()) };
         if run.stop.is_none() {
             if run.left_ms(now) < LEAST_TO_SEND_MS {
                 run.stop("budget", None);
-            } else if run.silences >= MOST_SILENCES || self.hold_until_ms > now.wall_ms {
+            } else if run.silences >= MOST_SILENCES || held {
                 run.stop("waiting", None);
             }
         }
@@ -222,39 +227,51 @@ impl Engine {
     }
 
     fn start_lanes(&mut self, now: Now) -> Result<(), TillError> {
-        if self.slot_free(Slot::Reversal)
-            && let Some(id) = self.due(Lane::Reversal, 1, now)?.first()
-        {
-            self.start_reversal(*id, now)?;
+        if self.slot_free(Slot::Reversal) {
+            for item in self.due(Lane::Reversal, 1, now)? {
+                self.had_its_turn(Lane::Reversal, &item);
+                self.start_reversal(item.payment_id, now)?;
+            }
         }
-        if self.slot_free(Slot::Live)
-            && let Some(id) = self.due(Lane::Live, 1, now)?.first()
-        {
-            self.start_in_doubt(*id, now)?;
+        if self.slot_free(Slot::Live) {
+            for item in self.due(Lane::Live, BATCH_ITEMS, now)? {
+                self.had_its_turn(Lane::Live, &item);
+                self.start_in_doubt(item.payment_id, now)?;
+                if !self.slot_free(Slot::Live) {
+                    break;
+                }
+            }
         }
         if self.slot_free(Slot::Drain) && self.session_valid(now) {
             let items = self.due(Lane::Drain, BATCH_ITEMS, now)?;
-            if !items.is_empty() {
-                self.start_batch(&items, now)?;
+            if let Some(last) = items.last() {
+                self.had_its_turn(Lane::Drain, last);
+                let ids: Vec<PaymentId> = items.iter().map(|item| item.payment_id).collect();
+                self.start_batch(&ids, now)?;
             }
         }
         Ok(())
     }
 
-    /// What is due on this lane, oldest first: everything once where a person asked, then what its own pause allows.
-    fn due(&mut self, lane: Lane, most: u32, now: Now) -> Result<Vec<PaymentId>, TillError> {
-        let Some(run) = &mut self.run else { return Ok(Vec::new()) };
-        let mut tx = self.ledger.begin()?;
-        let mut found = Vec::new();
-        if run.eager {
+    fn had_its_turn(&mut self, lane: Lane, item: &DueItem) {
+        if let Some(run) = &mut self.run {
             let passed = run.passed.entry(lane).or_insert(0);
-            found = tx.due(lane, now.wall_ms, Patience::Asked, *passed, most)?;
-            *passed = found.last().map_or(*passed, |item| item.to_do.subject);
+            *passed = item.to_do.subject.max(*passed);
         }
-        if found.is_empty() {
-            found = tx.due(lane, now.wall_ms, Patience::Due, 0, most)?;
+    }
+
+    /// What is due on this lane, oldest first: everything once where a person asked, then what its own pause allows.
+    fn due(&mut self, lane: Lane, most: u32, now: Now) -> Result<Vec<DueItem>, TillError> {
+        let Some(run) = &self.run else { return Ok(Vec::new()) };
+        let mut tx = self.ledger.begin()?;
+        if run.eager {
+            let passed = run.passed.get(&lane).copied().unwrap_or(0);
+            let found = tx.due(lane, now.wall_ms, Patience::Asked, passed, most)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
         }
-        Ok(found.into_iter().map(|item| item.payment_id).collect())
+        Ok(tx.due(lane, now.wall_ms, Patience::Due, 0, most)?)
     }
 
     /// A live payment in doubt: its id again while the customer waits, then a question, then undoing.
@@ -265,7 +282,10 @@ impl Engine {
         };
         match task {
             Some(Task::Submit) if self.session_valid(now) => self.next_live(id, now),
-            Some(Task::Inquire) => self.ask(Asked::Inquire(id), now),
+            // An inquiry leaves no mark of its own: without this it would be repeated at once.
+            Some(Task::Inquire) if self.run.as_mut().is_some_and(|run| run.inquired.insert(id)) => {
+                self.ask(Asked::Inquire(id), now)
+            }
             _ => Ok(()),
         }
     }
@@ -280,26 +300,37 @@ impl Engine {
         match self.waiting() {
             Ok((waiting, next_due_ms)) => {
                 run.report.waiting = waiting;
-                run.report.next_due_ms = next_due_ms.map(|due| due.max(self.hold_until_ms));
+                run.report.next_due_ms = next_due_ms.map(|due| due.max(self.held_until_wall_ms(now)));
+                self.rest_after(next_due_ms.is_some_and(|due| due <= now.wall_ms), now);
             }
-            Err(error) => run.report.detail = Some(error.to_string()),
+            Err(error) => {
+                run.report.detail = Some(error.to_string());
+                self.rest_after(true, now);
+            }
         }
         let (why, error) = run.stop.unwrap_or((if run.report.waiting > 0 { "waiting" } else { "done" }, None));
         run.report.ended = why.to_owned();
         if run.report.detail.is_none() {
             run.report.detail = error.as_ref().map(TillError::to_string);
         }
-        let (ticket, reply) = match run.wanted {
-            Wanted::Time => return,
-            Wanted::Sync(ticket) => (ticket, Ok(Reply::Synced(run.report))),
-            Wanted::SignOn(ticket) | Wanted::Activate(ticket) if error.is_some() => {
-                (ticket, error.map_or(Ok(Reply::Done), Err))
-            }
-            Wanted::SignOn(ticket) => (ticket, self.signed_on_view().map(Reply::SignedOn)),
-            Wanted::Activate(ticket) => (ticket, self.activation_view().map(Reply::Activated)),
+        let unheard = || TillError::retry_later(if why == "budget" { "no_line" } else { "busy" }, why);
+        let signed_on = |view: Result<Reply, TillError>| match error.clone() {
+            Some(error) => Err(error),
+            None if run.signed_on => view,
+            None => Err(unheard()),
         };
-        self.effects.push(Effect::Reply(ticket, reply));
+        let answer = match run.wanted {
+            Wanted::Time => None,
+            Wanted::Sync(ticket) => Some((ticket, Ok(Reply::Synced(run.report)))),
+            Wanted::SignOn(ticket) => Some((ticket, signed_on(self.signed_on_view().map(Reply::SignedOn)))),
+            // Activated is activated, also if the session then cannot be had.
+            Wanted::Activate(ticket) if self.state.activated.is_some() => {
+                Some((ticket, self.activation_view().map(Reply::Activated)))
+            }
+            Wanted::Activate(ticket) => Some((ticket, Err(error.clone().unwrap_or_else(unheard)))),
+        };
         self.idle_maintenance();
+        self.effects.extend(answer.map(|(ticket, reply)| Effect::Reply(ticket, reply)));
     }
 
     /// How many payments have something to do, and when the next thing is due.

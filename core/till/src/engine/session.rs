@@ -230,6 +230,7 @@ impl Engine {
         let etags = [&report.policy_etag, &report.terms_etag, &report.calendar_etag];
         if let Some(run) = &mut self.run {
             run.need_sign_on = false;
+            run.signed_on = true;
             for (kind, etag) in DocumentKind::ALL.into_iter().zip(etags) {
                 if self.documents.etag(kind) != Some(etag) {
                     run.documents.insert(kind);

@@ -6,8 +6,9 @@ use takings_domain::{Now, PaymentId};
 use takings_store::Verification;
 
 use super::book::Book;
-use super::charging::erase_blob;
+use super::charging::{OpenCharge, erase_blob};
 use super::live::known;
+use super::pace::LOOK_AGAIN_MS;
 use super::run::Wanted;
 use super::{Effect, Engine, Reply};
 use crate::error::TillError;
@@ -25,19 +26,24 @@ impl Engine {
         if self.read_only.is_some() {
             return;
         }
-        let done = self.expire(now).and_then(|()| self.notice(now)).and_then(|()| self.spread());
+        let upkeep = self.settle_left_open(now).and_then(|()| self.expire(now));
+        let done = upkeep.and_then(|()| self.notice(now)).and_then(|()| self.spread());
         if let Err(error) = done {
             self.note(&error);
         }
         if self.run.is_none() && self.something_due(now) {
             self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);
+        } else if self.run.is_none() && self.charges.values().all(OpenCharge::is_decided) {
+            self.idle_maintenance();
         }
     }
 
     fn something_due(&mut self, now: Now) -> bool {
-        let activated = self.state.activated.is_some() && self.hold_until_ms <= now.wall_ms;
+        if self.state.activated.is_none() || self.rests(now) {
+            return false;
+        }
         let due = self.ledger.begin().and_then(|mut tx| tx.next_due_ms(None));
-        activated && due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms))
+        self.left_open || due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms))
     }
 
     /// Asks to be woken when the next thing is due.
@@ -50,11 +56,11 @@ impl Engine {
             .begin()
             .and_then(|mut tx| Ok((tx.next_due_ms(None)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
         let Ok((due, others)) = found else { return };
-        let due = due.map(|due| due.max(self.hold_until_ms));
-        let next = due.into_iter().chain(others.into_iter().flatten()).min();
-        if let Some(at_ms) = next {
-            self.effects.push(Effect::WakeAt(at_ms.max(now.wall_ms.saturating_add(1))));
-        }
+        let due = if self.left_open { Some(now.wall_ms) } else { due };
+        let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
+        // Whatever could be done about the others was done just now: they are not looked at again in a hurry.
+        let others = others.into_iter().flatten().map(|at| at.max(now.wall_ms.saturating_add(LOOK_AGAIN_MS)));
+        self.effects.extend(due.into_iter().chain(others).min().map(Effect::WakeAt));
     }
 
     /// Payments whose deadline has passed stop here; their card data goes.
@@ -191,7 +197,9 @@ impl Engine {
     }
 
     pub(super) fn verify(&mut self) -> Result<Reply, TillError> {
-        self.spread()?;
+        if self.read_only.is_none() {
+            self.spread()?;
+        }
         let (events, broken_at, missing, detail) = match self.ledger.verify()? {
             Verification::Sound { events } => (events, None, 0, None),
             Verification::Broken { seq, why } => (self.ledger.last_seq(), Some(seq), 0, Some(why)),
@@ -202,15 +210,23 @@ impl Engine {
         Ok(Reply::Verified(VerifyReport { sound, events, broken_at, missing_events, detail }))
     }
 
-    /// Everything is already on disk; the caller may be suspended now.
+    /// Everything is already on disk; the caller may be suspended when this is answered.
     pub(super) fn background(&mut self) -> Result<Reply, TillError> {
-        self.ledger.checkpoint_idle()?;
-        self.ledger.rest();
+        if self.read_only.is_none() {
+            self.ledger.checkpoint_idle()?;
+            self.ledger.truncate_after_erase()?;
+        }
         Ok(Reply::Done)
     }
 
+    /// Nobody waits: what was erased leaves the log too, and the log is folded in.
     pub(super) fn idle_maintenance(&mut self) {
-        let done = self.spread().and_then(|()| Ok(self.ledger.checkpoint_idle()?));
+        let tidy = |engine: &mut Self| {
+            engine.ledger.checkpoint_idle()?;
+            engine.ledger.truncate_after_erase()?;
+            Ok(())
+        };
+        let done = self.spread().and_then(|()| tidy(self));
         if let Err(error) = done {
             self.note(&error);
         }

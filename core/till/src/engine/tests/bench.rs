@@ -1,14 +1,16 @@
 //! One stall: an engine on a directory of its own, an acquirer, a reader, a line, and the only clock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use sandbox_acquirer::{Config, Request, Sandbox};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use takings_acquirers::http::Carried;
-use takings_acquirers::{Alg, SignedRequest, SoftwareKey};
+use takings_acquirers::{Alg, Identity, Operation, SignedRequest, SigningContext, SoftwareKey, encode};
 use takings_domain::{LedgerId, Now, OperationId, PaymentId};
 use takings_readers::simulated::SimulatedReader;
 use takings_store::OpenConfig;
@@ -61,8 +63,22 @@ impl Randomness for Seeded {
 
 /// In memory where the machine has such a place: what a power cut does to a disk is not asked here.
 fn directory() -> tempfile::TempDir {
-    let memory = std::path::Path::new("/dev/shm");
+    let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for file in fs::read_dir(to).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+fn device_key(secret: u8) -> SoftwareKey {
+    SoftwareKey::from_secret(Alg::Ed25519, &Zeroizing::new([secret; 32])).unwrap()
 }
 
 /// A request under way.
@@ -97,6 +113,7 @@ pub(super) struct Bench {
     pub(super) told: BTreeMap<PaymentId, Vec<ChargeOutcome>>,
     /// Every request that left, by name.
     pub(super) sent: Vec<String>,
+    requests: Vec<SignedRequest>,
     /// How many times an effect could have been lost.
     pub(super) boundary: u32,
     kill_at: Option<u32>,
@@ -107,8 +124,7 @@ impl Bench {
     /// A till on a new directory, not activated.
     pub(super) fn new(seed: u64) -> Self {
         eprintln!("seed {seed}");
-        let config =
-            Config { seed, start_ms: SATURDAY_MS, public_url: Some(ACQUIRER.to_owned()), journal: None };
+        let config = Config { seed, start_ms: SATURDAY_MS, public_url: Some(ACQUIRER.to_owned()), journal: None };
         let mut bench = Self {
             seed,
             dir: directory(),
@@ -129,6 +145,7 @@ impl Bench {
             generation: 0,
             told: BTreeMap::new(),
             sent: Vec::new(),
+            requests: Vec::new(),
             boundary: 0,
             kill_at: None,
             outlook: Outlook::default(),
@@ -153,7 +170,8 @@ impl Bench {
     }
 
     pub(super) fn store(&self) -> OpenConfig {
-        let mut config = OpenConfig::new(self.dir.path(), LedgerId::from_parts(self.now.wall_ms, [self.seed as u8; 10]));
+        let mut config =
+            OpenConfig::new(self.dir.path(), LedgerId::from_parts(self.now.wall_ms, [self.seed as u8; 10]));
         if cfg!(feature = "sqlcipher") {
             config.key = Some(takings_store::DatabaseKey::new([9; 32]));
         }
@@ -163,7 +181,7 @@ impl Bench {
     pub(super) fn open(&mut self) -> Result<(), TillError> {
         self.starts += 1;
         let seed = Sha256::digest([self.seed.to_be_bytes(), self.starts.to_be_bytes()].concat());
-        let key = SoftwareKey::from_secret(Alg::Ed25519, &Zeroizing::new([self.key_secret; 32])).unwrap();
+        let key = device_key(self.key_secret);
         let config = EngineConfig {
             store: self.store(),
             acquirer_url: ACQUIRER.to_owned(),
@@ -228,6 +246,7 @@ impl Bench {
                 Effect::Send { op, request, timeout_ms } => {
                     let name = line::name(&request, ACQUIRER);
                     self.sent.push(name.clone());
+                    self.requests.push(request.clone());
                     self.outbox.push_back(Sent { op, request, name, timeout_ms });
                 }
                 Effect::Reply(ticket, reply) => {
@@ -295,9 +314,9 @@ impl Bench {
                 self.late.push_back((sent.op, carried));
                 return;
             }
-            Some(Fault::Stuck) => {
-                self.late.push_back((sent.op, Carried::Maybe("timed out".to_owned())));
-                return;
+            Some(Fault::Hide(id)) => {
+                let request = self.without(&sent, id);
+                self.reach(&request)
             }
         };
         self.may_be_killed();
@@ -315,6 +334,39 @@ impl Bench {
     fn reach(&mut self, request: &SignedRequest) -> Carried {
         let response = self.sandbox.handle(self.world_ms, &line::request_of(request, ACQUIRER));
         line::carried(response)
+    }
+
+    /// The same batch without one of its payments, signed by the till's own key.
+    fn without(&mut self, sent: &Sent, id: PaymentId) -> SignedRequest {
+        let terminal = self.engine().state.activated.as_ref().unwrap().terminal_id.clone();
+        let mut operation = self.engine().in_flight[&sent.op].operation.clone();
+        let Operation::Batch(batch) = &mut operation else { panic!("not a batch") };
+        batch.items.retain(|item| item.payment_id != id);
+        let key = device_key(self.key_secret);
+        let identity = Identity { base_url: ACQUIRER, terminal_id: Some(&terminal), signer: &key };
+        let context = SigningContext { now_ms: self.world_ms, nonce: [0xee; 16] };
+        encode(&operation, &identity, &context).unwrap()
+    }
+
+    /// A request that was under way for long arrives at last.
+    pub(super) fn arrive(&mut self, request: &SignedRequest) {
+        self.reach(request);
+    }
+
+    pub(super) fn first_sent(&self, name: &str) -> SignedRequest {
+        self.requests.iter().find(|request| line::name(request, ACQUIRER) == name).unwrap().clone()
+    }
+
+    /// The phone is restored from an older copy: the acquirer knows a payment with the trace number that comes next.
+    pub(super) fn break_counter(&mut self) {
+        let copy = directory();
+        copy_files(self.dir.path(), copy.path());
+        self.charge(&super::stall::Sale::offline(4_400));
+        self.drain();
+        self.kill();
+        copy_files(copy.path(), self.dir.path());
+        self.told.clear();
+        self.open().unwrap();
     }
 
     fn fault(&mut self, name: &str) -> Option<Fault> {

@@ -3,6 +3,7 @@
 use sandbox_acquirer::{Delivery, Request, Response};
 use takings_acquirers::http::Carried;
 use takings_acquirers::{Answer, SignedRequest};
+use takings_domain::PaymentId;
 
 /// What the line does to one exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub(super) enum Fault {
     TwiceAnswered,
     /// The acquirer answers, and the answer waits for the test.
     Late,
-    /// The request waits for the test.
-    Stuck,
+    /// The batch reaches the acquirer without this payment: its signed answer lacks it.
+    Hide(PaymentId),
 }
 
 /// A rule of the line: the next so many exchanges of this name.

@@ -17,7 +17,7 @@ use crate::views::{AlertView, PaymentDetail, PaymentQuery, PaymentView, PayoutQu
 const VALUE_LEN: u32 = 244;
 
 /// A sale as the tests speak of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sale {
     pub(super) amount: i64,
     pub(super) mode: ChargeMode,
@@ -41,6 +41,11 @@ impl Sale {
         Self { mode: ChargeMode::PreferOnline, ..Self::offline(amount) }
     }
 
+    /// The n-th of many: another card and another amount each.
+    pub(super) fn nth(n: i64) -> Self {
+        Self::offline(1_000 + 100 * n).last_four(&format!("{}", 2_000 + n))
+    }
+
     pub(super) fn last_four(mut self, digits: &str) -> Self {
         self.card.last_four = digits.to_owned();
         self
@@ -51,7 +56,6 @@ impl Sale {
         self
     }
 }
-
 
 impl Bench {
     /// Starts a charge: the intent is on disk.
