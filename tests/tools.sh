@@ -25,16 +25,21 @@ fail() {
 
 # $PYTHON with the packages of tests/oracle/requirements.txt.
 need_python() {
+    need_venv venv tests/oracle/requirements.txt
+}
+
+# need_venv NAME FILE: a Python of its own, .tools/NAME/bin/python, with the packages of FILE.
+need_venv() {
     command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
-    export WANTED=$ROOT/tests/oracle/requirements.txt STAMP=$TOOLS/venv/installed
-    cmp -s "$WANTED" "$STAMP" && return
+    export VENV=$TOOLS/$1 NAME=$1 WANTED=$ROOT/$2
+    cmp -s "$WANTED" "$VENV/installed" && return
     # shellcheck disable=SC2016
     locked bash -euc '
-        cmp -s "$WANTED" "$STAMP" && exit
-        echo "installing into .tools/venv: $(grep -v "^#" "$WANTED" | tr "\n" " ")"
-        python3 -m venv "$TOOLS/venv"
-        "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$WANTED"
-        cp "$WANTED" "$STAMP"
+        cmp -s "$WANTED" "$VENV/installed" && exit
+        echo "installing into .tools/$NAME: $(grep -v "^#" "$WANTED" | tr "\n" " ")"
+        python3 -m venv "$VENV"
+        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$WANTED"
+        cp "$WANTED" "$VENV/installed"
     ' || fail "the Python packages could not be installed (on Debian the module venv is the package python3-venv)"
 }
 

@@ -157,8 +157,8 @@ class Device:
         self.sign(request)
         return request
 
-    def sign(self, request) -> None:
-        """Signs a prepared request over its final bytes, as whoever this device is."""
+    def sign(self, request, key: Key | None = None) -> None:
+        """Signs a prepared request over its final bytes, by its own key or another."""
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
         path = request.path_url.partition("?")[0]
@@ -168,7 +168,7 @@ class Device:
         if body:
             request.headers["Content-Digest"] = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
         present = tuple(name for name in covered if name.startswith("@") or name in request.headers)
-        self.key.sign(request, present, self.now_s)
+        (key or self.key).sign(request, present, self.now_s)
 
     def send(self, method: str, path: str, body: dict | None = None, expect: int = 200):
         """Sends, verifies the answer, and wants this status."""

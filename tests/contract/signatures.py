@@ -18,13 +18,13 @@ TWO_DAYS_MS = 2 * 24 * 3600 * 1000
 GOLDEN_SECRET = int.from_bytes(bytes([3] * 32), "big")
 
 
-def activated(url: str, alg: str) -> client.Device:
-    """A device of our own at a fresh sandbox."""
-    code = stage.admin(url, "POST", "/admin/activation-codes", {})["activation_code"]
+def activated(url: str, alg: str, admin: str | None = None) -> client.Device:
+    """A device of our own at a fresh sandbox, whose administration may be somewhere else."""
+    code = stage.admin(admin or url, "POST", "/admin/activation-codes", {})["activation_code"]
     return client.Device(url, code, client.Key(alg), stage.START_MS // 1000)
 
 
-def whole_life(url: str, device: client.Device) -> None:
+def whole_life(admin: str, device: client.Device) -> None:
     """Every operation once, each accepted and its answer verified."""
     terminal = f"/v1/terminals/{device.terminal}"
     get = lambda path: device.send("GET", path).json()
@@ -50,8 +50,8 @@ def whole_life(url: str, device: client.Device) -> None:
     for path in ("/v1/capabilities", "/v1/health", terminal, f"{terminal}/risk-policy", "/v1/settlement/terms"):
         get(path)
     get("/v1/settlement/calendar?from=2026-11-01&to=2026-11-30")
-    stage.admin(url, "PUT", "/admin/clock", {"advance_ms": TWO_DAYS_MS + 3 * 3600 * 1000})
-    device.now_s = stage.admin(url, "GET", "/admin/clock")["now_ms"] // 1000
+    stage.admin(admin, "PUT", "/admin/clock", {"advance_ms": TWO_DAYS_MS + 3 * 3600 * 1000})
+    device.now_s = stage.admin(admin, "GET", "/admin/clock")["now_ms"] // 1000
     assert get(f"/v1/payments/{live['payment_id']}")["arrival"] == "arrived"
     first = get("/v1/payments?limit=2")
     assert len(first["data"]) == 2 and get(f"/v1/payments?limit=2&cursor={first['next_cursor']}")["data"]
@@ -61,7 +61,7 @@ def whole_life(url: str, device: client.Device) -> None:
     entries = get(f"/v1/payouts/{payout['payout_id']}/entries")["data"]
     assert sum(entry["net"]["amount"] for entry in entries) == payout["net"]["amount"]
     assert get("/v1/events?after=0&limit=200")["data"]
-    asked = stage.admin(url, "GET", "/admin/ledger")["requests"]
+    asked = stage.admin(admin, "GET", "/admin/ledger")["requests"]
     missed = stage.operations() - asked.keys()
     assert not missed, f"never asked: {missed}"
 

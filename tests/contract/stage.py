@@ -18,6 +18,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 TOOLS = ROOT / ".tools"
+PYTHON = TOOLS / "contract/bin/python"
 DOCUMENT = ROOT / "core/acquirers/openapi.yaml"
 # Saturday 2026-11-21, 08:00 in Shanghai.
 START_MS = 1_795_219_200_000

@@ -116,8 +116,8 @@ impl Search {
     pub(crate) fn cursor(&self, now_ms: i64) -> Result<Option<(i64, String)>, Problem> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
         let refused = || Problem::invalid("/cursor", "format");
-        let rest = text.strip_prefix("c1~").ok_or_else(refused)?;
-        let mut parts = rest.splitn(3, '~');
+        let rest = text.strip_prefix("c1.").ok_or_else(refused)?;
+        let mut parts = rest.splitn(3, '.');
         let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok());
         let (issued, updated) = (number().ok_or_else(refused)?, number().ok_or_else(refused)?);
         let id = parts.next().filter(|id| !id.is_empty()).ok_or_else(refused)?;
@@ -141,7 +141,7 @@ pub(crate) fn page<T>(
     let first = cursor.map_or(0, |cursor| items.partition_point(|(key, _)| *key <= cursor));
     let shown: Vec<&((i64, String), T)> = items.iter().skip(first).take(limit).collect();
     let next = if first + shown.len() < items.len() {
-        shown.last().map(|((updated, id), _)| format!("c1~{now_ms}~{updated}~{id}"))
+        shown.last().map(|((updated, id), _)| format!("c1.{now_ms}.{updated}.{id}"))
     } else {
         None
     };
