@@ -251,6 +251,7 @@ impl Engine {
         let known = tx.payout(&report.payout_id)?;
         if known.is_none_or(|known| known.report.report_version < report.version) {
             tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
+            reconcile(&mut tx, now, &report.payout_id)?;
         }
         tx.commit()?;
         Ok(())
@@ -271,10 +272,7 @@ impl Engine {
                 tx.append_payout(now, id, reported.into())?;
             }
             if last {
-                let payout = tx.payout(id)?.ok_or_else(|| TillError::internal("payout", id))?;
-                let difference = payout.difference().map_err(|error| TillError::internal("payout_sum", error))?;
-                let reconciled = Reconciled { report_version: payout.report.report_version, difference };
-                tx.append_payout(now, id, reconciled.into())?;
+                reconcile(&mut tx, now, id)?;
             }
         }
         tx.commit()?;
@@ -294,6 +292,17 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// All lines are here: header and lines are added up, again whenever the difference changes (promise P11).
+fn reconcile(tx: &mut takings_store::Transaction<'_>, now: Now, id: &PayoutId) -> Result<(), TillError> {
+    let Some(payout) = tx.payout(id)?.filter(|payout| payout.complete) else { return Ok(()) };
+    let difference = payout.difference().map_err(|error| TillError::internal("payout_sum", error))?;
+    if payout.reconciled.as_ref().is_none_or(|known| known.difference != difference) {
+        let reconciled = Reconciled { report_version: payout.report.report_version, difference };
+        tx.append_payout(now, id, reconciled.into())?;
+    }
+    Ok(())
 }
 
 /// The question a hint asks for, or a document it names; neither if it says nothing new.
