@@ -102,7 +102,8 @@ impl Trouble {
         let code = problem.slug.as_str().to_owned();
         let signed = problem.verified;
         let longest_ms = if signed { i64::MAX } else { LONGEST_UNSIGNED_WAIT_MS };
-        let retry_after_ms = problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000).min(longest_ms));
+        let retry_after_ms =
+            problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000).min(longest_ms));
         let session = problem.slug.is_session() || problem.http == 401;
         let not_executed =
             session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;

@@ -63,18 +63,41 @@ pub(crate) enum Input {
 
 /// What a caller can want.
 pub(crate) enum Command {
-    Activate { code: String },
+    Activate {
+        code: String,
+    },
     SignOn,
     Charge(ChargeRequest),
-    Link { payment: PaymentId, event: LinkEvent },
-    Outcome { payment: PaymentId },
+    Link {
+        payment: PaymentId,
+        event: LinkEvent,
+    },
+    Outcome {
+        payment: PaymentId,
+    },
     /// Nobody holds the charge any more.
-    Leave { payment: PaymentId },
-    Sync { budget_ms: u64 },
-    Cancel { payment: PaymentId, operator: Option<String> },
-    MarkService { payment: PaymentId, given: bool, operator: Option<String> },
-    Acknowledge { upto: u64 },
-    CountReceipt { payment: PaymentId, copy: &'static str },
+    Leave {
+        payment: PaymentId,
+    },
+    Sync {
+        budget_ms: u64,
+    },
+    Cancel {
+        payment: PaymentId,
+        operator: Option<String>,
+    },
+    MarkService {
+        payment: PaymentId,
+        given: bool,
+        operator: Option<String>,
+    },
+    Acknowledge {
+        upto: u64,
+    },
+    CountReceipt {
+        payment: PaymentId,
+        copy: &'static str,
+    },
     Status,
     Verify,
     Tick,

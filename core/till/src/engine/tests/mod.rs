@@ -4,6 +4,7 @@
 
 mod bench;
 mod honest;
+mod kept;
 mod line;
 mod once;
 mod stall;
