@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--dir", required=True)
-    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--kills", type=int, default=15)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
     command = [ROOT / "target/debug/market-day", "--seed", str(asked.seed), "--dir", asked.dir]
@@ -30,7 +30,8 @@ def main() -> None:
     for _ in range(asked.kills):
         day = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         try:
-            day.wait(timeout=0.05 + 0.5 * chance.random())
+            # From before the first process runs to deep into the story.
+            day.wait(timeout=chance.choice([0.02, 0.1, 0.5]) * chance.random())
         except subprocess.TimeoutExpired:
             # The till and the acquirer are in the group, too.
             os.killpg(day.pid, signal.SIGKILL)

@@ -9,6 +9,6 @@ python3 tests/parts/kill.py
 
 command -v curl >/dev/null || fail "curl is needed for the example of tests/till-cli/README.md"
 example=$(sed -n '/^```sh$/,/^```$/p' tests/till-cli/README.md | sed '1d;$d')
-said=$(bash -c "$example" 2>/dev/null)
+said=$(timeout 60 bash -c "$example")
 [ "$(grep -c '"ok":true' <<<"$said")" = 11 ] || fail "the example of tests/till-cli/README.md does not run: $said"
 echo "the example of tests/till-cli/README.md runs"

@@ -22,6 +22,7 @@ impl Day {
         if let Some(number) = meanwhile.filter(|_| good) {
             self.sell(number)?;
         }
+        self.make_up()?;
         let waiting = self.waiting()?;
         let mut total = waiting;
         if waiting > 0 {

@@ -23,6 +23,10 @@ enum Line {
     ActivationCode(String),
     /// The faults of this evening are planted.
     Spoilt(u32),
+    /// The sale of this number has to wait for a line.
+    Postponed(usize),
+    /// And has happened.
+    MadeUp(usize),
 }
 
 /// What the file says.
@@ -34,6 +38,7 @@ pub(crate) struct Journal {
     pub(crate) saved: BTreeSet<String>,
     pub(crate) activation_code: Option<String>,
     pub(crate) spoilt: BTreeSet<u32>,
+    pub(crate) postponed: BTreeSet<usize>,
 }
 
 impl Journal {
@@ -81,6 +86,14 @@ impl Journal {
         self.write(Line::Spoilt(evening))
     }
 
+    pub(crate) fn postpone(&mut self, number: usize) -> Result<(), DayError> {
+        self.write(Line::Postponed(number))
+    }
+
+    pub(crate) fn made_up(&mut self, number: usize) -> Result<(), DayError> {
+        self.write(Line::MadeUp(number))
+    }
+
     fn write(&mut self, line: Line) -> Result<(), DayError> {
         let mut text = serde_json::to_string(&line).about("progress.jsonl")?;
         text.push('\n');
@@ -101,6 +114,12 @@ impl Journal {
             Line::ActivationCode(code) => self.activation_code = Some(code),
             Line::Spoilt(evening) => {
                 self.spoilt.insert(evening);
+            }
+            Line::Postponed(number) => {
+                self.postponed.insert(number);
+            }
+            Line::MadeUp(number) => {
+                self.postponed.remove(&number);
             }
         }
     }

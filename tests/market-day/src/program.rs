@@ -1,10 +1,11 @@
 //! From the command line to the exit code.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::args::{Args, Asked, USAGE};
 use crate::children;
@@ -15,6 +16,8 @@ use crate::screen::{Look, Screen};
 const WRONG: u8 = 1;
 const WRONG_ARGUMENT: u8 = 2;
 const NOT_PLAYED: u8 = 3;
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs the program with the arguments after its name.
 #[must_use]
@@ -51,8 +54,7 @@ fn play_in_directory(args: &Args) -> Result<bool, DayError> {
         None => fresh_directory(),
     };
     fs::create_dir_all(&dir).about(dir.display().to_string())?;
-    let _alone = children::alone(&dir.join("day.lock"), false)
-        .map_err(|_| DayError::Unfit(format!("another day is being played in {}", dir.display())))?;
+    let _alone = alone_in(&dir)?;
     let mut screen = Screen::new();
     let hint =
         format!("Seed {}, {} sales. Kept in {} (--dir to go on there).", args.seed, args.payments, dir.display());
@@ -65,6 +67,17 @@ fn play_in_directory(args: &Args) -> Result<bool, DayError> {
         remove(&dir);
     }
     Ok(right)
+}
+
+/// Nobody else plays here. One that was killed a moment ago may take a moment to be gone.
+fn alone_in(dir: &Path) -> Result<File, DayError> {
+    for _ in 0..LOCK_TRIES {
+        if let Ok(lock) = children::alone(&dir.join("day.lock"), false) {
+            return Ok(lock);
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    Err(DayError::Unfit(format!("another day is being played in {}", dir.display())))
 }
 
 fn fresh_directory() -> PathBuf {

@@ -132,7 +132,8 @@ impl Screen {
 
     fn draw_bar(&mut self, label: &str, done: u64, of: u64) {
         let room = self.width.saturating_sub(label.chars().count() + 16).clamp(8, 48);
-        let full = room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
+        let full =
+            room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
         let (there, missing) = ("█".repeat(full), "░".repeat(room - full));
         let (there, missing) = (self.paint(Look::Good, &there), self.paint(Look::Dim, &missing));
         let mut out = io::stdout();

@@ -28,18 +28,39 @@ impl Day {
     pub(crate) fn sell(&mut self, number: usize) -> Result<(), DayError> {
         let Some(sale) = self.script.sales.get(number).cloned() else { return Ok(()) };
         let mut detail = String::new();
-        for _ in 0..PATIENCE {
+        for attempt in 1..=PATIENCE {
             let found = self.find(&sale.order)?;
             match known(&found) {
                 Known::Settled(payment) => {
                     self.tell_sale(&sale, &payment, &detail);
                     return Ok(());
                 }
-                Known::Unanswered => self.wait(WAIT_MS)?,
+                Known::Unanswered if !self.acquirer.is_up() => {
+                    let text =
+                        format!("{}  Perhaps sent, and no line to ask: the customer comes back later.", sale.order);
+                    self.screen.event(self.now_ms, Look::Warn, "?", &text);
+                    return self.journal.postpone(number);
+                }
+                Known::Unanswered => {
+                    self.wait(WAIT_MS)?;
+                    // The till asks by itself; a stallholder who stares at it taps on "sync".
+                    if attempt % 3 == 0 {
+                        self.must(&json!({"cmd": "sync"}))?;
+                    }
+                }
                 Known::Nothing => detail = self.charge(&sale, found.is_empty())?,
             }
         }
         Err(DayError::Child(format!("order {} does not come to an end", sale.order)))
+    }
+
+    /// The sales that had to wait for a line.
+    pub(crate) fn make_up(&mut self) -> Result<(), DayError> {
+        for number in self.journal.postponed.clone() {
+            self.sell(number)?;
+            self.journal.made_up(number)?;
+        }
+        Ok(())
     }
 
     fn find(&mut self, order: &str) -> Result<Vec<Value>, DayError> {
@@ -47,12 +68,16 @@ impl Day {
         Ok(found["payments"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Charges; returns what the till says beside the outcome. Accidents happen at the first try only.
+    /// Charges; returns what the till says beside the outcome. Accidents happen at the first try only; where there was no
+    /// line, nobody tries for one again.
     fn charge(&mut self, sale: &Sale, first: bool) -> Result<String, DayError> {
         let mut command = json!({
             "cmd": "charge", "amount_minor": sale.amount_minor, "currency": sale.currency, "order": sale.order,
             "mode": sale.mode, "operator": "wang", "card": sale.card,
         });
+        if !first && !sale.scene.has_line() {
+            command["mode"] = json!("offline");
+        }
         let link = sale.link.as_ref().filter(|_| first);
         if let Some(moment) = link {
             command["link"] = json!({"lose_at": moment});
