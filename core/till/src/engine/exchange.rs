@@ -336,7 +336,10 @@ impl Engine {
             (Asked::Activate, Ok(Heard::Value(Value::Terminal(terminal)))) => self.on_activated(&terminal, now),
             (Asked::SignOn, Ok(Heard::Value(Value::SignOn(report)))) => self.on_signed_on(&report, now),
             (Asked::Document(kind), Ok(heard)) => self.on_document(kind, heard, now),
-            (Asked::Keys | Asked::Activate | Asked::SignOn | Asked::Document(_), Err(trouble)) => {
+            (asked @ (Asked::Keys | Asked::Activate | Asked::SignOn | Asked::Document(_)), Err(trouble)) => {
+                if let Asked::Document(kind) = asked {
+                    self.documents.is_still_wanted(kind);
+                }
                 self.control_trouble(&trouble);
                 Ok(())
             }

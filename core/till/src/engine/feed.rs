@@ -74,10 +74,10 @@ impl Engine {
         if self.feed.list.is_some() {
             return Ok(Some(Asked::Payments));
         }
+        self.follow_document_hints()?;
         let mut tx = self.ledger.begin()?;
         let mut found = None;
         let mut payments = 0;
-        let mut documents = Vec::new();
         let mut followed = true;
         while followed && found.is_none() {
             followed = false;
@@ -85,8 +85,7 @@ impl Engine {
                 if self.feed.skipped.contains(&hint.subject) {
                     continue;
                 }
-                let (asked, document) = meaning(&mut tx, &hint)?;
-                documents.extend(document);
+                let asked = meaning(&mut tx, &hint)?;
                 let is_payment = matches!(asked, Some(Asked::Payment(_)));
                 payments += usize::from(is_payment);
                 if asked.is_some() {
@@ -102,14 +101,33 @@ impl Engine {
             }
         }
         tx.commit()?;
-        if let Some(run) = &mut self.run {
-            run.documents.extend(documents);
-        }
         if payments >= LIST_FROM && !self.feed.listed {
             self.feed.list = Some(Listing { as_of_ms: None, cursor: None });
             return Ok(Some(Asked::Payments));
         }
         Ok(found)
+    }
+
+    /// Documents that changed are wanted, now or in the next contact that gets to them.
+    fn follow_document_hints(&mut self) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        let hints = tx.pending_hints(HINTS_AT_ONCE)?;
+        drop(tx);
+        let changed: BTreeSet<DocumentKind> =
+            hints.iter().filter_map(|hint| DocumentKind::from_word(&hint.kind)).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.keep_stale(changed.clone())?;
+        if let Some(run) = &mut self.run {
+            run.documents.extend(changed);
+        }
+        let mut tx = self.ledger.begin()?;
+        for hint in hints.iter().filter(|hint| DocumentKind::from_word(&hint.kind).is_some()) {
+            tx.follow_hint(&hint.event_id)?;
+        }
+        tx.commit()?;
+        Ok(())
     }
 
     pub(super) fn feed_question(&mut self, asked: &Asked) -> Result<Operation, TillError> {
@@ -305,33 +323,27 @@ fn reconcile(tx: &mut takings_store::Transaction<'_>, now: Now, id: &PayoutId) -
     Ok(())
 }
 
-/// The question a hint asks for, or a document it names; neither if it says nothing new.
-fn meaning(
-    tx: &mut takings_store::Transaction<'_>,
-    hint: &Hint,
-) -> Result<(Option<Asked>, Option<DocumentKind>), TillError> {
+/// The question a hint asks for; none if it says nothing new.
+fn meaning(tx: &mut takings_store::Transaction<'_>, hint: &Hint) -> Result<Option<Asked>, TillError> {
     Ok(match hint.kind.as_str() {
         "payment" => match PaymentId::parse(&hint.subject) {
             Ok(id) => {
                 let payment = tx.payment(id)?;
                 let version = payment.map(|payment| payment.report.map_or(0, |report| report.report_version));
-                (version.is_some_and(|version| Some(version) < hint.version).then_some(Asked::Payment(id)), None)
+                version.is_some_and(|version| Some(version) < hint.version).then_some(Asked::Payment(id))
             }
-            Err(_) => (None, None),
+            Err(_) => None,
         },
         "payout" => match PayoutId::new(hint.subject.clone()) {
             Ok(id) => match tx.payout(&id)? {
                 Some(payout) if Some(payout.report.report_version) >= hint.version => {
-                    ((!payout.complete).then_some(Asked::Entries(id)), None)
+                    (!payout.complete).then_some(Asked::Entries(id))
                 }
-                _ => (Some(Asked::Payout(id)), None),
+                _ => Some(Asked::Payout(id)),
             },
-            Err(_) => (None, None),
+            Err(_) => None,
         },
-        "policy" => (None, Some(DocumentKind::Policy)),
-        "terms" => (None, Some(DocumentKind::Terms)),
-        "calendar" => (None, Some(DocumentKind::Calendar)),
-        _ => (None, None),
+        _ => None,
     })
 }
 

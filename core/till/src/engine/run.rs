@@ -151,7 +151,7 @@ impl Engine {
         run.heard = heard;
         run.need_keys = self.keys.is_none();
         run.need_sign_on = !self.session_valid(now) || matches!(run.wanted, Wanted::SignOn(_) | Wanted::Activate(_));
-        run.documents = self.documents.missing();
+        run.documents = self.documents.wanted();
         self.run = Some(run);
         if let Err(error) = self.settle_left_open(now).and_then(|()| self.expire(now)) {
             self.note(&error);
@@ -198,6 +198,8 @@ impl Engine {
         }
         if self.slot_free(Slot::Feed) {
             self.start_feed(now)?;
+            // The feed may have said that a document changed.
+            self.start_control(now)?;
         }
         if self.run.as_ref().is_some_and(|run| run.heard) {
             self.start_lanes(now)?;
@@ -207,7 +209,7 @@ impl Engine {
 
     /// Keys, session, documents, in this order. True if one was started.
     fn start_control(&mut self, now: Now) -> Result<bool, TillError> {
-        let Some(run) = &self.run else { return Ok(false) };
+        let Some(run) = &mut self.run else { return Ok(false) };
         let asked = if run.need_keys {
             Asked::Keys
         } else if self.state.activated.is_none() {
@@ -217,8 +219,9 @@ impl Engine {
             Asked::Activate
         } else if run.need_sign_on {
             Asked::SignOn
-        } else if let Some(kind) = run.documents.first() {
-            Asked::Document(*kind)
+        } else if let Some(kind) = run.documents.pop_first() {
+            self.documents.is_asked_for(kind);
+            Asked::Document(kind)
         } else {
             return Ok(false);
         };

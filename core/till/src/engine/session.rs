@@ -40,6 +40,11 @@ pub(super) enum DocumentKind {
 impl DocumentKind {
     const ALL: [Self; 3] = [Self::Policy, Self::Terms, Self::Calendar];
 
+    /// The kind of this name, as the feed writes it, too.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
@@ -49,9 +54,14 @@ impl DocumentKind {
     }
 }
 
+/// Kinds of documents that changed at the acquirer and were not read since, by their words.
+const STALE_META: &str = "documents_stale";
+
 /// The documents in force, read and verified.
 #[derive(Default)]
 pub(super) struct Documents {
+    /// Changed at the acquirer, and not read since; also on disk, because the hint that said so is followed.
+    stale: BTreeSet<DocumentKind>,
     pub(super) policy: Option<RiskPolicy>,
     pub(super) terms: Option<SettlementTerms>,
     calendar: Option<Calendar>,
@@ -59,9 +69,20 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// What was never heard.
-    pub(super) fn missing(&self) -> BTreeSet<DocumentKind> {
-        DocumentKind::ALL.into_iter().filter(|kind| self.etag(*kind).is_none()).collect()
+    /// What was never heard, or changed since.
+    pub(super) fn wanted(&self) -> BTreeSet<DocumentKind> {
+        let wanted = |kind: &DocumentKind| self.etag(*kind).is_none() || self.stale.contains(kind);
+        DocumentKind::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// From now on what the acquirer says of it is heard anew.
+    pub(super) fn is_asked_for(&mut self, kind: DocumentKind) {
+        self.stale.remove(&kind);
+    }
+
+    /// It could not be had: the next contact asks again.
+    pub(super) fn is_still_wanted(&mut self, kind: DocumentKind) {
+        self.stale.insert(kind);
     }
 
     fn etag(&self, kind: DocumentKind) -> Option<&String> {
@@ -240,10 +261,29 @@ impl Engine {
         Ok(())
     }
 
+    /// A document, or the word that it is the one we have.
     pub(super) fn on_document(&mut self, kind: DocumentKind, heard: Heard, now: Now) -> Result<(), TillError> {
-        if let Some(run) = &mut self.run {
-            run.documents.remove(&kind);
+        let done = self.read_new(kind, heard, now);
+        match &done {
+            Ok(()) => self.keep_stale(BTreeSet::new())?,
+            Err(_) => self.documents.is_still_wanted(kind),
         }
+        done
+    }
+
+    /// Documents that changed at the acquirer are on disk before the hint counts as followed.
+    pub(super) fn keep_stale(&mut self, more: BTreeSet<DocumentKind>) -> Result<(), TillError> {
+        self.documents.stale.extend(more);
+        let words: Vec<&str> = self.documents.stale.iter().map(|kind| kind.as_str()).collect();
+        let mut tx = self.ledger.begin()?;
+        if tx.kept_text(STALE_META)?.unwrap_or_default() != words.join(",") {
+            tx.set_meta(STALE_META, words.join(",").as_bytes())?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+
+    fn read_new(&mut self, kind: DocumentKind, heard: Heard, now: Now) -> Result<(), TillError> {
         match heard {
             Heard::Value(Value::RiskPolicy(document)) => {
                 let policy = &document.policy;
@@ -343,7 +383,11 @@ impl Engine {
             None => None,
         };
         let mut documents = Vec::new();
+        let stale = tx.kept_text(STALE_META)?.unwrap_or_default();
         for kind in DocumentKind::ALL {
+            if stale.split(',').any(|word| word == kind.as_str()) {
+                self.documents.stale.insert(kind);
+            }
             let adopted = match kind {
                 DocumentKind::Policy => self.state.policy.as_ref().map(|adopted| &adopted.digest),
                 DocumentKind::Terms => self.state.terms.as_ref().map(|adopted| &adopted.digest),

@@ -2,7 +2,9 @@
 //!
 //! Time moves only by the test. The acquirer's own book judges; the engine's fold is never asked whether it is right.
 
+mod arriving;
 mod bench;
+mod bounded;
 mod honest;
 mod kept;
 mod line;
