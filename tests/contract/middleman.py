@@ -40,11 +40,10 @@ class Middleman:
         middleman = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            """One connection, with one of its own to the other side."""
+            """One connection; to the other side it opens a new one each time, so that none can be stale."""
 
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-            line = None
 
             def pass_on(self) -> None:
                 """One request there, one answer back."""
@@ -71,20 +70,15 @@ class Middleman:
 
             def ask(self, exchange: Exchange) -> None:
                 """Fills in the answer of the other side."""
-                if self.line is None:
-                    self.line = http.client.HTTPConnection(urllib.parse.urlsplit(middleman.upstream).netloc, timeout=30)
                 headers = {name: value for name, value in exchange.headers.items() if name not in OF_THE_CONNECTION}
-                self.line.request(exchange.method, self.path, exchange.body or None, headers)
-                answer = self.line.getresponse()
-                exchange.status, exchange.answer = answer.status, answer.read()
+                line = http.client.HTTPConnection(urllib.parse.urlsplit(middleman.upstream).netloc, timeout=30)
+                with contextlib.closing(line):
+                    line.request(exchange.method, self.path, exchange.body or None, {**headers, "connection": "close"})
+                    answer = line.getresponse()
+                    exchange.status, exchange.answer = answer.status, answer.read()
                 exchange.answer_headers = {
                     name.lower(): value for name, value in answer.getheaders() if name.lower() not in OF_THE_CONNECTION
                 }
-
-            def finish(self) -> None:
-                super().finish()
-                if self.line is not None:
-                    self.line.close()
 
             def log_message(self, *_) -> None:
                 """The copies are the log."""

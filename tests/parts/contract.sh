@@ -15,5 +15,5 @@ judge() { timeout "$1" "$TOOLS/contract/bin/python" "$2" || fail "$2 (exit code 
 judge 60 core/acquirers/tests/check_golden.py
 judge 120 tests/contract/signatures.py
 judge 200 tests/contract/day.py
-judge 200 tests/contract/fuzz.py
-judge 200 tests/contract/planted.py
+judge 300 tests/contract/fuzz.py
+judge 300 tests/contract/planted.py
