@@ -221,7 +221,7 @@ pub(super) fn apply(
     if !newer {
         return Ok(());
     }
-    let unlisted = reported.code.as_deref().is_some_and(|code| class_of(code).is_none());
+    let unlisted = undecided && reported.code.as_deref().is_some_and(|code| class_of(code).is_none());
     let code = reported.code.clone();
     tx.append_payment(now, operator, id, reported.into())?;
     let payment = known(tx, id)?;
@@ -259,9 +259,11 @@ fn reported(report: &PaymentReport, via: Via, rules: &Rules<'_>) -> PaymentRepor
     let unlisted = report.response_code.as_deref().is_some_and(|code| class_of(code).is_none());
     let doubtful = report.response_code.as_deref().and_then(class_of) == Some(CodeClass::InDoubt);
     let approved = matches!(report.authorization.value, Authorization::Approved | Authorization::PartiallyApproved);
-    // Promise P3: what no list explains is not confirmed, whatever word stands beside it.
-    let authorization =
-        if unlisted || (doubtful && approved) { Authorization::Processing } else { report.authorization.value };
+    // Promise P3: what no list explains is not confirmed, whatever word stands beside it. An undoing is explained by its
+    // own word: the code is still that of the payment it undid.
+    let undone = matches!(report.authorization.value, Authorization::Reversed | Authorization::Voided);
+    let unconfirmed = !undone && (unlisted || (doubtful && approved));
+    let authorization = if unconfirmed { Authorization::Processing } else { report.authorization.value };
     let (expected, computed) = expected_arrival(report, approved, rules);
     let differs = match (&expected, &computed) {
         (Some(theirs), Some(ours)) if theirs.date != ours.date => Some(ours.date),

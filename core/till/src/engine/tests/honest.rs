@@ -21,6 +21,7 @@ fn p3_honest_an_unlisted_code_is_undone_while_the_customer_waits() {
     assert_eq!(bench.outcome(id), Some(reversed()));
     assert_eq!(bench.stage(id), ("not_charged".into(), "reversed".into()));
     assert_eq!(bench.in_book(id).unwrap()["authorization"], json!("reversed"));
+    assert_eq!(bench.view(id).authorization.as_deref(), Some("reversed"), "the code is that of the payment undone");
     assert!(!bench.holds_card_data(id));
     bench.judge();
 }
