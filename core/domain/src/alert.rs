@@ -12,6 +12,8 @@ words! {
     AlertKind {
         /// The issuer declined a payment whose customer has gone.
         DeclinedAfterDeferral => "declined_after_deferral",
+        /// The bank approved less than the customer went away with.
+        PartlyApproved => "partly_approved",
         /// A payment stands still until somebody acts.
         PaymentParked => "payment_parked",
         /// A payment was not uploaded in time.
@@ -70,12 +72,19 @@ pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &P
     }
 }
 
+/// Approved for less than was asked.
+fn is_short(payment: &PaymentState) -> bool {
+    payment.is_approved() && payment.approved_minor() < payment.charge.amount.amount_minor()
+}
+
 fn of_report(before: Option<&PaymentState>, report: &PaymentReported, after: &PaymentState) -> Option<AlertKind> {
     let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
     let held_before =
         before.and_then(|before| before.report.as_ref()).is_some_and(|report| report.arrival == Arrival::Held);
     if newly(is_declined) && after.acceptance.is_some() {
         Some(AlertKind::DeclinedAfterDeferral)
+    } else if newly(is_short) && after.is_deferred() {
+        Some(AlertKind::PartlyApproved)
     } else if newly(PaymentState::is_charged_after_all) {
         Some(AlertKind::PaymentParked)
     } else if newly(is_reversed) && !after.is_closed() {

@@ -80,6 +80,11 @@ macro_rules! shorthand {
                 Self::$variant { code, detail: detail.to_string() }
             })+
 
+            /// What the acquirer said of one subject cannot be: no reason to stop anybody else's.
+            pub(crate) fn is_about_one_subject(&self) -> bool {
+                matches!(self.code(), "ledger" | "unverified" | "payout_sum")
+            }
+
             /// The stable word.
             #[must_use]
             pub fn code(&self) -> &'static str {

@@ -168,6 +168,7 @@ texts! {
     }
     AlertKind {
         DeclinedAfterDeferral: "离线交易被银行拒绝", "the bank declined a payment whose customer has gone";
+        PartlyApproved: "离线交易仅部分批准，余额待收", "the bank approved only part of a payment whose customer has gone";
         PaymentParked: "交易需要处理", "a payment needs you";
         PaymentExpired: "交易超过上送期限", "a payment was not sent in time";
         PaymentInDoubt: "交易结果仍未知", "a payment is still in doubt";

@@ -80,7 +80,7 @@ pub fn task(payment: &PaymentState, now_ms: i64) -> Option<Task> {
         Lane::Drain => Task::Submit,
         Lane::Live => {
             let first_ms = payment.sends.first_at_ms.unwrap_or(now_ms);
-            if now_ms.saturating_sub(first_ms) < LIVE_WINDOW_MS { Task::Submit } else { Task::Inquire }
+            if (0..LIVE_WINDOW_MS).contains(&now_ms.saturating_sub(first_ms)) { Task::Submit } else { Task::Inquire }
         }
     })
 }

@@ -61,7 +61,7 @@ impl PaymentState {
             || self.is_refused_live()
             || self.abandoned.is_some()
             || self.cancelled
-            || (self.not_received_finally && self.acceptance.is_none())
+            || (self.not_received_finally && !self.is_deferred())
     }
 
     /// Undoing it came too late: charged, whatever was said before.
@@ -76,9 +76,7 @@ impl PaymentState {
     /// The acquirer refused to take it while the customer waited, and no earlier send can have arrived.
     #[must_use]
     pub fn is_refused_live(&self) -> bool {
-        let refused = self.parked.as_ref().is_some_and(|(reason, _)| *reason != ParkReason::AlreadyCleared);
-        let nothing_there = self.sends.open.is_none() && !self.sends.may_have_arrived;
-        refused && self.acceptance.is_none() && self.reversal.is_none() && nothing_there
+        self.refused_live.is_some()
     }
 
     /// A reversal was answered: nothing is charged.

@@ -281,12 +281,12 @@ fn not_charged(payment: &PaymentState) -> Option<Cause> {
 
 fn given_up(payment: &PaymentState) -> Cause {
     use crate::event::AttemptEnd as E;
-    match (payment.abandoned, &payment.parked) {
+    match (payment.abandoned, payment.refused_live) {
         _ if payment.cancelled => Cause::CancelledUnsent,
         _ if payment.refused_by.is_some() => Cause::OfflineRefused,
         (Some(E::Interrupted | E::LinkLost), _) => Cause::Interrupted,
         (Some(_), _) => Cause::Abandoned,
-        (None, Some((reason, _))) if payment.is_refused_live() => parked_cause(*reason),
+        (None, Some(reason)) => parked_cause(reason),
         (None, _) => Cause::NotReceived,
     }
 }

@@ -117,6 +117,8 @@ pub struct PaymentState {
     pub not_received_finally: bool,
     /// The reversal, if one was decided.
     pub reversal: Option<ReversalState>,
+    /// Refused while the customer waited, before anything can have arrived: said to be not charged.
+    pub refused_live: Option<ParkReason>,
     /// Parked by an event of its own or by a refusal.
     pub parked: Option<(ParkReason, Option<String>)>,
     /// The deadline passed unsent.
@@ -149,6 +151,7 @@ impl PaymentState {
             sends: Sends::default(),
             report: None,
             not_received_finally: false,
+            refused_live: None,
             reversal: None,
             parked: None,
             expired: false,
@@ -228,7 +231,7 @@ impl PaymentState {
                 ensure(self.sends.open.is_none() || self.reversal.is_some(), "a send is under way")?;
                 let too_late = parked.reason == ParkReason::AlreadyCleared;
                 ensure(!self.is_answered() || self.is_approved() || too_late, "it has its answer")?;
-                self.parked = Some((parked.reason, parked.code.clone()));
+                self.park(parked.reason, parked.code.clone());
             }
             PaymentEvent::Expired(_) => {
                 let waits = self.acceptance.is_some() && !self.is_answered() && !self.is_closed();
@@ -296,7 +299,7 @@ impl PaymentState {
             PaymentEvent::SendEnded(ended) => {
                 self.sends_of(ended.lane)?.end(ended, at_ms)?;
                 if ended.result == SendResult::Refused && ended.lane != Lane::Reversal && !self.is_undone() {
-                    self.parked = Some((ParkReason::Refused, ended.code.clone()));
+                    self.park(ParkReason::Refused, ended.code.clone());
                 }
                 Ok(())
             }
@@ -340,6 +343,15 @@ impl PaymentState {
                 Ok(())
             }
             _ => Err("not an event of the acquirer's side"),
+        }
+    }
+
+    fn park(&mut self, reason: ParkReason, code: Option<String>) {
+        self.parked = Some((reason, code));
+        let nothing_there = self.sends.open.is_none() && !self.sends.may_have_arrived;
+        let live = self.acceptance.is_none() && self.reversal.is_none();
+        if live && nothing_there && reason != ParkReason::AlreadyCleared {
+            self.refused_live = Some(reason);
         }
     }
 

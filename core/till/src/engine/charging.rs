@@ -16,6 +16,7 @@ use takings_readers::{
 use takings_store::Transaction;
 
 use super::book::Book;
+use super::live::ClockFacts;
 use super::{Effect, Engine, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
 use crate::error::TillError;
@@ -84,13 +85,12 @@ impl Engine {
             local_date(zone, self.server_ms(now)).map_err(|error| TillError::fix_input("clock", error))?;
         let payment_id = PaymentId::from_parts(now.wall_ms, self.random());
         let attempt_id = self.new_attempt(now);
-        let pessimistic_ms = self.pessimistic_ms(now);
-        let trusted_age_ms = self.state.anchor.map(|anchor| anchor.age_ms(now));
+        let clock = self.clock_facts(now);
         let policy = self.documents.policy.as_ref();
         let mut tx = self.ledger.begin()?;
         let repeated = repeats(&mut tx, &request)?;
         let refused = (request.mode == ChargeMode::Offline)
-            .then(|| before_card(&mut tx, policy, amount, trusted_age_ms, pessimistic_ms))
+            .then(|| before_card(&mut tx, policy, amount, &clock))
             .transpose()?
             .flatten();
         let stan = tx.next_stan()?;
@@ -416,10 +416,10 @@ fn asked_amount(request: &ChargeRequest) -> Result<Money, TillError> {
     if request.amount_minor <= 0 {
         return Err(TillError::fix_input("amount", "the amount must be above zero"));
     }
-    if let Some(order) = &request.order_reference {
-        if order.is_empty() || order.len() > MAX_TEXT_BYTES || order.chars().any(char::is_control) {
-            return Err(TillError::fix_input("order_reference", "1 to 64 bytes of printable text"));
-        }
+    if let Some(order) = &request.order_reference
+        && (order.is_empty() || order.len() > MAX_TEXT_BYTES || order.chars().any(char::is_control))
+    {
+        return Err(TillError::fix_input("order_reference", "1 to 64 bytes of printable text"));
     }
     if let Some(operator) = &request.operator
         && (operator.is_empty() || operator.len() > MAX_TEXT_BYTES || operator.chars().any(char::is_control))
@@ -450,17 +450,16 @@ pub(super) fn before_card(
     tx: &mut Transaction<'_>,
     policy: Option<&takings_domain::RiskPolicy>,
     amount: Money,
-    trusted_age_ms: Option<i64>,
-    now_pessimistic_ms: i64,
+    clock: &ClockFacts,
 ) -> Result<Option<Refusal>, TillError> {
     let exposure = tx.exposure(amount.currency())?;
     let asked = BeforeCard {
         amount,
         open_count: exposure.count,
         open_total: exposure.total,
-        oldest_open_age_ms: exposure.oldest_captured_at_ms.map(|oldest| now_pessimistic_ms.saturating_sub(oldest)),
-        trusted_age_ms,
-        now_pessimistic_ms,
+        oldest_open_age_ms: exposure.oldest_captured_at_ms.map(|oldest| clock.age_ms(oldest)),
+        trusted_age_ms: clock.trusted_age_ms,
+        now_pessimistic_ms: clock.now_pessimistic_ms,
     };
     Ok(policy::before_card(policy, &asked).err())
 }

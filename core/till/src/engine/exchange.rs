@@ -52,6 +52,7 @@ pub(super) enum Asked {
     Events,
     Payments,
     Payment(PaymentId),
+    Payouts,
     Payout(PayoutId),
     Entries(PayoutId),
 }
@@ -63,7 +64,9 @@ impl Asked {
             Self::Live(_) | Self::Inquire(_) => Slot::Live,
             Self::Drain(_) => Slot::Drain,
             Self::Reverse(_) => Slot::Reversal,
-            Self::Events | Self::Payments | Self::Payment(_) | Self::Payout(_) | Self::Entries(_) => Slot::Feed,
+            Self::Events | Self::Payments | Self::Payment(_) | Self::Payouts | Self::Payout(_) | Self::Entries(_) => {
+                Slot::Feed
+            }
         }
     }
 }
@@ -183,9 +186,12 @@ impl Engine {
                 let lookup = Lookup { payment_id: *id, amount, close_if_unknown: true };
                 Operation::Inquire(Inquiry { request_id: op, lookups: vec![lookup] })
             }
-            Asked::Events | Asked::Payments | Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_) => {
-                self.feed_question(&asked)?
-            }
+            Asked::Events
+            | Asked::Payments
+            | Asked::Payment(_)
+            | Asked::Payouts
+            | Asked::Payout(_)
+            | Asked::Entries(_) => self.feed_question(&asked)?,
             Asked::Live(_) | Asked::Drain(_) | Asked::Reverse(_) => {
                 return Err(TillError::internal("ask", "sends are written down first"));
             }
@@ -285,7 +291,15 @@ impl Engine {
             Err(trouble) => self.hear_trouble(trouble, now),
         }
         let customer = if let Asked::Live(id) = &asked { Some(*id) } else { None };
-        if let Err(error) = self.dispatch(asked, heard, now) {
+        let about = asked.clone();
+        let done = match self.dispatch(asked, heard, now) {
+            Err(error) if error.is_about_one_subject() => {
+                self.note(&error);
+                self.disbelieve(about, &error, now)
+            }
+            done => done,
+        };
+        if let Err(error) = done {
             self.note(&error);
             // What could not be written down is settled as after a crash; a customer hears that nobody knows.
             self.left_open = true;
@@ -295,6 +309,32 @@ impl Engine {
             if let Some(run) = &mut self.run {
                 run.stop("storage", Some(error));
             }
+        }
+    }
+
+    /// The acquirer signed something that the ledger's rules refuse: it is not believed, and stops nobody else's.
+    fn disbelieve(&mut self, asked: Asked, error: &TillError, now: Now) -> Result<(), TillError> {
+        let trouble = Trouble::Unverified { why: error.to_string(), unknown_key: false };
+        self.hear_trouble(&trouble, now);
+        match asked {
+            Asked::Keys | Asked::Activate | Asked::SignOn => {
+                self.control_trouble(&trouble);
+                Ok(())
+            }
+            Asked::Document(kind) => {
+                self.forgo_document(kind, &trouble);
+                Ok(())
+            }
+            Asked::Live(id) => self.live_trouble(id, trouble, now),
+            Asked::Inquire(id) => self.inquiry_trouble(id, &trouble, now),
+            Asked::Drain(ids) => self.batch_trouble(&ids, &trouble, now),
+            Asked::Reverse(id) => self.reversal_trouble(id, &trouble, now),
+            asked @ (Asked::Events
+            | Asked::Payments
+            | Asked::Payouts
+            | Asked::Payment(_)
+            | Asked::Payout(_)
+            | Asked::Entries(_)) => self.on_feed(asked, Err(trouble), now),
         }
     }
 
@@ -336,10 +376,11 @@ impl Engine {
             (Asked::Activate, Ok(Heard::Value(Value::Terminal(terminal)))) => self.on_activated(&terminal, now),
             (Asked::SignOn, Ok(Heard::Value(Value::SignOn(report)))) => self.on_signed_on(&report, now),
             (Asked::Document(kind), Ok(heard)) => self.on_document(kind, heard, now),
-            (asked @ (Asked::Keys | Asked::Activate | Asked::SignOn | Asked::Document(_)), Err(trouble)) => {
-                if let Asked::Document(kind) = asked {
-                    self.documents.is_still_wanted(kind);
-                }
+            (Asked::Document(kind), Err(trouble)) => {
+                self.forgo_document(kind, &trouble);
+                Ok(())
+            }
+            (Asked::Keys | Asked::Activate | Asked::SignOn, Err(trouble)) => {
                 self.control_trouble(&trouble);
                 Ok(())
             }

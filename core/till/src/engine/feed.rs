@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use takings_acquirers::report::{EventsPage, PaymentReport, PaymentsPage, PayoutEntriesPage, PayoutReport};
+use takings_acquirers::report::{
+    EventsPage, PaymentReport, PaymentsPage, PayoutEntriesPage, PayoutReport, PayoutsPage,
+};
 use takings_acquirers::{ListQuery, Operation, ProblemSlug, Unverified, Value};
 use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
 use takings_domain::settlement::overdue_after_ms;
@@ -40,8 +42,16 @@ pub(super) struct FeedState {
     list: Option<Listing>,
     /// They were, after the hints heard last.
     listed: bool,
+    /// The feed no longer keeps what we missed: payments and payouts are read by pages instead.
+    missed: Option<Missed>,
     /// Subjects that could not be read in this run.
     skipped: BTreeSet<String>,
+}
+
+/// What is still to be listed after the feed lost our place.
+struct Missed {
+    payments_listed: bool,
+    payouts_cursor: Option<String>,
 }
 
 /// A walk through the payments that changed.
@@ -74,6 +84,14 @@ impl Engine {
         if self.feed.list.is_some() {
             return Ok(Some(Asked::Payments));
         }
+        match &self.feed.missed {
+            Some(missed) if missed.payments_listed => return Ok(Some(Asked::Payouts)),
+            Some(_) => {
+                self.feed.list = Some(Listing { as_of_ms: None, cursor: None });
+                return Ok(Some(Asked::Payments));
+            }
+            None => {}
+        }
         self.follow_document_hints()?;
         let mut tx = self.ledger.begin()?;
         let mut found = None;
@@ -104,6 +122,12 @@ impl Engine {
         if payments >= LIST_FROM && !self.feed.listed {
             self.feed.list = Some(Listing { as_of_ms: None, cursor: None });
             return Ok(Some(Asked::Payments));
+        }
+        if found.is_none() {
+            // Lines that a crash or a lost answer kept from us: nothing else points at them any more.
+            let incomplete = self.ledger.begin()?.incomplete_payouts(HINTS_AT_ONCE)?;
+            let unread = |id: &PayoutId| !self.feed.skipped.contains(id.as_str());
+            return Ok(incomplete.into_iter().find(unread).map(Asked::Entries));
         }
         Ok(found)
     }
@@ -138,6 +162,10 @@ impl Engine {
                 let cursor = self.feed.list.as_ref().and_then(|list| list.cursor.clone());
                 Operation::ListPayments(ListQuery { updated_since_ms, status: None, cursor, limit: PAGE_ITEMS })
             }
+            Asked::Payouts => {
+                let cursor = self.feed.missed.as_ref().and_then(|missed| missed.payouts_cursor.clone());
+                Operation::ListPayouts(ListQuery { updated_since_ms: None, status: None, cursor, limit: PAGE_ITEMS })
+            }
             Asked::Payment(id) => {
                 let amount = tx.payment(*id)?.map(|payment| payment.charge.amount);
                 Operation::ReadPayment { payment_id: *id, amount }
@@ -162,9 +190,10 @@ impl Engine {
             (_, Ok(Heard::Value(Value::Payment(report)))) => self.on_payment_read(&report, now),
             (_, Ok(Heard::Value(Value::Payments(page)))) => self.on_payments(&page, now),
             (_, Ok(Heard::Value(Value::Payout(report)))) => self.on_payout_read(&report, now),
+            (_, Ok(Heard::Value(Value::Payouts(page)))) => self.on_payouts(&page, now),
             (_, Ok(Heard::Value(Value::PayoutEntries(page)))) => self.on_entries(&page, now),
             (Asked::Events, Err(Trouble::Refused { code, .. })) if code == ProblemSlug::CursorExpired.as_str() => {
-                self.restart_feed()
+                self.feed_lost_our_place()
             }
             (Asked::Events, _) => {
                 if let Some(run) = &mut self.run {
@@ -174,7 +203,12 @@ impl Engine {
             }
             (Asked::Payments, _) => {
                 // The hints stay and are followed one by one.
-                (self.feed.list, self.feed.listed) = (None, true);
+                (self.feed.list, self.feed.listed, self.feed.missed) = (None, true, None);
+                Ok(())
+            }
+            (Asked::Payouts, _) => {
+                // The cursor stays where it was: the next contact begins this again.
+                self.feed.missed = None;
                 Ok(())
             }
             (Asked::Payment(id), _) => self.skip(id.to_string()),
@@ -191,7 +225,7 @@ impl Engine {
 
     pub(super) fn forget_skipped(&mut self) {
         self.feed.skipped.clear();
-        (self.feed.list, self.feed.listed) = (None, false);
+        (self.feed.list, self.feed.listed, self.feed.missed) = (None, false, None);
     }
 
     /// Hints and cursor reach the disk together: a crash neither loses nor doubles one.
@@ -244,7 +278,11 @@ impl Engine {
         for report in &page.payments {
             let ours = tx.payment(report.payment_id)?;
             if ours.is_some_and(|payment| payment.charge.amount == report.amount) {
-                apply(&mut tx, now, None, report, Via::Feed, &rules)?;
+                match apply(&mut tx, now, None, report, Via::Feed, &rules) {
+                    // Its hint stays: it is asked for by itself, and what is wrong with it is noted there.
+                    Err(error) if error.is_about_one_subject() => continue,
+                    done => done?,
+                }
                 read.extend(tx.payment(report.payment_id)?);
             }
         }
@@ -256,6 +294,29 @@ impl Engine {
         self.feed.listed = page.next_cursor.is_none();
         let next = |cursor: &String| Listing { as_of_ms: Some(as_of_ms), cursor: Some(cursor.clone()) };
         self.feed.list = page.next_cursor.as_ref().map(next);
+        if let Some(missed) = self.feed.missed.as_mut().filter(|_| page.next_cursor.is_none()) {
+            missed.payments_listed = true;
+        }
+        Ok(())
+    }
+
+    /// A page of payouts. After the last one the feed is read from the oldest event that it still has.
+    fn on_payouts(&mut self, page: &PayoutsPage, now: Now) -> Result<(), TillError> {
+        for report in &page.payouts {
+            self.on_payout_read(report, now)?;
+        }
+        match (&mut self.feed.missed, &page.next_cursor) {
+            (Some(missed), Some(_)) => missed.payouts_cursor.clone_from(&page.next_cursor),
+            _ => {
+                self.feed.missed = None;
+                let mut tx = self.ledger.begin()?;
+                tx.set_meta(CURSOR_META, b"0")?;
+                tx.commit()?;
+                if let Some(run) = &mut self.run {
+                    run.feed_read = false;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -298,15 +359,14 @@ impl Engine {
         Ok(())
     }
 
-    /// The acquirer no longer keeps what lies after our cursor: from the oldest it has.
-    fn restart_feed(&mut self) -> Result<(), TillError> {
-        let mut tx = self.ledger.begin()?;
-        let at_start = tx.kept_text(CURSOR_META)?.is_none_or(|text| text == "0");
-        tx.set_meta(CURSOR_META, b"0")?;
-        tx.commit()?;
-        if at_start && let Some(run) = &mut self.run {
-            run.feed_read = true;
-            run.report.detail = Some("cursor-expired".to_owned());
+    /// The acquirer no longer keeps what lies after our cursor: once in a run payments and payouts are listed, then the
+    /// feed is read from the oldest event that it has.
+    fn feed_lost_our_place(&mut self) -> Result<(), TillError> {
+        let Some(run) = &mut self.run else { return Ok(()) };
+        run.feed_read = true;
+        run.report.detail = Some("cursor-expired".to_owned());
+        if run.may_list_missed() {
+            self.feed.missed = Some(Missed { payments_listed: false, payouts_cursor: None });
         }
         Ok(())
     }

@@ -33,8 +33,25 @@ enum Kept {
 /// What the policy is judged with.
 pub(super) struct Judgement<'a> {
     pub(super) policy: Option<&'a RiskPolicy>,
+    pub(super) clock: ClockFacts,
+}
+
+/// What is known of the time, for limits of age.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClockFacts {
+    /// How long ago the acquirer's clock was heard, milliseconds; none: never.
     pub(super) trusted_age_ms: Option<i64>,
+    /// The reading that makes things older, milliseconds UTC.
     pub(super) now_pessimistic_ms: i64,
+    /// The acquirer's clock less the phone's at the last sign-on, milliseconds.
+    offset_ms: i64,
+}
+
+impl ClockFacts {
+    /// The age of something the phone's wall clock dated, milliseconds: by whichever reading makes it older.
+    pub(super) fn age_ms(&self, wall_ms: i64) -> i64 {
+        self.now_pessimistic_ms.saturating_sub(wall_ms.min(wall_ms.saturating_add(self.offset_ms)))
+    }
 }
 
 impl Engine {
@@ -67,9 +84,9 @@ impl Engine {
         let record = BlobRecord::of(request);
         let live = self.can_go_live(now);
         let lane_free = self.slot_free(Slot::Live) && self.has_session(now);
-        let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
+        let clock = self.clock_facts(now);
         let policy = self.documents.policy.as_ref();
-        let judgement = Judgement { policy, trusted_age_ms, now_pessimistic_ms };
+        let judgement = Judgement { policy, clock };
         let mut tx = self.ledger.begin()?;
         tx.append_payment(now, operator.as_deref(), id, record.event(request).into())?;
         tx.put_card_blob(id, &record.to_bytes()?)?;
@@ -147,8 +164,12 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn clock_facts(&self, now: Now) -> (Option<i64>, i64) {
-        (self.state.anchor.map(|anchor| anchor.age_ms(now)), self.pessimistic_ms(now))
+    pub(super) fn clock_facts(&self, now: Now) -> ClockFacts {
+        ClockFacts {
+            trusted_age_ms: self.state.anchor.map(|anchor| anchor.age_ms(now)),
+            now_pessimistic_ms: self.pessimistic_ms(now),
+            offset_ms: self.state.anchor.map_or(0, |anchor| anchor.offset_ms()),
+        }
     }
 
     /// Starts the next send on the live lane: first customers who wait for the lane, then what is in doubt.
@@ -175,8 +196,8 @@ impl Engine {
         let operator = self.operator_of(id);
         // A customer waits: rests of before do not count.
         self.rest_over();
-        let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
-        let judgement = Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+        let clock = self.clock_facts(now);
+        let judgement = Judgement { policy: self.documents.policy.as_ref(), clock };
         let again = trouble.wants_sign_on() && !self.repeated.contains(&id);
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
@@ -221,8 +242,8 @@ impl Engine {
     pub(super) fn give_up_waiting_live(&mut self, now: Now) -> Result<(), TillError> {
         while let Some(id) = self.waiting_live.pop_front() {
             let operator = self.operator_of(id);
-            let (trusted_age_ms, now_pessimistic_ms) = self.clock_facts(now);
-            let judgement = Judgement { policy: self.documents.policy.as_ref(), trusted_age_ms, now_pessimistic_ms };
+            let clock = self.clock_facts(now);
+            let judgement = Judgement { policy: self.documents.policy.as_ref(), clock };
             let mut tx = self.ledger.begin()?;
             let payment = known(&mut tx, id)?;
             if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
@@ -322,7 +343,7 @@ fn judge(
         return Err(TillError::internal("no_card", "judged without a card"));
     };
     let amount = payment.charge.amount;
-    let first = before_card(tx, Some(policy), amount, judgement.trusted_age_ms, judgement.now_pessimistic_ms)?;
+    let first = before_card(tx, Some(policy), amount, &judgement.clock)?;
     if let Some(refusal) = first {
         return Ok(Err(refusal));
     }
@@ -333,11 +354,12 @@ fn judge(
         pin_entered: false,
         first_digits: read.card.first(),
         card_count_today: tx.card_count(&read.card, payment.charge.captured_on)?,
-        offline_sequence: tx.offline_sequence()?,
-        now_pessimistic_ms: judgement.now_pessimistic_ms,
+        // A walk over the newest payments, with the customer waiting: only where a rule asks.
+        offline_sequence: if policy.online_required_if.every_nth.is_some() { tx.offline_sequence()? } else { 0 },
+        now_pessimistic_ms: judgement.clock.now_pessimistic_ms,
     };
     let verdict = policy::after_card(Some(policy), &shown);
-    let captured_at_ms = payment.captured_at_ms().min(judgement.now_pessimistic_ms);
+    let captured_at_ms = payment.captured_at_ms().min(judgement.clock.now_pessimistic_ms);
     Ok(verdict.map(|()| policy.deadline_ms(captured_at_ms)))
 }
 

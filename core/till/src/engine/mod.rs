@@ -180,6 +180,8 @@ pub(crate) struct Engine {
     left_open: bool,
     /// What a refusal for clock skew taught since the last sign-on, milliseconds.
     correction_ms: i64,
+    /// How many payments the next batch may hold: fewer after one was refused whole.
+    batch_items: u32,
     /// An activation under way: the code is not kept on disk.
     pending: Option<ActivationCode>,
     /// Where the feed's questions stand.
@@ -202,17 +204,22 @@ pub(crate) struct Engine {
 impl Engine {
     /// Handles one input. Effects are those of what is already on disk.
     pub(crate) fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        let before = self.ledger.last_seq();
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);
         }
         let to_rest = matches!(input, Input::Command(_, Command::Background));
+        let of_reader = matches!(input, Input::Command(_, Command::Link { .. })) && self.run.is_none();
         match input {
             Input::Command(ticket, command) => self.command(ticket, command, now),
             Input::Answer(op, carried) => self.answer(op, carried, now),
             Input::Tick => self.on_tick(now),
         }
         self.advance(now);
-        self.wake(now);
+        // A card brings some thirty values, and three of them write something: the others make nothing due.
+        if !of_reader || self.left_open || self.ledger.last_seq() != before {
+            self.wake(now);
+        }
         if to_rest {
             // Last, because everything above opens the file again.
             self.ledger.rest();
@@ -263,6 +270,13 @@ impl Engine {
     fn server_ms(&self, now: Now) -> i64 {
         let known_ms = self.state.anchor.map_or(now.wall_ms, |anchor| anchor.trusted_ms(now));
         known_ms.saturating_add(self.correction_ms)
+    }
+
+    /// The acquirer's clock heard since the phone's last start and counted on by a clock nobody can set,
+    /// milliseconds UTC.
+    fn trusted_ms(&self, now: Now) -> Option<i64> {
+        let anchor = self.state.anchor.filter(|anchor| anchor.heard_at.boot_id == now.boot_id);
+        anchor.map(|anchor| anchor.trusted_ms(now))
     }
 
     /// The reading that makes things older, milliseconds UTC: what limits are judged by.

@@ -15,6 +15,7 @@ use super::charging::erase_blob;
 use super::exchange::InFlight;
 use super::feed::FeedState;
 use super::live::known;
+use super::run::BATCH_ITEMS;
 use super::session::Documents;
 use super::{Engine, EngineConfig, Line};
 use crate::error::TillError;
@@ -48,6 +49,7 @@ impl Engine {
             pace: Default::default(),
             left_open: false,
             correction_ms: 0,
+            batch_items: BATCH_ITEMS,
             pending: None,
             feed: FeedState::default(),
             in_flight: BTreeMap::new(),

@@ -19,6 +19,7 @@ use super::book::Book;
 use super::charging::erase_blob;
 use super::exchange::Trouble;
 use super::live::known;
+use super::run::BATCH_ITEMS;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 
@@ -49,10 +50,15 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         for item in report.items.iter().filter(|item| ids.contains(&item.payment_id)) {
             match &item.reply {
-                ItemReply::Payment(report) => {
-                    apply(&mut tx, now, None, report, Via::Answer, &rules)?;
-                    answered.push(known(&mut tx, item.payment_id)?);
-                }
+                ItemReply::Payment(report) => match apply(&mut tx, now, None, report, Via::Answer, &rules) {
+                    Ok(()) => answered.push(known(&mut tx, item.payment_id)?),
+                    // One item that cannot be takes nothing from the others.
+                    Err(error) if error.is_about_one_subject() => {
+                        let trouble = Trouble::Unverified { why: error.to_string(), unknown_key: false };
+                        drain_trouble(&mut tx, now, item.payment_id, &trouble)?;
+                    }
+                    Err(error) => return Err(error),
+                },
                 ItemReply::Problem(problem) => {
                     drain_trouble(&mut tx, now, item.payment_id, &Trouble::of(problem))?;
                 }
@@ -75,6 +81,7 @@ impl Engine {
             }
         }
         tx.commit()?;
+        self.batch_items = BATCH_ITEMS;
         for payment in &answered {
             self.count(payment);
         }
@@ -82,9 +89,11 @@ impl Engine {
     }
 
     pub(super) fn batch_trouble(&mut self, ids: &[PaymentId], trouble: &Trouble, now: Now) -> Result<(), TillError> {
-        // A refused envelope says nothing of its items; only a refused item is parked.
+        // A refused envelope says nothing of its items: the next contact sends fewer, until one is refused alone.
         let trouble = match trouble {
+            Trouble::Refused { .. } if ids.len() == 1 => trouble.clone(),
             Trouble::Refused { code, .. } => {
+                self.batch_items = u32::try_from(ids.len() / 2).unwrap_or(1).max(1);
                 let error = trouble.error();
                 if let Some(run) = &mut self.run {
                     run.stop("waiting", Some(error));
@@ -221,6 +230,8 @@ pub(super) fn apply(
     if !newer {
         return Ok(());
     }
+    // Said to be not charged, perhaps charged again since: an approval now is no acceptance, it needs somebody.
+    let given_up = payment.is_closed();
     let unlisted = undecided && reported.code.as_deref().is_some_and(|code| class_of(code).is_none());
     let code = reported.code.clone();
     tx.append_payment(now, operator, id, reported.into())?;
@@ -228,7 +239,8 @@ pub(super) fn apply(
     if unlisted {
         return not_confirmed(tx, now, operator, &payment, code);
     }
-    if payment.is_approved() && payment.acceptance.is_none() && payment.reversal.is_none() && !payment.is_closed() {
+    let acceptable = payment.acceptance.is_none() && payment.reversal.is_none() && !given_up;
+    if payment.is_approved() && acceptable {
         tx.append_payment(now, operator, id, Accepted { class: Class::Live, deadline_ms: None }.into())?;
     }
     if payment.is_answered() {

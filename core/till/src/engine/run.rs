@@ -55,6 +55,7 @@ pub(super) struct Run {
     /// Sign-ons asked for by a refusal; two are one too many.
     sign_ons: u32,
     keys_read_again: bool,
+    missed_listed: bool,
     /// Per lane, the key up to which everything had its turn.
     passed: BTreeMap<Lane, u64>,
     /// Asked after in this run: once is enough.
@@ -80,6 +81,7 @@ impl Run {
             silences: 0,
             sign_ons: 0,
             keys_read_again: false,
+            missed_listed: false,
             passed: BTreeMap::new(),
             inquired: BTreeSet::new(),
             signed_on: false,
@@ -106,6 +108,11 @@ impl Run {
     /// An unknown key asks for the list anew: once in a run.
     pub(super) fn may_read_keys_again(&mut self) -> bool {
         !std::mem::replace(&mut self.keys_read_again, true)
+    }
+
+    /// The feed lost our place: everything is listed, once in a run.
+    pub(super) fn may_list_missed(&mut self) -> bool {
+        !std::mem::replace(&mut self.missed_listed, true)
     }
 
     /// Somebody waits for its end.
@@ -162,6 +169,7 @@ impl Engine {
     pub(super) fn advance(&mut self, now: Now) {
         if let Err(error) = self.start_what_is_due(now) {
             self.note(&error);
+            self.left_open = true;
             if let Some(run) = &mut self.run {
                 run.stop("storage", Some(error));
             }
@@ -246,7 +254,7 @@ impl Engine {
             }
         }
         if self.slot_free(Slot::Drain) && self.session_valid(now) {
-            let items = self.due(Lane::Drain, BATCH_ITEMS, now)?;
+            let items = self.due(Lane::Drain, self.batch_items, now)?;
             if let Some(last) = items.last() {
                 self.had_its_turn(Lane::Drain, last);
                 let ids: Vec<PaymentId> = items.iter().map(|item| item.payment_id).collect();

@@ -409,7 +409,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Keys, activation, session or a document could not be had: the run stops; the next one tries again.
+    /// A document could not be had: this contact goes on without it, the next one asks again. Without it less may be
+    /// accepted offline, but nothing that waits has to wait longer.
+    pub(super) fn forgo_document(&mut self, kind: DocumentKind, trouble: &Trouble) {
+        self.documents.is_still_wanted(kind);
+        let renewed = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;
+        if let Some(run) = &mut self.run
+            && !renewed(run)
+        {
+            run.documents.remove(&kind);
+        }
+    }
+
+    /// Keys, activation or session could not be had: the run stops; the next one tries again.
     pub(super) fn control_trouble(&mut self, trouble: &Trouble) {
         let error = trouble.error();
         let again = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;

@@ -65,14 +65,16 @@ impl Engine {
 
     /// Payments whose deadline has passed stop here; their card data goes.
     pub(super) fn expire(&mut self, now: Now) -> Result<(), TillError> {
-        let pessimistic_ms = self.pessimistic_ms(now);
+        // Erasing cannot be undone: only time that cannot have been set counts. Until then the acquirer may say
+        // "too old", and nobody else.
+        let Some(trusted_ms) = self.trusted_ms(now) else { return Ok(()) };
         let mut tx = self.ledger.begin()?;
-        for id in tx.past_deadline(pessimistic_ms, PER_TICK)? {
+        for id in tx.past_deadline(trusted_ms, PER_TICK)? {
             let payment = known(&mut tx, id)?;
             if payment.sends.open.is_some() {
                 continue;
             }
-            let by_ms = payment.acceptance.and_then(|acceptance| acceptance.deadline_ms).unwrap_or(pessimistic_ms);
+            let by_ms = payment.acceptance.and_then(|acceptance| acceptance.deadline_ms).unwrap_or(trusted_ms);
             tx.append_payment(now, None, id, Expired { by_ms }.into())?;
             erase_blob(&mut tx, now, None, id, EraseReason::Expired)?;
         }
@@ -82,10 +84,11 @@ impl Engine {
 
     /// Says once what the core noticed by itself: overdue money, doubts past their window.
     fn notice(&mut self, now: Now) -> Result<(), TillError> {
+        let now_ms = self.server_ms(now);
         let mut tx = self.ledger.begin()?;
-        for (id, attention_after_ms) in tx.notices_due(now.wall_ms, PER_TICK)? {
+        for (id, attention_after_ms) in tx.notices_due(now_ms, PER_TICK)? {
             let payment = known(&mut tx, id)?;
-            if let Some((kind, due_ms)) = payment::notice_due(&payment, Some(attention_after_ms), now.wall_ms) {
+            if let Some((kind, due_ms)) = payment::notice_due(&payment, Some(attention_after_ms), now_ms) {
                 tx.append_payment(now, None, id, Noticed { kind, due_ms }.into())?;
             }
         }

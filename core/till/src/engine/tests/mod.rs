@@ -5,8 +5,11 @@
 mod arriving;
 mod bench;
 mod bounded;
+mod commands;
+mod drains;
 mod honest;
 mod kept;
 mod line;
 mod once;
+mod secret;
 mod stall;
