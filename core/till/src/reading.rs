@@ -18,6 +18,8 @@ use crate::views::{
     PayoutView, PayoutsPage, TakingsLine, TimelineEntry,
 };
 
+/// How a receipt writes an instant.
+const TIME_FORMAT: &str = "%Y-%m-%d %H:%M:%S %:z";
 /// Rows of a page where the caller does not say.
 const USUAL_ROWS: u32 = 50;
 /// The most rows of a page.
@@ -30,6 +32,17 @@ pub(crate) struct Outlook(Arc<RwLock<Option<(SettlementTerms, Calendar)>>>);
 impl Outlook {
     pub(crate) fn set(&self, terms: SettlementTerms, calendar: Calendar) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((terms, calendar));
+    }
+
+    /// This instant (milliseconds UTC) as the acquirer's zone writes it, with its offset; UTC before the first terms.
+    pub(crate) fn local_time(&self, at_ms: i64) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let zone = known.as_ref().map(|(terms, _)| terms.timezone);
+        let Some(at) = chrono::DateTime::from_timestamp_millis(at_ms) else { return String::new() };
+        match zone {
+            Some(zone) => at.with_timezone(&zone).format(TIME_FORMAT).to_string(),
+            None => at.format(TIME_FORMAT).to_string(),
+        }
     }
 
     /// The day the money would come if the payment were accepted at this instant, milliseconds UTC.
@@ -82,6 +95,11 @@ impl Reading {
             None => Reader::open(&connection.store)?,
         };
         read(connection.open.insert(reader))
+    }
+
+    /// See [`Outlook::local_time`].
+    pub(crate) fn local_time(&self, at_ms: i64) -> String {
+        self.outlook.local_time(at_ms)
     }
 
     pub(crate) fn payments(&self, query: &PaymentQuery, now_ms: i64) -> Result<PaymentsPage, TillError> {

@@ -13,13 +13,14 @@ pub(crate) fn word(copy: ReceiptCopy) -> &'static str {
     }
 }
 
-/// The receipt. `printed` is how often this copy was printed before.
+/// The receipt. `printed` is how often this copy was printed before, `at` when the card was read.
 pub(crate) fn receipt(
     payment: &PaymentView,
     merchant: Option<&ActivationView>,
     copy: ReceiptCopy,
     printed: u32,
     language: Language,
+    at: String,
 ) -> Receipt {
     let text = |label: R| label.text(language);
     let offline = payment.class.as_deref() == Some("deferred");
@@ -39,7 +40,7 @@ pub(crate) fn receipt(
     if let Some(approved) = payment.approved_minor.filter(|_| payment.partly_approved) {
         lines.push(format!("{}: {}", text(R::ApprovedOnly), amount(approved, &payment.currency)));
     }
-    lines.push(instant(payment.captured_at_ms));
+    lines.push(at);
     if let (Some(last_four), Some(scheme)) = (&payment.last_four, &payment.scheme) {
         let mode = payment.entry_mode.as_deref().unwrap_or_default();
         lines.push(format!("{} {scheme} •••• {last_four} {mode}", text(R::Card)));
@@ -68,9 +69,4 @@ fn standing(payment: &PaymentView, offline: bool) -> R {
 fn amount(amount_minor: i64, currency: &str) -> String {
     let money = Currency::from_code(currency).and_then(|currency| Money::new(amount_minor, currency));
     money.map_or_else(|_| format!("{amount_minor} {currency}"), |money| money.to_string())
-}
-
-fn instant(at_ms: i64) -> String {
-    let at = chrono::DateTime::from_timestamp_millis(at_ms);
-    at.map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

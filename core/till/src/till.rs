@@ -222,7 +222,8 @@ impl Till {
         let merchant = self.status().await?.activation;
         let counted = self.inner.runtime.ask(Command::CountReceipt { payment, copy: word }).await;
         let printed = expect_reply!(counted, Reply::ReceiptCount(printed) => printed)?;
-        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed, self.inner.language))
+        let at = self.inner.reading.local_time(detail.payment.captured_at_ms);
+        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed, self.inner.language, at))
     }
 
     /// Walks the whole ledger: hashes, folds, projections, balances.
