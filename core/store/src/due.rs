@@ -3,6 +3,8 @@
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Params};
 use takings_domain::event::Lane;
+use takings_domain::payment::Stage;
+use takings_domain::payment::next::LONGEST_PAUSE_MS;
 use takings_domain::{Currency, MaskedCard, PaymentId, PayoutId};
 
 use crate::StoreError;
@@ -14,6 +16,20 @@ use crate::transaction::Transaction;
 
 /// As far back as [`Transaction::offline_sequence`] looks: no policy asks for every thousandth payment.
 const LONGEST_SEQUENCE: u32 = 1_000;
+
+/// The longest wait the acquirer can ask for, milliseconds.
+const LONGEST_HOLD_MS: i64 = 86_400_000;
+
+/// No pause of ours, by the clock as it is.
+const IS_DUE: &str = "t.due_ms NOT BETWEEN ?1 + 1 AND ?2";
+/// No wait that the acquirer asked for.
+const IS_FREE: &str = "ifnull(t.hold_until_ms NOT BETWEEN ?1 + 1 AND ?3, 1)";
+
+/// The latest ends of a pause and of a wait that can have been set at `now_ms` or before it: later ones were set by a
+/// clock that has been set back since.
+fn latest(now_ms: i64) -> (i64, i64) {
+    (now_ms.saturating_add(LONGEST_PAUSE_MS), now_ms.saturating_add(LONGEST_HOLD_MS))
+}
 
 /// One payment with something to do. Times are wall clock, milliseconds UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +51,8 @@ pub enum Patience {
 
 impl Transaction<'_> {
     /// What can be done now on a lane, oldest payment first, at most `limit`, of those whose key is above `after_key`.
-    /// `now_ms` is the wall clock.
+    /// `now_ms` is the wall clock. One that was set back must not stop work: a pause that ends later than the longest
+    /// there is counts as over, and so does a wait of more than a day.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
@@ -50,29 +67,52 @@ impl Transaction<'_> {
         let columns = column_list_of::<ToDoRow>("t");
         let sql = format!(
             "SELECT p.payment_id, {columns} FROM to_do AS t JOIN payment AS p ON p.key = t.subject
-             WHERE t.lane = ?1 AND (?3 OR t.due_ms <= ?2) AND (t.hold_until_ms IS NULL OR t.hold_until_ms <= ?2)
-               AND t.subject > ?4
-             ORDER BY t.subject LIMIT ?5"
+             WHERE t.lane = ?4 AND (?5 OR {IS_DUE}) AND {IS_FREE} AND t.subject > ?6
+             ORDER BY t.subject LIMIT ?7"
         );
         self.catch_up()?;
         let mut statement = self.conn.prepare_cached(&sql)?;
         let asked = patience == Patience::Asked;
-        let rows = statement.query_map((lane.as_str(), now_ms, asked, after_key.cast_signed(), limit), |row| {
+        let (due_ms, hold_ms) = latest(now_ms);
+        let params = (now_ms, due_ms, hold_ms, lane.as_str(), asked, after_key.cast_signed(), limit);
+        let rows = statement.query_map(params, |row| {
             Ok(column(row, 0, "payment.payment_id")
                 .and_then(|payment_id| Ok(DueItem { payment_id, to_do: ToDoRow::read(row, 1)? })))
         })?;
         rows.map(|row| row?).collect()
     }
 
-    /// The instant from which something can be done on a lane, or on any; it may have passed.
+    /// The instant from which something can be done on a lane, or on any; it may have passed. By the clock as it was
+    /// when the pauses were set: [`Transaction::next_due_from_ms`] looks at the clock as it is.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn next_due_ms(&mut self, lane: Option<Lane>) -> Result<Option<i64>, StoreError> {
-        self.one(
-            "SELECT min(max(due_ms, ifnull(hold_until_ms, due_ms))) FROM to_do WHERE ?1 IS NULL OR lane = ?1",
-            [lane.map(Lane::as_str)],
-        )
+        match lane {
+            None => self.one("SELECT min(max(due_ms, ifnull(hold_until_ms, due_ms))) FROM to_do", []),
+            Some(lane) => self.one(
+                "SELECT min(max(due_ms, ifnull(hold_until_ms, due_ms))) FROM to_do WHERE lane = ?",
+                [lane.as_str()],
+            ),
+        }
+    }
+
+    /// The instant from which [`Transaction::due`] finds something on any lane: `now_ms` if only a clock that was set
+    /// back makes it look later. It may have passed; at most a day away.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_due_from_ms(&mut self, now_ms: i64) -> Result<Option<i64>, StoreError> {
+        let next = self.next_due_ms(None)?;
+        let (latest_due_ms, latest_hold_ms) = latest(now_ms);
+        // The index answers all but the rare case: nothing within the longest pause.
+        if next.is_none_or(|next| next <= latest_due_ms) {
+            return Ok(next);
+        }
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM to_do AS t WHERE {IS_DUE} AND {IS_FREE})");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let found: bool = statement.query_row((now_ms, latest_due_ms, latest_hold_ms), |row| row.get(0))?;
+        Ok(if found { Some(now_ms) } else { next })
     }
 
     /// How many payments have something to do on a lane, due or not.
@@ -100,7 +140,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn next_deadline_ms(&mut self) -> Result<Option<i64>, StoreError> {
-        self.one("SELECT min(deadline_ms) FROM to_do", [])
+        self.one("SELECT min(deadline_ms) FROM to_do WHERE deadline_ms IS NOT NULL", [])
     }
 
     /// Payments with something to tell that was not told (overdue, in doubt too long), each with the instant it was
@@ -137,7 +177,8 @@ impl Transaction<'_> {
         self.ids("SELECT payment_id FROM payment WHERE open_work = 1 ORDER BY key LIMIT ?", [limit])
     }
 
-    /// What waits for the acquirer, by `what` (`offline`, `unsent`) and currency.
+    /// What waits for the acquirer, by `what` and currency: `unsent` counts what is parked or expired too, `offline`
+    /// does not.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
@@ -149,14 +190,16 @@ impl Transaction<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// When the oldest payment that was accepted offline and waits was captured, wall clock, milliseconds UTC.
+    /// When the oldest payment that was accepted offline and can still be sent or answered was captured, wall clock,
+    /// milliseconds UTC.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn oldest_offline_ms(&mut self, currency: Currency) -> Result<Option<i64>, StoreError> {
         self.one(
             "SELECT min(captured_at_ms) FROM payment
-             WHERE unsent = 1 AND currency = ? AND class IN ('deferred', 'chip_offline')",
+             WHERE unsent = 1 AND currency = ? AND class IN ('deferred', 'chip_offline')
+               AND delivery IN ('queued', 'sending', 'in_doubt')",
             [currency.code()],
         )
     }
@@ -200,14 +243,15 @@ impl Transaction<'_> {
         Ok(sequence)
     }
 
-    /// Payments with this order reference, newest first, at most twenty.
+    /// Payments with this order reference that are charged or may be, newest first, at most five: however often it
+    /// was tried in vain since.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn payments_of_order(&mut self, order_reference: &str) -> Result<Vec<PaymentId>, StoreError> {
         self.ids(
-            "SELECT payment_id FROM payment WHERE order_reference = ? ORDER BY key DESC LIMIT 20",
-            [order_reference],
+            "SELECT payment_id FROM payment WHERE order_reference = ? AND stage != ? ORDER BY key DESC LIMIT 5",
+            (order_reference, Stage::NotCharged.as_str()),
         )
     }
 

@@ -28,6 +28,9 @@ pub struct EventRow {
     pub body: String,
     /// Its link of the chain.
     pub hash: Hash,
+    /// The columns hold what this build can have written. If not, what is no UTF-8 stands as U+FFFD, a number out of
+    /// range as 0, and the event does not verify.
+    pub as_written: bool,
 }
 
 impl EventRow {
@@ -47,6 +50,11 @@ impl EventRow {
             .finish()
     }
 
+    /// True if the row stands as it was written after `previous`.
+    pub(crate) fn follows(&self, previous: &Hash) -> bool {
+        self.as_written && self.link(previous) == self.hash
+    }
+
     /// The event in it.
     pub(crate) fn event(&self) -> Result<Event, StoreError> {
         Event::read(&self.kind, self.body_version, &self.body)
@@ -58,17 +66,36 @@ impl EventRow {
     }
 
     fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let mut as_written = true;
+        let operator = text(row, 4, &mut as_written)?;
+        let kind = text(row, 6, &mut as_written)?.unwrap_or_default();
+        let body_version = u32::try_from(row.get::<_, i64>(7)?).unwrap_or_else(|_| {
+            as_written = false;
+            0
+        });
+        let body = text(row, 8, &mut as_written)?.unwrap_or_default();
         Ok(Self {
             seq: row.get::<_, i64>(0)?.cast_unsigned(),
             at: Now { wall_ms: row.get(1)?, monotonic_ms: row.get(2)?, boot_id: row.get::<_, i64>(3)?.cast_unsigned() },
-            operator: row.get(4)?,
+            operator,
             subject: row.get::<_, i64>(5)?.cast_unsigned(),
-            kind: row.get(6)?,
-            body_version: row.get(7)?,
-            body: row.get(8)?,
+            kind,
+            body_version,
+            body,
             hash: row.get(9)?,
+            as_written,
         })
     }
+}
+
+/// A column of text, read as bytes: one bad byte must be found at its event, not stop the reading.
+fn text(row: &Row<'_>, column: usize, as_written: &mut bool) -> Result<Option<String>, rusqlite::Error> {
+    Ok(row.get_ref(column)?.as_bytes_or_null()?.map(|bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        // Only a replacement makes another string of them.
+        *as_written &= text.as_bytes() == bytes;
+        text.into_owned()
+    }))
 }
 
 /// Writes the row.
@@ -178,6 +205,7 @@ mod tests {
             body_version: 1,
             body: body.to_owned(),
             hash: [0; 32],
+            as_written: true,
         }
     }
 
@@ -206,6 +234,7 @@ mod tests {
             body_version: 1,
             body: r#"{"ledger_id":"11111111-1111-1111-1111-111111111111","device_key_thumbprint":"thumbprint"}"#.into(),
             hash: [0; 32],
+            as_written: true,
         };
         let link = row.link(&genesis(LedgerId::from_bytes([0x11; 16])));
         let hex: String = link.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,7 +1,7 @@
 //! What stands beside the events and is not recomputed from them: card data, signed documents, hints heard, cursors,
 //! acknowledgements.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use takings_domain::PaymentId;
 use zeroize::Zeroizing;
 
@@ -29,6 +29,25 @@ pub struct Hint {
     pub subject: String,
     /// The version the hint speaks of.
     pub version: Option<u64>,
+}
+
+/// Followed hints that stay known.
+const HINTS_KEPT: i64 = 10_000;
+/// So many more before the oldest are forgotten, all at once.
+const HINTS_OVER: i64 = 1_000;
+
+/// Forgets the oldest followed hints, if there are far too many.
+pub(crate) fn forget_hints(conn: &Connection) -> Result<(), StoreError> {
+    let followed: i64 =
+        conn.prepare_cached("SELECT count(*) FROM inbox WHERE state = 'done'")?.query_row([], |row| row.get(0))?;
+    if followed > HINTS_KEPT.saturating_add(HINTS_OVER) {
+        conn.prepare_cached(
+            "DELETE FROM inbox WHERE event_id IN (SELECT event_id FROM inbox WHERE state = 'done'
+             ORDER BY feed_seq DESC, event_id DESC LIMIT -1 OFFSET ?)",
+        )?
+        .execute([HINTS_KEPT])?;
+    }
+    Ok(())
 }
 
 impl Transaction<'_> {
@@ -156,7 +175,8 @@ impl Transaction<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A hint was followed. It stays known, so that a repeat of the feed is not followed again.
+    /// A hint was followed. It stays known, so that a repeat of the feed is not followed again: the newest ten thousand
+    /// do, far more than the feed repeats.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
@@ -164,19 +184,9 @@ impl Transaction<'_> {
         self.write(|conn| {
             conn.prepare_cached("UPDATE inbox SET state = 'done' WHERE event_id = ?")?.execute([event_id])?;
             Ok(())
-        })
-    }
-
-    /// Forgets followed hints below a place in the feed that it can no longer repeat. Answers how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn forget_hints(&mut self, below_feed_seq: u64) -> Result<usize, StoreError> {
-        self.write(|conn| {
-            Ok(conn
-                .prepare_cached("DELETE FROM inbox WHERE state = 'done' AND feed_seq < ?")?
-                .execute([below_feed_seq.cast_signed()])?)
-        })
+        })?;
+        self.followed = true;
+        Ok(())
     }
 
     /// Alerts not acknowledged yet, in the order of the events, at most `limit`.

@@ -127,7 +127,7 @@ fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<Str
         if trouble.is_some() {
             return Ok(());
         }
-        if row.seq != expected || row.link(&hash) != row.hash {
+        if row.seq != expected || !row.follows(&hash) {
             trouble = Some(format!("event {expected} does not verify"));
         } else if let Err(error) = row.event() {
             trouble = Some(error.to_string());

@@ -4,9 +4,9 @@
 //! payments. While it runs, the version in the file is none: a crash makes the next opening start over.
 
 use rusqlite::Connection;
-use takings_domain::event::{PaymentEvent, PayoutEvent, Recorded};
+use takings_domain::event::Recorded;
 use takings_domain::ledger::LedgerState;
-use takings_domain::payment::PaymentState;
+use takings_domain::payment::{FoldError, PaymentState};
 use takings_domain::payout::PayoutState;
 
 use crate::StoreError;
@@ -59,7 +59,7 @@ fn replay_payments(conn: &Connection, after: u64, payouts: &mut Vec<u64>) -> Res
         let Some(key) = next_subject(conn, last.unwrap_or(after))? else { break };
         match history(conn, key)? {
             History::Payment(events) => {
-                let state = each_payment_step(&events, |before, recorded, after| {
+                let state = each_step(&events, PaymentState::fold, PaymentState::apply, |before, recorded, after| {
                     apply::payment_event(conn, before, recorded, after)
                 })?;
                 if let Some(state) = state {
@@ -76,46 +76,27 @@ fn replay_payments(conn: &Connection, after: u64, payouts: &mut Vec<u64>) -> Res
 
 fn replay_payout(conn: &Connection, key: u64) -> Result<(), StoreError> {
     let History::Payout(events) = history(conn, key)? else { return Ok(()) };
-    each_payout_step(&events, |before, recorded, after| apply::payout_event(conn, before, recorded, after).map(drop))?;
+    each_step(&events, PayoutState::fold, PayoutState::apply, |before, recorded, after| {
+        apply::payout_event(conn, before, recorded, after).map(drop)
+    })?;
     // Every payment it names, however its lines came.
     apply::owe_spread(conn, key)
 }
 
-/// Folds a payment's events one by one, showing each step what was before and after.
-pub(crate) fn each_payment_step(
-    events: &[Recorded<PaymentEvent>],
-    mut step: impl FnMut(Option<&PaymentState>, &Recorded<PaymentEvent>, &PaymentState) -> Result<(), StoreError>,
-) -> Result<Option<PaymentState>, StoreError> {
-    let mut state: Option<PaymentState> = None;
+/// Folds a subject's events one by one, showing each step what was before and after.
+pub(crate) fn each_step<E, S: Clone>(
+    events: &[Recorded<E>],
+    fold: impl Fn(&[Recorded<E>]) -> Result<Option<S>, FoldError>,
+    apply: impl Fn(&mut S, &Recorded<E>) -> Result<(), FoldError>,
+    mut step: impl FnMut(Option<&S>, &Recorded<E>, &S) -> Result<(), StoreError>,
+) -> Result<Option<S>, StoreError> {
+    let mut state: Option<S> = None;
     for recorded in events {
         let before = state;
         let after = match before.clone() {
-            None => PaymentState::fold(std::slice::from_ref(recorded))?,
+            None => fold(std::slice::from_ref(recorded))?,
             Some(mut known) => {
-                known.apply(recorded)?;
-                Some(known)
-            }
-        };
-        if let Some(after) = &after {
-            step(before.as_ref(), recorded, after)?;
-        }
-        state = after;
-    }
-    Ok(state)
-}
-
-/// Folds a payout's events one by one, showing each step what was before and after.
-pub(crate) fn each_payout_step(
-    events: &[Recorded<PayoutEvent>],
-    mut step: impl FnMut(Option<&PayoutState>, &Recorded<PayoutEvent>, &PayoutState) -> Result<(), StoreError>,
-) -> Result<Option<PayoutState>, StoreError> {
-    let mut state: Option<PayoutState> = None;
-    for recorded in events {
-        let before = state;
-        let after = match before.clone() {
-            None => PayoutState::fold(std::slice::from_ref(recorded))?,
-            Some(mut known) => {
-                known.apply(recorded)?;
+                apply(&mut known, recorded)?;
                 Some(known)
             }
         };

@@ -15,7 +15,7 @@ use crate::hash::Hash;
 use crate::head::Unsent;
 use crate::ledger::Position;
 use crate::projection::apply;
-use crate::{StoreError, find};
+use crate::{StoreError, find, kept};
 
 /// A commit that is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Transaction<'a> {
     new_kinds: BTreeSet<(String, u32)>,
     wrote: bool,
     spoiled: bool,
+    /// A hint was followed: the inbox may have grown too long.
+    pub(crate) followed: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -60,6 +62,7 @@ impl<'a> Transaction<'a> {
             new_kinds: BTreeSet::new(),
             wrote: false,
             spoiled: false,
+            followed: false,
         })
     }
 
@@ -215,6 +218,7 @@ impl<'a> Transaction<'a> {
             body_version,
             body: event.body()?,
             hash: [0; 32],
+            as_written: true,
         };
         row.hash = row.link(&self.hash);
         event_log::insert(self.conn, &row)?;
@@ -237,6 +241,9 @@ impl<'a> Transaction<'a> {
         }
         self.catch_up()?;
         apply::spread(self.conn, apply::SPREAD_CHUNK)?;
+        if self.followed {
+            kept::forget_hints(self.conn)?;
+        }
         let unsent = find::unsent(self.conn)?;
         if let Err(source) = self.conn.execute_batch("COMMIT") {
             self.position.broken = true;

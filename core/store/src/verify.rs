@@ -21,7 +21,7 @@ use crate::projection::payout::{EntryRow, PayoutRow};
 use crate::projection::row::{Column, Row, column_list};
 use crate::projection::told::{AlertRow, ToDoRow};
 use crate::projection::totals::{self, BalanceRow, TakingsRow, WaitingRow};
-use crate::rebuild::{each_payment_step, each_payout_step};
+use crate::rebuild::each_step;
 use crate::{migration, opening};
 
 /// What a check of the whole ledger found.
@@ -108,7 +108,7 @@ fn check_chain(conn: &Connection) -> Result<u64, Stop> {
         seq = seq.saturating_add(1);
         if bad.is_none() && row.seq != seq {
             bad = Some((seq, "the event is missing"));
-        } else if bad.is_none() && row.link(&hash) != row.hash {
+        } else if bad.is_none() && !row.follows(&hash) {
             bad = Some((seq, "the event or its hash was changed"));
         }
         hash = row.hash;
@@ -139,7 +139,7 @@ fn check_payment(
     sums: &mut Sums,
 ) -> Result<(), Stop> {
     let mut alerts = Vec::new();
-    let state = each_payment_step(events, |before, recorded, after| {
+    let state = each_step(events, PaymentState::fold, PaymentState::apply, |before, recorded, after| {
         sums.post(&balance::payment_postings(before, after))?;
         let told = alert::of_payment(before, &recorded.event, after);
         alerts.extend(told.map(|told| AlertRow::of(recorded.seq, key, told, Some(after.charge.amount))));
@@ -178,7 +178,7 @@ fn check_payout(
     sums: &mut Sums,
 ) -> Result<(), Stop> {
     let mut alerts = Vec::new();
-    let state = each_payout_step(events, |before, recorded, after| {
+    let state = each_step(events, PayoutState::fold, PayoutState::apply, |before, recorded, after| {
         sums.post(&balance::payout_postings(before, after))?;
         let about = match &recorded.event {
             takings_domain::event::PayoutEvent::Reconciled(reconciled) => reconciled.difference,

@@ -95,7 +95,7 @@ rows! {
         attention_after_ms: Option<i64>,
         /// From this instant on there is something to tell that was not told yet.
         notice_after_ms: Option<i64>,
-        /// The acquirer has not confirmed it: what is at stake on this phone.
+        /// The acquirer has not confirmed it, and it may be parked or expired: what is at stake on this phone.
         unsent: bool,
         /// A send without an end, or a charge the app left in the middle: looked at when the ledger opens.
         open_work: bool,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 use takings_domain::Currency;
 use takings_domain::balance::{Account, Posting};
 use takings_domain::event::Class;
-use takings_domain::payment::Stage;
+use takings_domain::payment::{Delivery, Stage};
 
 use super::payment::PaymentRow;
 use super::row::{Column, rows};
@@ -30,7 +30,8 @@ rows! {
 
     /// What waits for the acquirer, in one currency.
     WaitingRow in "waiting" {
-        /// `unsent`: everything; `offline`: what was accepted without a line.
+        /// `unsent`: everything the acquirer has not confirmed, what is parked or expired too; `offline`: what was
+        /// accepted without a line and can still be sent or answered.
         what: String,
         /// Its currency.
         currency: Currency,
@@ -53,16 +54,17 @@ rows! {
     }
 }
 
-/// Everything the acquirer has not confirmed.
+/// Everything the acquirer has not confirmed, parked and expired payments among it: what is at stake on this phone.
 pub(crate) const UNSENT: &str = "unsent";
-/// Of that, what was accepted offline.
+/// Of that, what was accepted offline and still moves: what the offline policy limits.
 pub(crate) const OFFLINE: &str = "offline";
 
 impl PaymentRow {
-    /// Accepted offline and not yet answered.
+    /// Accepted offline, not yet answered, and neither parked nor expired: those would count for ever.
     #[must_use]
     pub fn waits_offline(&self) -> bool {
-        self.unsent && matches!(self.class, Some(Class::Deferred | Class::ChipOffline))
+        let moves = matches!(self.delivery, Some(Delivery::Queued | Delivery::Sending | Delivery::InDoubt));
+        self.unsent && moves && matches!(self.class, Some(Class::Deferred | Class::ChipOffline))
     }
 }
 

@@ -128,6 +128,8 @@ CREATE TABLE to_do (
 ) STRICT;
 
 CREATE INDEX to_do_lane ON to_do (lane);
+CREATE INDEX to_do_due ON to_do (max(due_ms, ifnull(hold_until_ms, due_ms)));
+CREATE INDEX to_do_deadline ON to_do (deadline_ms) WHERE deadline_ms IS NOT NULL;
 
 CREATE TABLE balance (
     account      TEXT NOT NULL,
@@ -146,7 +148,7 @@ CREATE TABLE takings (
     PRIMARY KEY (captured_on, currency, stage)
 ) STRICT, WITHOUT ROWID;
 
--- Payments the acquirer has not confirmed, and those of them that were accepted offline.
+-- Payments the acquirer has not confirmed, and those of them that were accepted offline and still move.
 CREATE TABLE waiting (
     what         TEXT NOT NULL,
     currency     TEXT NOT NULL,

@@ -1,7 +1,8 @@
 //! What is committed is there, what is not never was; sums and rows follow.
 
 use takings_domain::event::{
-    BlobErased, EraseReason, Event, Lane, LedgerEvent, Opened, SendEnded, SendResult, Subject,
+    Abandoned, AttemptEnd, BlobErased, ChargeStarted, EraseReason, Event, Expired, Lane, LedgerEvent, Opened,
+    ParkReason, Parked, SendEnded, SendResult, Subject,
 };
 use takings_domain::payment::Stage;
 use takings_domain::{Authorization, Currency, LedgerId, MaskedCard, PayoutStatus};
@@ -9,6 +10,11 @@ use takings_store::{Hint, Patience, StoreError, Verification};
 use tempfile::tempdir;
 
 use crate::support::*;
+
+/// The end of a payment's first send.
+fn ended(number: u64, result: SendResult, retry_after_ms: Option<i64>) -> SendEnded {
+    SendEnded { op: op(number), n: 1, lane: Lane::Drain, result, code: None, retry_after_ms }
+}
 
 #[test]
 fn p1_kept_what_was_committed_is_there_after_a_restart() {
@@ -82,10 +88,7 @@ fn what_is_due_follows_from_the_events() {
     // One is refused for a while, one is under way: both in this very transaction.
     let payment = Subject::Payment(id(1));
     tx.append(at(60), None, &payment, send(1, 1)).unwrap();
-    let wait = Some(600_000);
-    let ended =
-        SendEnded { op: op(1), n: 1, lane: Lane::Drain, result: SendResult::NotSent, code: None, retry_after_ms: wait };
-    tx.append(at(60), None, &payment, ended).unwrap();
+    tx.append(at(60), None, &payment, ended(1, SendResult::NotSent, Some(600_000))).unwrap();
     tx.append(at(60), None, &Subject::Payment(id(2)), send(2, 1)).unwrap();
     assert_eq!(due(&mut tx, Patience::Due), [id(3)]);
     assert_eq!(due(&mut tx, Patience::Asked), [id(3)], "what the acquirer asked for binds even the merchant");
@@ -101,6 +104,118 @@ fn what_is_due_follows_from_the_events() {
     let mut tx = ledger.begin().unwrap();
     let waiting = tx.waiting().unwrap();
     assert!(waiting.iter().all(|row| (row.count, row.amount_minor) == (2, 200)), "{waiting:?}");
+}
+
+#[test]
+fn what_is_parked_or_expired_does_not_limit_the_offline_policy_for_ever() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    for number in [1, 2, 3] {
+        keep(&mut ledger, number, cny(100));
+    }
+    let sums = |ledger: &mut takings_store::Ledger| {
+        let mut tx = ledger.begin().unwrap();
+        let sum = |rows: &[takings_store::WaitingRow], what| {
+            rows.iter().find(|row| row.what == what).map_or((0, 0), |row| (row.count, row.amount_minor))
+        };
+        let rows = tx.waiting().unwrap();
+        (sum(&rows, "offline"), sum(&rows, "unsent"), tx.oldest_offline_ms(Currency::CNY).unwrap())
+    };
+    assert_eq!(sums(&mut ledger), ((3, 300), (3, 300), Some(at(1).wall_ms)));
+    let week = at(7 * 86_400);
+    let deadline_ms = MORNING_MS + 5 * 86_400_000;
+    let mut tx = ledger.begin().unwrap();
+    let parked = Parked { reason: ParkReason::CounterBroken, code: Some("94".into()) };
+    tx.append(at(60), None, &Subject::Payment(id(1)), parked).unwrap();
+    tx.append(week, None, &Subject::Payment(id(2)), Expired { by_ms: deadline_ms }).unwrap();
+    // In doubt when its deadline passed: at stake, and yet over.
+    tx.append(at(61), None, &Subject::Payment(id(3)), send(3, 1)).unwrap();
+    let ended = ended(3, SendResult::Maybe, None);
+    tx.append(at(62), None, &Subject::Payment(id(3)), ended).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(sums(&mut ledger), ((1, 100), (3, 300), Some(at(3).wall_ms)), "in doubt may still be answered");
+    let mut tx = ledger.begin().unwrap();
+    tx.append(week, None, &Subject::Payment(id(3)), Expired { by_ms: deadline_ms }).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(sums(&mut ledger), ((0, 0), (3, 300), None));
+    ledger.rebuild_projections().unwrap();
+    assert_eq!(sums(&mut ledger), ((0, 0), (3, 300), None));
+    assert!(matches!(ledger.verify().unwrap(), Verification::Sound { .. }));
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_stop_work() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    for number in [1, 2] {
+        keep(&mut ledger, number, cny(100));
+    }
+    let day_s = 86_400;
+    let mut tx = ledger.begin().unwrap();
+    // The clock is three days fast: one ends without a word, one is asked to wait an hour.
+    for (number, wait) in [(1, None), (2, Some(3_600_000))] {
+        let payment = Subject::Payment(id(number));
+        tx.append(at(3 * day_s), None, &payment, send(number, 1)).unwrap();
+        tx.append(at(3 * day_s), None, &payment, ended(number, SendResult::NotSent, wait)).unwrap();
+    }
+    let found = |tx: &mut takings_store::Transaction<'_>, now_ms| {
+        let items = tx.due(Lane::Drain, now_ms, Patience::Due, 0, 10).unwrap();
+        items.into_iter().map(|item| item.payment_id).collect::<Vec<_>>()
+    };
+    let fast_ms = at(3 * day_s).wall_ms;
+    let hour_ms = 3_600_000;
+    assert_eq!(found(&mut tx, fast_ms + 1_001), [id(1)], "the right clock waits as it was asked");
+    assert_eq!(found(&mut tx, fast_ms + hour_ms), [id(1), id(2)]);
+    // Set back by three days: neither can have been set by this clock.
+    let now_ms = fast_ms - 3 * 86_400_000;
+    assert_eq!(found(&mut tx, now_ms), [id(1), id(2)]);
+    assert!(tx.next_due_ms(None).unwrap().unwrap() >= fast_ms);
+    assert_eq!(tx.next_due_from_ms(now_ms).unwrap(), Some(now_ms));
+    // Set back by an hour: the wait the acquirer asked for still binds.
+    let now_ms = fast_ms - hour_ms;
+    assert_eq!(found(&mut tx, now_ms), [id(1)]);
+    assert_eq!(tx.due(Lane::Drain, now_ms, Patience::Asked, 0, 10).unwrap().len(), 1);
+    assert_eq!(tx.next_due_from_ms(now_ms).unwrap(), Some(now_ms));
+    tx.append(at(3 * day_s), None, &Subject::Payment(id(1)), send(11, 2)).unwrap();
+    assert_eq!(tx.next_due_from_ms(now_ms).unwrap(), Some(fast_ms + hour_ms), "all that is left is asked to wait");
+}
+
+#[test]
+fn an_order_that_was_charged_is_found_behind_any_number_of_vain_tries() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let mut tx = ledger.begin().unwrap();
+    for number in 1..=40 {
+        let payment = Subject::Payment(id(number));
+        let order_reference = Some("table 7".into());
+        tx.append(at(1), None, &payment, ChargeStarted { order_reference, ..charge(number, cny(100)) }).unwrap();
+        if number > 1 {
+            tx.append(at(2), None, &payment, Abandoned { why: AttemptEnd::Cancelled }).unwrap();
+        }
+    }
+    assert_eq!(tx.payments_of_order("table 7").unwrap(), [id(1)]);
+}
+
+#[test]
+fn followed_hints_are_forgotten_when_there_are_far_too_many() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let hint = |feed_seq: u64| {
+        let (kind, subject) = ("payment.updated".into(), "p".into());
+        Hint { event_id: format!("ev_{feed_seq}"), feed_seq, kind, subject, version: None }
+    };
+    let mut tx = ledger.begin().unwrap();
+    for feed_seq in 1..=11_002 {
+        assert!(tx.put_hint(&hint(feed_seq)).unwrap());
+        if feed_seq > 1 {
+            tx.follow_hint(&format!("ev_{feed_seq}")).unwrap();
+        }
+    }
+    tx.commit().unwrap();
+    let mut tx = ledger.begin().unwrap();
+    assert_eq!(tx.pending_hints(10).unwrap(), [hint(1)], "what was not followed stays");
+    assert!(!tx.put_hint(&hint(1_003)).unwrap(), "the newest ten thousand are known");
+    assert!(tx.put_hint(&hint(1_002)).unwrap(), "older ones are not");
 }
 
 #[test]
@@ -244,7 +359,6 @@ fn what_stands_beside_the_events_is_kept() {
     tx.follow_hint("ev_1").unwrap();
     assert_eq!(tx.pending_hints(10).unwrap(), [hint("ev_2", 2)]);
     assert!(!tx.put_hint(&hint("ev_1", 1)).unwrap(), "followed once is followed");
-    assert_eq!(tx.forget_hints(2).unwrap(), 1);
     assert_eq!(tx.meta("cursor").unwrap().as_deref(), Some(&b"c2"[..]));
     assert_eq!(tx.meta("ledger_id").unwrap(), None, "our own keys stand apart");
     assert_eq!(tx.reference("ab12").unwrap().as_deref(), Some(&b"{}"[..]));

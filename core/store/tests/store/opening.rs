@@ -57,6 +57,9 @@ fn p5_append_only_one_changed_byte_in_any_column_is_found_at_its_event() {
         "boot_id = boot_id + 1",
         "operator = 'Lj'",
         "operator = NULL",
+        "operator = CAST(x'FF' AS TEXT)",
+        "kind = CAST(x'61FF' AS TEXT)",
+        "body = CAST(x'7BFF7D' AS TEXT)",
         "subject = subject + 1",
         "kind = 'accepteD'",
         "body_version = 2",
@@ -103,6 +106,41 @@ fn p5_a_changed_newest_event_stops_writing_at_once() {
     assert!(tx.payment(id(1)).unwrap().is_some(), "reading goes on");
     drop(tx);
     assert!(matches!(ledger.verify().unwrap(), Verification::Broken { seq: 4, .. }));
+}
+
+#[test]
+fn p5_a_byte_that_is_no_text_in_a_new_event_opens_for_reading_only() {
+    let changes = ["operator = CAST(x'FF' AS TEXT)", "kind = CAST(x'61FF' AS TEXT)", "body = CAST(x'7BFF7D' AS TEXT)"];
+    for change in changes {
+        let dir = tempdir().unwrap();
+        let mut ledger = opened(&dir);
+        keep(&mut ledger, 1, cny(100));
+        keep(&mut ledger, 2, cny(100));
+        drop(ledger);
+        unguarded(&dir).execute(&format!("UPDATE event SET {change} WHERE seq = 4"), []).unwrap();
+        let (mut ledger, report) = try_open(&dir).unwrap();
+        assert_eq!(report.read_only.as_deref(), Some("event 4 does not verify"), "{change}");
+        assert!(matches!(ledger.verify().unwrap(), Verification::Broken { seq: 4, .. }), "{change}");
+        assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_some(), "{change}: reading goes on");
+        let reader = takings_store::Reader::open(&config(dir.path())).unwrap();
+        let timeline = reader.payment(id(1)).unwrap().unwrap().timeline;
+        let bad: Vec<_> = timeline.iter().filter(|event| !event.as_written).map(|event| event.seq).collect();
+        assert_eq!((timeline.len(), bad), (4, vec![4]), "{change}");
+    }
+}
+
+/// What cannot be read is shown as U+FFFD: an event that really holds one must not be taken for it, nor the reverse.
+#[test]
+fn p5_a_bad_byte_does_not_pass_for_the_character_that_stands_for_it() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    let mut tx = ledger.begin().unwrap();
+    tx.append(at(1), Some("\u{FFFD}"), &Subject::Payment(id(1)), charge(1, cny(5))).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: 2 });
+    drop(ledger);
+    unguarded(&dir).execute("UPDATE event SET operator = CAST(x'FF' AS TEXT) WHERE seq = 2", []).unwrap();
+    assert!(matches!(open(&dir).verify().unwrap(), Verification::Broken { seq: 2, .. }));
 }
 
 #[test]
