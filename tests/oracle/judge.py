@@ -22,6 +22,7 @@ LINE_SCENES = {"morning", "drain", "second_live", "third_live"}
 DECLINED_CARDS = {"0005": "05", "0051": "51", "0054": "54"}
 DECLINED_AMOUNTS = {5: "05", 51: "51", 54: "54", 61: "61"}
 NOT_CHARGED = {"interrupted", "abandoned", "not_received"}
+BEFORE_DATA = {"before_card", "card_data"}
 NOTHING = ("delivery", "authorization", "clearing", "arrival", "expected_date", "payout_id",
            "gross_minor", "fee_minor", "net_minor", "accepted_at_ms")
 
@@ -194,6 +195,15 @@ def judge_orders(findings: Findings, sales: dict, ledger: dict, by_order: dict) 
         if sale["expect"].startswith("refused"):
             causes = {payment["cause"] for payment in by_order[order]}
             findings.check("offline_refused" in causes, f"{order}: must be refused offline, is {causes}")
+            before = sale["expect"] == "refused_before_card"
+            for payment in by_order[order]:
+                if payment["cause"] == "offline_refused":
+                    read = (payment["last_four"], payment["scheme"] is not None)
+                    must = (None, False) if before else (sale["card"]["last_four"], True)
+                    findings.equal(order, "card of the refused payment", must, read)
+        if sale.get("kill") in BEFORE_DATA or sale.get("link") in BEFORE_DATA:
+            given_up = [payment for payment in by_order[order] if payment["stage"] == "not_charged"]
+            findings.check(bool(given_up), f"{order}: the broken attempt left no trace")
     return lost
 
 

@@ -47,6 +47,9 @@ def faults():
     yield "a total is off", lambda _ledger, out: out["totals"].update(saved=out["totals"]["saved"] + 1)
     yield "takings are off", lambda _ledger, out: out["takings"][0].update(
         amount_minor=out["takings"][0]["amount_minor"] + 1)
+    yield "a card is read that the policy refused before", lambda _ledger, out: next(
+        p for p in out["payments"] if p["cause"] == "offline_refused" and p["last_four"] is None).update(
+            last_four="1111", scheme="visa")
     yield "it does not verify", lambda _ledger, out: out.update(verified=False)
     yield "a card is authorised twice", lambda ledger, _out: ledger["authorizations"].append(
         dict(ledger["authorizations"][0], payment_id="00000000-0000-7000-8000-000000000000"))
