@@ -109,6 +109,8 @@ pub(super) struct Bench {
     pub(super) line_is_down: bool,
     pub(super) reader: SimulatedReader,
     pub(super) generation: u32,
+    /// The code that made this till a terminal.
+    pub(super) first_code: String,
     /// What the screen said of each payment, last word last.
     pub(super) told: BTreeMap<PaymentId, Vec<ChargeOutcome>>,
     /// Every request that left, by name.
@@ -143,6 +145,7 @@ impl Bench {
             line_is_down: false,
             reader: SimulatedReader::new(seed, "B61378A"),
             generation: 0,
+            first_code: String::new(),
             told: BTreeMap::new(),
             sent: Vec::new(),
             requests: Vec::new(),
@@ -158,6 +161,7 @@ impl Bench {
     pub(super) fn ready(seed: u64) -> Self {
         let mut bench = Self::new(seed);
         let code = bench.activation_code();
+        bench.first_code.clone_from(&code);
         bench.ask(Command::Activate { code }).unwrap();
         bench.sent.clear();
         bench.boundary = 0;
@@ -355,6 +359,24 @@ impl Bench {
 
     pub(super) fn first_sent(&self, name: &str) -> SignedRequest {
         self.requests.iter().find(|request| line::name(request, ACQUIRER) == name).unwrap().clone()
+    }
+
+    /// Commits in SQLite's log: frames that end a transaction.
+    pub(super) fn commits(&self) -> usize {
+        let log = fs::read(self.dir.path().join("ledger.db-wal")).unwrap();
+        let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+        let (page_size, salts) = (word(8) as usize, [word(16), word(20)]);
+        (32..log.len())
+            .step_by(24 + page_size)
+            .take_while(|at| [word(at + 8), word(at + 12)] == salts)
+            .filter(|at| word(at + 4) != 0)
+            .count()
+    }
+
+    /// A later version wrote something that this one does not know.
+    pub(super) fn put_unknown_event(&self) {
+        let conn = rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap();
+        conn.execute("INSERT INTO event_kind (kind, body_version) VALUES ('payment_blessed', 1)", []).unwrap();
     }
 
     /// The phone is restored from an older copy: the acquirer knows a payment with the trace number that comes next.

@@ -146,6 +146,40 @@ impl Bench {
         }
     }
 
+    /// What the screen says of the charge at this moment.
+    pub(super) fn outcome_now(&mut self, id: PaymentId) -> Option<ChargeOutcome> {
+        self.engine().charges.get(&id).and_then(|charge| charge.outcome.clone())
+    }
+
+    /// The reader's values one by one until the screen says how the charge stands.
+    pub(super) fn talk_until_saved(&mut self, id: PaymentId, card: CardScript) {
+        self.talk_until(id, card, |bench| bench.outcome_now(id).is_some());
+    }
+
+    /// The reader's values one by one until something is sent.
+    pub(super) fn talk_until_sent(&mut self, id: PaymentId, card: CardScript) {
+        self.talk_until(id, card, |bench| !bench.outbox.is_empty());
+    }
+
+    fn talk_until(&mut self, id: PaymentId, card: CardScript, done: impl Fn(&mut Self) -> bool) {
+        let generation = self.generation;
+        self.reader.present(card);
+        let mut writes: VecDeque<Vec<u8>> = VecDeque::new();
+        while !done(self) {
+            let step = match writes.pop_front() {
+                Some(value) => {
+                    self.reader.receive(&value);
+                    self.link(id, LinkEvent::WriteDone { generation })
+                }
+                None => {
+                    let value = self.reader.outbound().expect("the reader has more to say");
+                    self.link(id, LinkEvent::Bytes { generation, value })
+                }
+            };
+            writes.extend(step.writes);
+        }
+    }
+
     fn heard(&mut self, id: PaymentId, outcome: ChargeOutcome) {
         let told = self.told.entry(id).or_default();
         if told.last() != Some(&outcome) {

@@ -1,0 +1,126 @@
+//! P8 no card data: not in a file, an event, an error or a debug print.
+
+use std::fs;
+
+use takings_domain::PaymentId;
+
+use super::bench::{Bench, MINUTE};
+use super::line::Fault;
+use super::stall::Sale;
+use crate::engine::Command;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn ciphertext(bench: &mut Bench, id: PaymentId) -> Vec<u8> {
+    let bytes = bench.engine().ledger.begin().unwrap().card_blob(id).unwrap().unwrap();
+    // The last part of the record: what the reader encrypted.
+    bytes[bytes.len() - 300..].to_vec()
+}
+
+fn files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(bench.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+fn passes_luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let value = u32::from(digit - b'0');
+            if place % 2 == 0 { value } else { value * 2 / 10 + value * 2 % 10 }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// Runs of 12 to 19 digits that could be a card number of this test's cards.
+fn card_numbers(bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for run in bytes.split(|byte| !byte.is_ascii_digit()).filter(|run| (12..=19).contains(&run.len())) {
+        let text = String::from_utf8_lossy(run).into_owned();
+        let of_a_card = ["6222", "4111", "5413", "3714"].iter().any(|leading| text.starts_with(leading));
+        if of_a_card && passes_luhn(run) {
+            found.push(text);
+        }
+    }
+    found
+}
+
+#[test]
+fn p8_no_card_data_in_any_file_once_it_is_answered() {
+    let mut bench = Bench::ready(1);
+    let mut secrets = Vec::new();
+    for n in 0..5 {
+        let id = bench.charge(&Sale::nth(n)).0;
+        secrets.push(ciphertext(&mut bench, id));
+    }
+    if cfg!(not(feature = "sqlcipher")) {
+        assert!(files(&bench).iter().any(|(_, bytes)| contains(bytes, &secrets[0])), "the test can see it");
+    }
+    bench.drain();
+    for (name, bytes) in files(&bench) {
+        for secret in &secrets {
+            assert!(!contains(&bytes, &secret[..40]), "ciphertext in {name}");
+            assert!(!contains(&bytes, hex(&secret[..20]).as_bytes()), "ciphertext in {name}, as hex");
+        }
+        assert_eq!(card_numbers(&bytes), Vec::<String>::new(), "in {name}");
+    }
+}
+
+#[test]
+fn p8_no_card_data_in_the_files_after_a_live_sale_and_a_while() {
+    let mut bench = Bench::ready(1);
+    bench.spoil(super::bench::LIVE, 1, Fault::Late);
+    let sale = Sale::live(1_000);
+    let id = bench.begin(&sale).unwrap();
+    bench.present(id, &sale);
+    bench.run();
+    let secret = ciphertext(&mut bench, id);
+    bench.deliver_late(false);
+    bench.live_on(MINUTE);
+    for (name, bytes) in files(&bench) {
+        assert!(!contains(&bytes, &secret[..40]), "ciphertext in {name}");
+    }
+}
+
+#[test]
+fn p8_no_card_data_in_events_views_errors_and_debug_prints() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(1_000)).0;
+    let secret = ciphertext(&mut bench, id);
+    bench.spoil(super::bench::BATCH, 1, Fault::Portal);
+    bench.sync();
+    let mut said = format!("{:?}", bench.detail(id));
+    said.push_str(&format!("{:?}", bench.payments()));
+    said.push_str(&format!("{:?}", bench.ask(Command::Status)));
+    said.push_str(&format!("{:?}", bench.cancel(id)));
+    said.push_str(&format!("{:?}", bench.begin(&Sale::offline(-1))));
+    let sale = Sale::live(2_000);
+    let other = bench.begin(&sale).unwrap();
+    bench.present(other, &sale);
+    for sent in &bench.outbox {
+        said.push_str(&format!("{:?}", sent.request));
+    }
+    for (_, flight) in &bench.engine().in_flight {
+        said.push_str(&format!("{:?}", flight.operation));
+    }
+    said.push_str(&format!("{:?}", bench.reader));
+    said.push_str(&format!("{:?}", bench.engine().ledger));
+    bench.run();
+    assert!(!said.contains(&hex(&secret[..20])) && !said.to_uppercase().contains(&hex(&secret[..20]).to_uppercase()));
+    assert!(!contains(said.as_bytes(), &secret[..20]));
+    assert!(
+        !said.contains(&format!("{}, {}, {}, {}", secret[0], secret[1], secret[2], secret[3])),
+        "as a list of bytes"
+    );
+    assert_eq!(card_numbers(said.as_bytes()), Vec::<String>::new());
+    assert!(said.contains("0048"), "the last four are for everybody");
+}
