@@ -308,7 +308,7 @@ impl Engine {
         {
             run.report.detail = Some(error.to_string());
         }
-        match self.waiting() {
+        match self.waiting(now) {
             Ok((waiting, next_due_ms)) => {
                 run.report.waiting = waiting;
                 run.report.next_due_ms = next_due_ms.map(|due| due.max(self.held_until_wall_ms(now)));
@@ -345,13 +345,13 @@ impl Engine {
     }
 
     /// How many payments have something to do, and when the next thing is due.
-    fn waiting(&mut self) -> Result<(u64, Option<i64>), StoreError> {
+    fn waiting(&mut self, now: Now) -> Result<(u64, Option<i64>), StoreError> {
         let mut tx = self.ledger.begin()?;
         let mut count = 0_u64;
         for lane in Lane::ALL {
             count = count.saturating_add(tx.waiting_on(*lane)?);
         }
-        Ok((count, tx.next_due_ms(None)?))
+        Ok((count, tx.next_due_from_ms(now.wall_ms)?))
     }
 
     /// There is no line: nothing more is tried in this run.

@@ -42,7 +42,7 @@ impl Engine {
         if self.state.activated.is_none() || self.rests(now) {
             return false;
         }
-        let due = self.ledger.begin().and_then(|mut tx| tx.next_due_ms(None));
+        let due = self.ledger.begin().and_then(|mut tx| tx.next_due_from_ms(now.wall_ms));
         self.left_open || due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms))
     }
 
@@ -54,7 +54,7 @@ impl Engine {
         let found = self
             .ledger
             .begin()
-            .and_then(|mut tx| Ok((tx.next_due_ms(None)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
+            .and_then(|mut tx| Ok((tx.next_due_from_ms(now.wall_ms)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
         let Ok((due, others)) = found else { return };
         let due = if self.left_open { Some(now.wall_ms) } else { due };
         let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
