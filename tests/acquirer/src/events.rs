@@ -108,7 +108,8 @@ impl Sandbox {
         let empty = Feed::default();
         let feed = self.feeds.0.get(merchant_id).unwrap_or(&empty);
         let oldest = feed.events.front().map_or(feed.last_seq + 1, |event| event.seq);
-        if after + 1 < oldest && after < feed.last_seq {
+        // 0 asks for all that is kept.
+        if after > 0 && after + 1 < oldest && after < feed.last_seq {
             return Err(Problem::new("cursor-expired"));
         }
         let first = usize::try_from((after + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);

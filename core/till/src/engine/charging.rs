@@ -17,7 +17,7 @@ use takings_store::Transaction;
 
 use super::book::Book;
 use super::live::ClockFacts;
-use super::{Effect, Engine, Reply, Ticket};
+use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
 use crate::error::TillError;
 
@@ -46,6 +46,8 @@ pub(super) struct OpenCharge {
     timers: BTreeMap<TimerId, i64>,
     attempt_open: bool,
     pub(super) card_read: bool,
+    /// The reader's last word, if it is the expected one and a live answer is awaited: written down together with that.
+    concluded: Option<ReaderConcluded>,
     pub(super) outcome: Option<ChargeOutcome>,
     waiting: Vec<Ticket>,
     /// Nobody holds it any more.
@@ -65,6 +67,7 @@ impl OpenCharge {
             timers: BTreeMap::new(),
             attempt_open: true,
             card_read: false,
+            concluded: None,
             outcome: None,
             waiting: Vec::new(),
             left: false,
@@ -73,6 +76,26 @@ impl OpenCharge {
 }
 
 impl Engine {
+    /// A charge that may go live belongs to the batch in force: where the session is over and there is reason to hope
+    /// for a line, one is opened first, while the customer fetches the card.
+    pub(super) fn ask_charge(&mut self, ticket: Ticket, request: ChargeRequest, now: Now) {
+        let hopeful = self.line != Line::Down && self.state.session.is_some() && self.can_go_live(now);
+        if request.mode != ChargeMode::Offline && hopeful && !self.has_session(now) && self.writable().is_ok() {
+            self.waiting_charges.push((ticket, request));
+            return self.open_session(now);
+        }
+        let reply = self.charge(request, now).map(Reply::Charging);
+        self.effects.push(Effect::Reply(ticket, reply));
+    }
+
+    /// There is a session, or there will be none: the charges that waited for it begin.
+    pub(super) fn begin_waiting_charges(&mut self, now: Now) {
+        for (ticket, request) in std::mem::take(&mut self.waiting_charges) {
+            let reply = self.charge(request, now).map(Reply::Charging);
+            self.effects.push(Effect::Reply(ticket, reply));
+        }
+    }
+
     /// Writes the intent down and opens a charge. What the policy refuses before the card is on record, too.
     pub(super) fn charge(&mut self, request: ChargeRequest, now: Now) -> Result<PaymentId, TillError> {
         self.writable()?;
@@ -259,6 +282,13 @@ impl Engine {
             code: code.map(|code| crate::hex::encode(&code)).unwrap_or_default(),
             unexpected: outcome != Outcome::Deferred,
         };
+        // It adds nothing that the customer should wait for: no commit of its own while the answer is on its way.
+        if !concluded.unexpected && self.live_under_way(id) {
+            if let Some(charge) = self.charges.get_mut(&id) {
+                charge.concluded = Some(concluded);
+            }
+            return Ok(());
+        }
         let mut tx = self.ledger.begin()?;
         tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
         tx.commit()?;
@@ -306,6 +336,11 @@ impl Engine {
             step.disconnect |= charge.outcome.is_some() && charge.reader.is_none();
         }
         Ok(step)
+    }
+
+    /// The reader's word that was kept for the commit of the live answer.
+    pub(super) fn take_concluded(&mut self, id: PaymentId) -> Option<ReaderConcluded> {
+        self.charges.get_mut(&id).and_then(|charge| charge.concluded.take())
     }
 
     /// Tells everybody who waits how the charge stands. Only called after the commit that makes it so.

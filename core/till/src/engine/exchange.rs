@@ -152,6 +152,21 @@ impl Trouble {
         matches!(self, Self::Refused { code, .. } if code == ProblemSlug::DuplicateTransaction.as_str())
     }
 
+    /// The acquirer refuses whatever this terminal sends, not this payment.
+    pub(super) fn is_about_the_terminal(&self) -> bool {
+        use ProblemSlug as P;
+        let slugs = [
+            P::TerminalBlocked,
+            P::TerminalUnknown,
+            P::MerchantSuspended,
+            P::AccountVerificationRequired,
+            P::DocumentRequired,
+            P::MethodNotAllowed,
+            P::NotFound,
+        ];
+        matches!(self, Self::Refused { code, .. } if slugs.iter().any(|slug| slug.as_str() == code))
+    }
+
     pub(super) fn wants_sign_on(&self) -> bool {
         matches!(self, Self::NotExecuted { session: true, .. })
     }
@@ -170,6 +185,11 @@ impl Trouble {
 impl Engine {
     pub(super) fn slot_free(&self, slot: Slot) -> bool {
         !self.in_flight.values().any(|flight| flight.asked.slot() == slot)
+    }
+
+    /// The live send of this payment has no end yet: one comes, unless the process ends.
+    pub(super) fn live_under_way(&self, id: PaymentId) -> bool {
+        self.in_flight.values().any(|flight| flight.asked == Asked::Live(id))
     }
 
     /// Asks a question that leaves no mark in the ledger.

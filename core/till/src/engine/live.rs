@@ -132,12 +132,20 @@ impl Engine {
     }
 
     /// The acquirer may be asked now; if need be a session is opened first, while the customer waits.
-    fn can_go_live(&self, now: Now) -> bool {
+    pub(super) fn can_go_live(&self, now: Now) -> bool {
         self.state.activated.is_some() && !self.held(now)
     }
 
-    fn has_session(&self, now: Now) -> bool {
+    pub(super) fn has_session(&self, now: Now) -> bool {
         self.session_valid(now) && self.keys.is_some()
+    }
+
+    /// Somebody waits for a session: the contact under way opens one, or a new contact does.
+    pub(super) fn open_session(&mut self, now: Now) {
+        match &mut self.run {
+            Some(run) => run.need_sign_on = true,
+            None => self.begin_run(Wanted::Time, SIGN_ON_BUDGET_MS, now),
+        }
     }
 
     /// The next customer in the queue: sent if there is a session, else one is opened. Nobody waits where the acquirer
@@ -150,10 +158,7 @@ impl Engine {
             return self.give_up_waiting_live(now);
         }
         if !self.has_session(now) {
-            match &mut self.run {
-                Some(run) => run.need_sign_on = true,
-                None => self.begin_run(Wanted::Time, SIGN_ON_BUDGET_MS, now),
-            }
+            self.open_session(now);
             return Ok(());
         }
         while self.slot_free(Slot::Live)
@@ -193,7 +198,7 @@ impl Engine {
         if trouble.code() == Some(ProblemSlug::LateOriginal.as_str()) && matches!(trouble, Trouble::Refused { .. }) {
             return self.not_received(id, self.server_ms(now), true, now);
         }
-        let operator = self.operator_of(id);
+        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
         // A customer waits: rests of before do not count.
         self.rest_over();
         let clock = self.clock_facts(now);
@@ -202,6 +207,9 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
         let Some(op) = payment.sends.open else { return Ok(()) };
+        if let Some(concluded) = concluded {
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+        }
         let ended = SendEnded {
             op,
             n: payment.sends.count,
@@ -266,11 +274,14 @@ impl Engine {
         is_final: bool,
         now: Now,
     ) -> Result<(), TillError> {
-        let operator = self.operator_of(id);
+        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
         if payment.report.is_some() {
             return Ok(());
+        }
+        if let Some(concluded) = concluded {
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
         }
         tx.append_payment(now, operator.as_deref(), id, NotReceived { as_of_ms, is_final }.into())?;
         if is_final && payment.acceptance.is_none() {

@@ -191,6 +191,8 @@ pub(crate) struct Engine {
     charges: BTreeMap<PaymentId, OpenCharge>,
     /// Customers who wait for the live lane or for a session.
     waiting_live: VecDeque<PaymentId>,
+    /// Charges that wait for a session, so that they belong to the batch in force.
+    waiting_charges: Vec<(Ticket, ChargeRequest)>,
     /// Live payments that were sent again after a new sign-on: once.
     repeated: BTreeSet<PaymentId>,
     /// Ticks whose doings are under way: answered when nothing is any more.
@@ -238,7 +240,7 @@ impl Engine {
                 return self.ticks.push(ticket);
             }
             Command::Leave { payment } => self.leave(payment, now).map(|()| Reply::Done),
-            Command::Charge(request) => self.charge(request, now).map(Reply::Charging),
+            Command::Charge(request) => return self.ask_charge(ticket, request, now),
             Command::Link { payment, event } => self.link(payment, event, now).map(Reply::Step),
             Command::Cancel { payment, operator } => self.cancel(payment, operator, now),
             Command::MarkService { payment, given, operator } => self.mark_service(payment, given, operator, now),

@@ -56,6 +56,7 @@ impl Engine {
             run: None,
             charges: BTreeMap::new(),
             waiting_live: VecDeque::new(),
+            waiting_charges: Vec::new(),
             ticks: Vec::new(),
             repeated: BTreeSet::new(),
             missing_events: report.missing_events,

@@ -32,9 +32,12 @@ pub(super) struct Rules<'a> {
 impl Engine {
     /// The answer to a live send.
     pub(super) fn on_live_report(&mut self, id: PaymentId, report: &PaymentReport, now: Now) -> Result<(), TillError> {
-        let operator = self.operator_of(id);
+        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let mut tx = self.ledger.begin()?;
+        if let Some(concluded) = concluded {
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+        }
         apply(&mut tx, now, operator.as_deref(), report, Via::Answer, &rules)?;
         let payment = known(&mut tx, id)?;
         tx.commit()?;
@@ -89,11 +92,15 @@ impl Engine {
     }
 
     pub(super) fn batch_trouble(&mut self, ids: &[PaymentId], trouble: &Trouble, now: Now) -> Result<(), TillError> {
-        // A refused envelope says nothing of its items: the next contact sends fewer, until one is refused alone.
+        // A refused envelope says nothing of its items: the next contact sends fewer, until one is refused alone. What
+        // the terminal is refused for holds the queue up, and is no payment's fault.
+        let of_terminal = trouble.is_about_the_terminal();
         let trouble = match trouble {
-            Trouble::Refused { .. } if ids.len() == 1 => trouble.clone(),
+            Trouble::Refused { .. } if ids.len() == 1 && !of_terminal => trouble.clone(),
             Trouble::Refused { code, .. } => {
-                self.batch_items = u32::try_from(ids.len() / 2).unwrap_or(1).max(1);
+                if !of_terminal {
+                    self.batch_items = u32::try_from(ids.len() / 2).unwrap_or(1).max(1);
+                }
                 let error = trouble.error();
                 if let Some(run) = &mut self.run {
                     run.stop("waiting", Some(error));

@@ -185,6 +185,9 @@ impl Engine {
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
+        if self.has_session(now) {
+            self.begin_waiting_charges(now);
+        }
         self.serve_waiting_live(now)?;
         let held = self.held(now);
         let Some(run) = &mut self.run else { return Ok(()) };
@@ -303,6 +306,7 @@ impl Engine {
 
     fn end_run(&mut self, now: Now) {
         let Some(mut run) = self.run.take() else { return };
+        self.begin_waiting_charges(now);
         if !self.waiting_live.is_empty()
             && let Err(error) = self.give_up_waiting_live(now)
         {

@@ -9,7 +9,7 @@ use takings_acquirers::{Activation, ActivationCode, KeyRing, Operation, SignOn, 
 use takings_domain::event::{
     Activated, ActivationStarted, CalendarAdopted, LedgerEvent, PolicyAdopted, SignedOn, TermsAdopted,
 };
-use takings_domain::settlement::local_date;
+use takings_domain::settlement::{business_date, local_date};
 use takings_domain::{Calendar, Now, OperationId, RiskPolicy, SettlementTerms};
 
 use super::book::Book;
@@ -97,10 +97,13 @@ impl Documents {
 }
 
 impl Engine {
-    /// A session is there and not over, by the acquirer's clock.
+    /// A session is there and not over, by the acquirer's clock. With the cut-off another batch begins: a live payment
+    /// of the old one would be refused.
     pub(super) fn session_valid(&self, now: Now) -> bool {
-        let session = self.state.session.as_ref();
-        !self.session_refused && session.is_some_and(|session| self.server_ms(now) < session.sign_on_again_before_ms)
+        let Some(session) = self.state.session.as_ref().filter(|_| !self.session_refused) else { return false };
+        let now_ms = self.server_ms(now);
+        let day = |at_ms| self.documents.terms.as_ref().and_then(|terms| business_date(terms, at_ms).ok());
+        now_ms < session.sign_on_again_before_ms && day(session.server_ms) >= day(now_ms)
     }
 
     /// Whose signatures are believed: the listed keys, or while activating whatever the code's root signs.

@@ -322,6 +322,7 @@ fn commits_are_counted() {
         bench.talk_until_saved(id, CardScript::new("6222", "0048", EntryMode::Chip));
     });
     assert_eq!(accepted, 1, "card and acceptance");
+    bench.lose_link(id);
     let live = Sale::live(2_000);
     let id = bench.begin(&live).unwrap();
     let mut writes = bench.connect(id);

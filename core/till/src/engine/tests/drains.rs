@@ -227,7 +227,7 @@ fn p10_drains_no_send_starts_with_less_than_twelve_seconds_and_time_outs_fit_the
     while let Some(sent) = bench.outbox.pop_front() {
         batches += usize::from(sent.name == BATCH);
         assert!((12_000..=30_000).contains(&sent.timeout_ms), "{} {}", sent.name, sent.timeout_ms);
-        bench.pass(9 * SECOND);
+        bench.pass(9_500);
         bench.carry(sent);
     }
     let Some(Ok(Reply::Synced(report))) = bench.reply(ticket) else { panic!() };
@@ -246,8 +246,16 @@ fn p10_drains_no_send_starts_with_less_than_twelve_seconds_and_time_outs_fit_the
 fn p10_drains_a_first_sale_of_the_morning_opens_its_own_session() {
     let mut bench = Bench::ready(1);
     bench.pass(26 * HOUR);
-    assert_eq!(bench.charge(&Sale::live(1_000)).1, ChargeOutcome::Approved { approved_minor: 1_000 });
-    assert_eq!(bench.sent[..2], [SIGN_ON, LIVE], "{:?}", bench.sent);
+    let (id, outcome) = bench.charge(&Sale::live(1_000));
+    let kinds = bench.kinds(id);
+    assert_eq!(outcome, ChargeOutcome::Approved { approved_minor: 1_000 }, "{:?} {kinds:?}", bench.sent);
+    assert_eq!(bench.sent.iter().filter(|name| *name != EVENTS).collect::<Vec<_>>(), [SIGN_ON, LIVE]);
+    assert_eq!(bench.view(id).batch_number, "000002");
+    // The cut-off passes within one session: another batch, another session.
+    bench.pass(4 * HOUR);
+    assert_eq!(bench.charge(&Sale::live(1_050)).1, ChargeOutcome::Approved { approved_minor: 1_050 });
+    bench.pass(8 * HOUR);
+    assert_eq!(bench.charge(&Sale::live(1_060)).1, ChargeOutcome::Approved { approved_minor: 1_060 });
     // Without a line the policy decides, at once.
     bench.pass(26 * HOUR);
     bench.line_is_down = true;

@@ -68,8 +68,7 @@ impl Bench {
             charge_again: sale.again,
             operator: Some("王".to_owned()),
         };
-        let ticket = self.start(Command::Charge(request));
-        match self.reply(ticket).unwrap()? {
+        match self.ask(Command::Charge(request))? {
             Reply::Charging(id) => Ok(id),
             other => panic!("{other:?}"),
         }
