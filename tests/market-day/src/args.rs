@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use takings_till::texts::Language;
+
 /// The fewest payments with which every scene of the day has its customer.
 pub(crate) const MIN_PAYMENTS: u32 = 24;
 /// The most payments that fit into the sandbox's offline policy.
@@ -10,7 +12,7 @@ const USUAL_PAYMENTS: u32 = 72;
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "market-day [--payments N] [--seed N] [--json FILE] [--dir DIR] [--faults none|market] [--no-kill]
-           [--acquirer URL [--admin URL]]
+           [--lang zh|en] [--acquirer URL [--admin URL]]
 
 A stallholder's Saturday and the days after: a card reader, no network, a bad network, and the money on its way to the bank.
 
@@ -20,6 +22,7 @@ A stallholder's Saturday and the days after: a card reader, no network, a bad ne
   --dir DIR        keep everything here, and go on here after an interruption; else a new directory that is removed at the end
   --faults KIND    market: lost answers, 503, half answers, a returned and an overdue payout (default); none: a good day
   --no-kill        do not kill the till in the middle of a charge
+  --lang LANGUAGE  zh: Chinese; en: English (default); what one sees, the files stay the same
   --acquirer URL   use this acquirer instead of starting one; it must be a fresh sandbox. With --faults none the till talks to
                    it directly and nothing takes the network away; else a relay stands between
   --admin URL      its administration, if it is somewhere else
@@ -54,6 +57,7 @@ pub(crate) struct Args {
     pub(crate) dir: Option<PathBuf>,
     pub(crate) faults: Faults,
     pub(crate) kill: bool,
+    pub(crate) language: Language,
     pub(crate) external: Option<External>,
 }
 
@@ -74,6 +78,7 @@ impl Asked {
             dir: None,
             faults: Faults::Market,
             kill: true,
+            language: Language::En,
             external: None,
         };
         let (mut url, mut admin) = (None, None);
@@ -87,6 +92,7 @@ impl Asked {
                 "--dir" => args.dir = Some(PathBuf::from(value()?)),
                 "--faults" => args.faults = faults(&value()?)?,
                 "--no-kill" => args.kill = false,
+                "--lang" => args.language = language(&value()?)?,
                 "--acquirer" => url = Some(base(word, &value()?)?),
                 "--admin" => admin = Some(base(word, &value()?)?),
                 "--help" | "-h" => return Ok(Self::Help),
@@ -123,6 +129,14 @@ fn faults(value: &str) -> Result<Faults, String> {
     }
 }
 
+fn language(value: &str) -> Result<Language, String> {
+    match value {
+        "zh" => Ok(Language::Zh),
+        "en" => Ok(Language::En),
+        _ => Err(format!("--lang: zh or en, not {value:?}")),
+    }
+}
+
 /// `http://host:port`, nothing after it: the relay and the administration are plain HTTP.
 fn base(word: &str, value: &str) -> Result<String, String> {
     let url = value.trim_end_matches('/');
@@ -143,10 +157,10 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let line =
-            "--payments 80 --seed 9 --json o --dir d --faults none --no-kill --acquirer http://a:1/ --admin http://b:2";
+        let line = "--payments 80 --seed 9 --json o --dir d --faults none --no-kill --lang zh --acquirer http://a:1/ --admin http://b:2";
         let Ok(Asked::Run(args)) = parse(line) else { panic!() };
         assert_eq!((args.payments, args.seed, args.faults, args.kill), (80, 9, Faults::None, false));
+        assert_eq!(args.language, Language::Zh);
         let external = External { url: "http://a:1".to_owned(), admin: "http://b:2".to_owned() };
         assert_eq!(args.external, Some(external));
         assert_eq!(parse("--seed 2 -h"), Ok(Asked::Help));
@@ -159,6 +173,8 @@ mod tests {
             ("--payments many", "--payments: \"many\" is not a number"),
             ("--seed", "--seed: a value is missing"),
             ("--faults some", "none or market"),
+            ("--lang fr", "--lang: zh or en, not \"fr\""),
+            ("--lang", "--lang: a value is missing"),
             ("--admin http://a:1", "--admin needs --acquirer"),
             ("--acquirer https://a:1", "is not http://HOST:PORT"),
             ("--acquirer http://a", "is not http://HOST:PORT"),

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use takings_till::texts::Language;
 
 use crate::script::{Expect, Script};
 use crate::telling::{int, text};
+use crate::words::{Figure, Say as _, Whose};
 
 /// One line of the comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    pub(crate) what: &'static str,
-    pub(crate) whose: &'static str,
+    pub(crate) what: Figure,
+    pub(crate) whose: Whose,
     pub(crate) money: bool,
     pub(crate) ours: i64,
     pub(crate) theirs: i64,
@@ -44,7 +46,9 @@ impl Comparison {
     /// As the account file has it.
     pub(crate) fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
-            json!({"what": row.what, "whose": row.whose, "till": row.ours, "theirs": row.theirs, "equal": row.ours == row.theirs})
+            // The file says the same in every language.
+            let (what, whose) = (row.what.say(Language::En), row.whose.say(Language::En));
+            json!({"what": what, "whose": whose, "till": row.ours, "theirs": row.theirs, "equal": row.ours == row.theirs})
         });
         json!({"rows": rows.collect::<Vec<_>>(), "lost": self.lost, "charged_twice": self.charged_twice})
     }
@@ -76,7 +80,7 @@ fn rows(account: &Account<'_>, theirs: &[&Value], ledger: &Value) -> Vec<Row> {
         |payment| matches!(text(payment, "authorization"), "approved" | "partially_approved");
     let cleared: fn(&Value) -> bool = |payment| text(payment, "clearing") == "cleared";
     let all: fn(&Value) -> bool = |_| true;
-    let acquirer = |what, money, ours, theirs| Row { what, whose: "acquirer", money, ours, theirs };
+    let acquirer = |what, money, ours, theirs| Row { what, whose: Whose::Acquirer, money, ours, theirs };
     let captures = list(ledger, "captures");
     let entries: Vec<&Value> = list(ledger, "payouts").iter().flat_map(|payout| list(payout, "entries")).collect();
     let own_entries: Vec<&Value> = account.payouts.iter().flat_map(|payout| list(payout, "entries")).collect();
@@ -87,15 +91,20 @@ fn rows(account: &Account<'_>, theirs: &[&Value], ledger: &Value) -> Vec<Row> {
         .map(|payout| int(&payout["payout"], "net_minor"))
         .sum();
     vec![
-        acquirer("payments the acquirer has", false, count(&ours, known), count(theirs, all)),
-        acquirer("declined", false, count(&ours, declined), count(theirs, declined)),
-        acquirer("approved", true, sum(&ours, approved, "approved_minor"), sum(theirs, approved, "approved_minor")),
-        acquirer("captured", true, sum(&ours, cleared, "approved_minor"), sum(&captures, all, "amount_minor")),
-        acquirer("payout entries", false, count(&own_entries, all), count(&entries, all)),
+        acquirer(Figure::Payments, false, count(&ours, known), count(theirs, all)),
+        acquirer(Figure::Declined, false, count(&ours, declined), count(theirs, declined)),
+        acquirer(
+            Figure::Approved,
+            true,
+            sum(&ours, approved, "approved_minor"),
+            sum(theirs, approved, "approved_minor"),
+        ),
+        acquirer(Figure::Captured, true, sum(&ours, cleared, "approved_minor"), sum(&captures, all, "amount_minor")),
+        acquirer(Figure::PayoutEntries, false, count(&own_entries, all), count(&entries, all)),
         // The acquirer's book writes fees as what they take away.
-        acquirer("fees in payouts", true, sum(&own_entries, all, "fee_minor"), -sum(&entries, all, "fee_minor")),
-        acquirer("net in payouts", true, sum(&own_entries, all, "net_minor"), sum(&entries, all, "net_minor")),
-        Row { what: "money in the bank", whose: "bank", money: true, ours: arrived, theirs: bank_balance(ledger) },
+        acquirer(Figure::PayoutFees, true, sum(&own_entries, all, "fee_minor"), -sum(&entries, all, "fee_minor")),
+        acquirer(Figure::PayoutNet, true, sum(&own_entries, all, "net_minor"), sum(&entries, all, "net_minor")),
+        Row { what: Figure::InTheBank, whose: Whose::Bank, money: true, ours: arrived, theirs: bank_balance(ledger) },
     ]
 }
 

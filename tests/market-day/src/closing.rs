@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use takings_domain::event::Class;
+use takings_domain::{Evidence, PayoutStatus};
+use takings_till::texts::Language;
 
 use crate::books::{Account, Comparison, compare};
 use crate::day::Day;
@@ -11,6 +14,7 @@ use crate::error::{About, DayError};
 use crate::screen::Look;
 use crate::table::{self, Cell, cell, left, right};
 use crate::telling::{self, int, money, text};
+use crate::words::{self, Label, Say as _};
 
 /// What was collected from the till.
 struct Collected {
@@ -90,121 +94,130 @@ impl Day {
 
     fn show(&mut self, collected: &Collected, comparison: &Comparison, file: &Value, verified: bool) {
         let screen = &mut self.screen;
-        screen.title("Every payment, and where its money is");
+        let language = screen.language();
+        let say = |label: Label| label.say(language);
+        screen.title(say(Label::Payments));
         let columns = [
-            left("order", 0),
-            left("sold", 4),
-            right("CNY", 0),
-            left("card", 6),
-            left("class", 3),
-            left("stage", 0),
-            left("expected", 1),
-            left("evidence", 2),
-            right("fee", 5),
-            left("payout", 7),
+            left(say(Label::Order), 0),
+            left(say(Label::Sold), 4),
+            right(say(Label::Yuan), 0),
+            left(say(Label::Card), 6),
+            left(say(Label::Class), 3),
+            left(say(Label::Stage), 0),
+            left(say(Label::Expected), 1),
+            left(say(Label::Evidence), 2),
+            right(say(Label::Fee), 5),
+            left(say(Label::Payout), 7),
         ];
-        let rows: Vec<Vec<Cell>> = collected.payments.iter().map(payment_row).collect();
+        let rows: Vec<Vec<Cell>> = collected.payments.iter().map(|payment| payment_row(language, payment)).collect();
         table::print(screen, &columns, &rows);
 
-        screen.title("Payouts");
+        screen.title(say(Label::Payouts));
         let columns = [
-            left("payout", 0),
-            left("business date", 2),
-            left("status", 0),
-            left("expected", 1),
-            right("payments", 3),
-            right("net", 0),
-            left("reference", 4),
+            left(say(Label::Payout), 0),
+            left(say(Label::BusinessDate), 2),
+            left(say(Label::Status), 0),
+            left(say(Label::Expected), 1),
+            right(say(Label::PaymentCount), 3),
+            right(say(Label::Net), 0),
+            left(say(Label::Reference), 4),
         ];
-        let rows: Vec<Vec<Cell>> = collected.payouts.iter().map(|payout| payout_row(&payout["payout"])).collect();
+        let rows: Vec<Vec<Cell>> =
+            collected.payouts.iter().map(|payout| payout_row(language, &payout["payout"])).collect();
         table::print(screen, &columns, &rows);
 
-        screen.title("Takings by stage");
-        let rows: Vec<Vec<Cell>> = collected.takings.iter().map(takings_row).collect();
-        table::print(screen, &[left("stage", 0), right("count", 0), right("CNY", 0)], &rows);
+        screen.title(say(Label::Takings));
+        let columns = [left(say(Label::Stage), 0), right(say(Label::Count), 0), right(say(Label::Yuan), 0)];
+        let rows: Vec<Vec<Cell>> = collected.takings.iter().map(|line| takings_row(language, line)).collect();
+        table::print(screen, &columns, &rows);
 
-        screen.title("Beside the acquirer's and the bank's books");
-        let rows: Vec<Vec<Cell>> = comparison.rows.iter().map(comparison_row).collect();
-        table::print(
-            screen,
-            &[left("", 0), right("till", 0), right("theirs", 0), left("whose", 1), left("", 0)],
-            &rows,
-        );
+        screen.title(say(Label::Books));
+        let columns = [
+            left("", 0),
+            right(say(Label::Till), 0),
+            right(say(Label::Theirs), 0),
+            left(say(Label::Whose), 1),
+            left("", 0),
+        ];
+        let rows: Vec<Vec<Cell>> = comparison.rows.iter().map(|row| comparison_row(language, row)).collect();
+        table::print(screen, &columns, &rows);
 
         self.verdict(comparison, file, verified);
     }
 
     fn verdict(&mut self, comparison: &Comparison, file: &Value, verified: bool) {
         let screen = &mut self.screen;
+        let language = screen.language();
         let holds = verified && comparison.holds();
         let (look, sign) = if holds { (Look::Good, "✓") } else { (Look::Bad, "✗") };
-        let totals = &file["totals"];
-        let words = format!(
-            "{sign} {} saved, {} approved, {} declined, {} arrived, {} lost, {} charged twice; the ledger of {} events {}.",
-            int(totals, "saved"),
-            int(totals, "approved"),
-            int(totals, "declined"),
-            int(totals, "arrived"),
-            int(totals, "lost"),
-            int(totals, "charged_twice"),
-            int(&file["verify"], "events"),
-            if verified { "verifies" } else { "DOES NOT VERIFY" },
+        let count = |name: &str| int(&file["totals"], name);
+        let totals = words::totals(
+            language,
+            count("saved"),
+            count("approved"),
+            count("declined"),
+            count("arrived"),
+            count("lost"),
+            count("charged_twice"),
         );
-        let words = screen.paint(look, &words);
+        let verifies = if verified { Label::Verifies } else { Label::DoesNotVerify };
+        let ledger = words::ledger(language, int(&file["verify"], "events"), verifies.say(language));
+        let words = screen.paint(look, &words::verdict(language, sign, totals, ledger));
         screen.line("");
         screen.line(&words);
-        for (name, ids) in [("lost", &comparison.lost), ("charged twice", &comparison.charged_twice)] {
+        for (name, ids) in [(Label::Lost, &comparison.lost), (Label::ChargedTwice, &comparison.charged_twice)] {
             for id in ids {
-                let words = screen.paint(Look::Bad, &format!("  {name}: {id}"));
+                let words = words::because(language, name.say(language), id);
+                let words = screen.paint(Look::Bad, &format!("  {words}"));
                 screen.line(&words);
             }
         }
     }
 }
 
-fn payment_row(payment: &Value) -> Vec<Cell> {
-    let (stage, look) = telling::stage(payment);
+fn payment_row(language: Language, payment: &Value) -> Vec<Cell> {
+    let (stage, look) = telling::stage(language, payment);
     let plain = |text: String| cell(Look::Plain, text);
     let dim = |text: String| cell(Look::Dim, text);
     let own = |name: &str| text(payment, name).to_owned();
     let card = payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
-    let evidence = match text(payment, "evidence") {
-        "none" => String::new(),
-        word => word.replace('_', " "),
-    };
     let fee = payment.get("fee_minor").and_then(Value::as_i64).map(money).unwrap_or_default();
     vec![
         plain(own("order_reference")),
         dim(own("captured_on")),
         plain(money(int(payment, "amount_minor"))),
         dim(card),
-        plain(own("class")),
+        plain(telling::word(language, text(payment, "class"), Class::from_word)),
         cell(look, stage),
         plain(own("expected_date")),
-        dim(evidence),
+        dim(telling::word(language, text(payment, "evidence"), Evidence::from_word)),
         dim(fee),
         dim(own("payout_id")),
     ]
 }
 
-fn payout_row(payout: &Value) -> Vec<Cell> {
+fn payout_row(language: Language, payout: &Value) -> Vec<Cell> {
     let own = |name: &str| text(payout, name).to_owned();
     let overdue = payout["overdue"] == true;
-    let mut status = own("status");
-    let look = match status.as_str() {
-        "arrived" => Look::Good,
-        "returned" | "failed" => Look::Bad,
+    let look = match PayoutStatus::from_word(text(payout, "status")) {
+        Some(PayoutStatus::Arrived) => Look::Good,
+        Some(PayoutStatus::Returned | PayoutStatus::Failed) => Look::Bad,
         _ if overdue => Look::Bad,
         _ => Look::Info,
     };
+    let mut status = telling::word(language, text(payout, "status"), PayoutStatus::from_word);
     if overdue {
-        status.push_str(", overdue");
+        status = words::and(language, status, Label::Overdue.say(language));
     }
     if !own("reissue_of").is_empty() {
-        status.push_str(", paid again");
+        status = words::and(language, status, Label::PaidAgain.say(language));
     }
-    if !own("failure_code").is_empty() {
-        status = format!("{status}: {}", own("failure_code").replace('_', " "));
+    // The bank's word: there is no list of them, and this is the one this day brings.
+    let reason = telling::word(language, text(payout, "failure_code"), |word| {
+        (word == "account_closed").then_some(Label::AccountClosed)
+    });
+    if !reason.is_empty() {
+        status = words::because(language, status, reason);
     }
     vec![
         cell(Look::Plain, own("payout_id")),
@@ -217,8 +230,8 @@ fn payout_row(payout: &Value) -> Vec<Cell> {
     ]
 }
 
-fn takings_row(line: &Value) -> Vec<Cell> {
-    let (stage, look) = telling::stage(line);
+fn takings_row(language: Language, line: &Value) -> Vec<Cell> {
+    let (stage, look) = telling::stage(language, line);
     vec![
         cell(look, stage),
         cell(Look::Plain, int(line, "count").to_string()),
@@ -226,15 +239,15 @@ fn takings_row(line: &Value) -> Vec<Cell> {
     ]
 }
 
-fn comparison_row(row: &crate::books::Row) -> Vec<Cell> {
+fn comparison_row(language: Language, row: &crate::books::Row) -> Vec<Cell> {
     let figure = |value: i64| if row.money { money(value) } else { value.to_string() };
-    let (look, sign) = if row.ours == row.theirs { (Look::Good, "equal") } else { (Look::Bad, "DIFFERENT") };
+    let (look, mark) = if row.ours == row.theirs { (Look::Good, Label::Equal) } else { (Look::Bad, Label::Different) };
     vec![
-        cell(Look::Plain, row.what),
+        cell(Look::Plain, row.what.say(language)),
         cell(Look::Plain, figure(row.ours)),
         cell(Look::Plain, figure(row.theirs)),
-        cell(Look::Dim, row.whose),
-        cell(look, sign),
+        cell(Look::Dim, row.whose.say(language)),
+        cell(look, mark.say(language)),
     ]
 }
 

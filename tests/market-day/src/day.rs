@@ -15,6 +15,7 @@ use crate::steps::{Step, What, steps};
 use crate::stream::Stream;
 use crate::telling;
 use crate::till::{Heard, Till};
+use crate::words::{self, Moment, Say as _};
 
 /// After an interruption the day goes on this much later than it was seen last: longer than any charge takes by itself.
 const RESTART_MS: i64 = 180_000;
@@ -101,8 +102,7 @@ impl Day {
         }
         self.start_till()?;
         if resumed {
-            let text =
-                format!("The day goes on after an interruption, at step {} of {}.", self.journal.done + 1, story.len());
+            let text = words::goes_on(self.screen.language(), self.journal.done + 1, story.len());
             self.screen.event(self.now_ms, Look::Warn, "↻", &text);
         }
         Ok(())
@@ -110,15 +110,15 @@ impl Day {
 
     fn step(&mut self, what: &What) -> Result<(), DayError> {
         match what {
-            What::Open(text) => self.open_stall(text),
+            What::Open(moment) => self.open_stall(*moment),
             What::PlanBank => self.plan_bank(),
-            What::LineDown(text) => {
-                self.screen.event(self.now_ms, Look::Warn, "▽", text);
+            What::LineDown(moment) => {
+                self.screen.event(self.now_ms, Look::Warn, "▽", moment.say(self.screen.language()));
                 self.refuse()
             }
-            What::LineUp(text) => {
+            What::LineUp(moment) => {
                 self.connect()?;
-                self.screen.event(self.now_ms, Look::Info, "△", text);
+                self.screen.event(self.now_ms, Look::Info, "△", moment.say(self.screen.language()));
                 Ok(())
             }
             What::Spoil(evening) => self.spoil(*evening),
@@ -129,8 +129,9 @@ impl Day {
         }
     }
 
-    fn open_stall(&mut self, text: &str) -> Result<(), DayError> {
-        self.screen.event(self.now_ms, Look::Info, "☀", text);
+    fn open_stall(&mut self, moment: Moment) -> Result<(), DayError> {
+        let language = self.screen.language();
+        self.screen.event(self.now_ms, Look::Info, "☀", moment.say(language));
         let status = self.must(&json!({"cmd": "status"}))?;
         if status["status"]["activation"].is_null() {
             if self.journal.activation_code.is_none() {
@@ -145,17 +146,17 @@ impl Day {
             }
             let code = self.journal.activation_code.clone();
             let activated = self.must(&json!({"cmd": "activate", "code": code}))?;
-            let text = format!("Activated as terminal {}.", telling::text(&activated["activation"], "terminal_id"));
+            let text = words::activated(language, telling::text(&activated["activation"], "terminal_id"));
             self.screen.event(self.now_ms, Look::Good, "✓", &text);
         }
         let signed = self.must(&json!({"cmd": "sign_on"}))?;
         let signed = &signed["sign_on"];
-        let text = format!(
-            "Signed on: business date {}, batch {}, policy {}, terms {}.",
+        let text = words::signed_on(
+            language,
             telling::text(signed, "business_date"),
             telling::text(signed, "batch_number"),
             telling::text(signed, "policy_version"),
-            telling::text(signed, "terms_version")
+            telling::text(signed, "terms_version"),
         );
         self.screen.event(self.now_ms, Look::Good, "✓", &text);
         Ok(())
@@ -202,6 +203,9 @@ impl Day {
                 json!({"on": "GET /v1/events", "kind": "status", "status": 500, "count": 1}),
             ];
             Stream::new(self.script.head.seed, &format!("evening {evening}")).shuffle(&mut faults);
+            // Every day has what a bad line always has: lost answers, halves of them, and a server that is busy.
+            let always = [json!("drop_answer"), json!("half_answer"), json!("status")];
+            faults.sort_by_key(|fault| fault["on"] != batch || !always.contains(&fault["kind"]));
             faults.truncate(5);
             faults.push(json!({"on": "POST /v1/payments", "kind": "drop_answer", "count": 1}));
             for fault in faults {
@@ -243,7 +247,7 @@ impl Day {
             let Some(upto) = alerts.last().and_then(|alert| alert["alert"].as_u64()) else { return Ok(()) };
             for alert in &alerts {
                 let subject = self.subject(alert)?;
-                let (text, look, sign) = telling::alert(alert, &subject);
+                let (text, look, sign) = telling::alert(self.screen.language(), alert, &subject);
                 self.screen.event(self.now_ms, look, sign, &text);
             }
             self.must(&json!({"cmd": "acknowledge", "upto": upto}))?;
@@ -301,7 +305,8 @@ impl Day {
     }
 
     fn start_till(&mut self) -> Result<(), DayError> {
-        self.till = Some(Till::start(&self.dir, &self.till_url, self.script.head.seed, self.now_ms)?);
+        let (seed, language) = (self.script.head.seed, self.screen.language());
+        self.till = Some(Till::start(&self.dir, &self.till_url, seed, self.now_ms, language)?);
         Ok(())
     }
 

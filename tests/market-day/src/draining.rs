@@ -1,12 +1,14 @@
 //! The queue: one contact after the other until everything has its answer.
 
 use serde_json::json;
+use takings_till::texts::Language;
 
 use crate::args::Faults;
 use crate::day::Day;
 use crate::error::DayError;
 use crate::screen::Look;
 use crate::telling::{int, text};
+use crate::words::{self, Ended, Label, Moment, Say as _};
 
 /// How many contacts a queue may need before something is wrong with it.
 const PATIENCE: u32 = 200;
@@ -18,6 +20,7 @@ const PAUSES_MS: (i64, i64) = (1_000, 900_000);
 impl Day {
     /// Drains the queue; on a bad line the sale of this number happens after the first contact, on a good one before it.
     pub(crate) fn drain(&mut self, meanwhile: Option<usize>) -> Result<(), DayError> {
+        let language = self.screen.language();
         let good = self.script.head.faults == Faults::None;
         if let Some(number) = meanwhile.filter(|_| good) {
             self.sell(number)?;
@@ -26,33 +29,35 @@ impl Day {
         let waiting = self.waiting()?;
         let mut total = waiting;
         if waiting > 0 {
-            let text = format!("{waiting} payments wait on this phone. Sending.");
+            let text = words::queue(language, waiting);
             self.screen.event(self.now_ms, Look::Info, "⇡", &text);
         }
-        self.screen.bar("sending", 0, total);
+        self.screen.bar(Label::Sending.say(language), 0, total);
         for contact in 1..=PATIENCE {
             let report = self.must(&json!({"cmd": "sync"}))?["report"].clone();
             let left = report["waiting"].as_u64().unwrap_or(0);
             total = total.max(left);
             let ended = text(&report, "ended");
             if total > 0 {
-                let words = format!(
-                    "Contact {contact}: {} sent, {} approved, {} declined, {left} wait; {}",
+                let words = words::contact(
+                    language,
+                    contact,
                     int(&report, "sent"),
                     int(&report, "approved"),
                     int(&report, "declined"),
-                    why(ended, text(&report, "detail")),
+                    left,
+                    why(language, ended, text(&report, "detail")),
                 );
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
             }
-            self.screen.bar("sending", total - left, total);
+            self.screen.bar(Label::Sending.say(language), total - left, total);
             self.hear_alerts()?;
             if let Some(number) = meanwhile.filter(|_| contact == 1 && !good) {
-                self.screen.event(self.now_ms, Look::Info, "+", "A customer comes while the queue waits.");
+                self.screen.event(self.now_ms, Look::Info, "+", Moment::CustomerComes.say(language));
                 self.sell(number)?;
             }
             if left == 0 && ended == "done" && self.waiting()? == 0 {
-                self.screen.bar("sending", total, total);
+                self.screen.bar(Label::Sending.say(language), total, total);
                 self.screen.keep_bar();
                 return self.mend();
             }
@@ -60,10 +65,9 @@ impl Day {
             self.wait(due_in_ms.clamp(PAUSES_MS.0, PAUSES_MS.1))?;
             let still = self.waiting()?;
             if still < left {
-                let words =
-                    format!("Meanwhile the till tried again by itself: {} answered, {still} wait", left - still);
+                let words = words::by_itself(language, left - still, still);
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
-                self.screen.bar("sending", total - still.min(total), total);
+                self.screen.bar(Label::Sending.say(language), total - still.min(total), total);
             }
         }
         Err(DayError::Child("the queue does not drain".to_owned()))
@@ -74,15 +78,17 @@ impl Day {
     }
 }
 
-fn why(ended: &str, detail: &str) -> String {
+/// How a contact ended. What the till adds for support is English, and only there.
+fn why(language: Language, ended: &str, detail: &str) -> String {
     let words = match ended {
-        "done" => "done",
-        "no_line" => "no line",
-        "waiting" => "again in a moment",
-        "budget" => "time is up for now",
-        "sign_in" => "the session is over",
-        "unverified" => "an answer not to be believed",
-        other => other,
+        "done" => Ended::Done,
+        "no_line" => Ended::NoLine,
+        "waiting" => Ended::Waiting,
+        "budget" => Ended::Budget,
+        "sign_in" => Ended::SignIn,
+        "unverified" => Ended::Unverified,
+        other => return other.to_owned(),
     };
-    if detail.is_empty() { words.to_owned() } else { format!("{words} ({detail})") }
+    let words = words.say(language);
+    if detail.is_empty() || language == Language::Zh { words.to_owned() } else { format!("{words} ({detail})") }
 }

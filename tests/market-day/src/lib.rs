@@ -6,7 +6,7 @@
 //! * `journal`: how far the day is, so that it goes on after a kill at any moment.
 //! * `children`, `till`, `acquirer`, `http`: the other processes and how one talks to them.
 //! * `closing`, `books`: the final account and its comparison with the acquirer's and the bank's books.
-//! * `screen`, `table`: what one sees.
+//! * `screen`, `table`, `width`: what one sees. `words`: what it says, in two languages; `telling`: the till's words.
 
 mod acquirer;
 mod args;
@@ -28,5 +28,7 @@ mod table;
 mod telling;
 mod till;
 mod weeks;
+mod width;
+mod words;
 
 pub use program::main;

@@ -12,6 +12,7 @@ use crate::children;
 use crate::day::Day;
 use crate::error::{About, DayError};
 use crate::screen::{Look, Screen};
+use crate::words;
 
 const WRONG: u8 = 1;
 const WRONG_ARGUMENT: u8 = 2;
@@ -55,14 +56,13 @@ fn play_in_directory(args: &Args) -> Result<bool, DayError> {
     };
     fs::create_dir_all(&dir).about(dir.display().to_string())?;
     let _alone = alone_in(&dir)?;
-    let mut screen = Screen::new();
-    let hint =
-        format!("Seed {}, {} sales. Kept in {} (--dir to go on there).", args.seed, args.payments, dir.display());
+    let mut screen = Screen::new(args.language);
+    let hint = words::kept_in(args.language, args.seed, args.payments, dir.display());
     let hint = screen.paint(Look::Dim, &hint);
     screen.line(&hint);
     let right = Day::open(args, &dir, screen)?.play(args.json.as_deref())?;
     if !right {
-        let _ = writeln!(io::stderr(), "market-day: the account is not right; everything is kept in {}", dir.display());
+        let _ = writeln!(io::stderr(), "market-day: {}", words::not_right(args.language, dir.display()));
     } else if args.dir.is_none() {
         remove(&dir);
     }

@@ -5,8 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use takings_till::texts::Language;
 
 use crate::weeks::local;
+use crate::width::{shorten, width};
+use crate::words;
 
 const NARROWEST: usize = 40;
 /// On a terminal somebody watches: so long rests every line of the timeline, and every piece of a bar.
@@ -31,6 +34,7 @@ pub(crate) enum Look {
 
 /// Standard output.
 pub(crate) struct Screen {
+    language: Language,
     colour: bool,
     live: bool,
     width: usize,
@@ -41,7 +45,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Looks at what standard output is.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(language: Language) -> Self {
         let live = io::stdout().is_terminal();
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -52,6 +56,7 @@ impl Screen {
             .map(|size| usize::from(size.ws_col));
         let width = columns.or(seen).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH).max(NARROWEST);
         Self {
+            language,
             colour: live && !dumb && set("NO_COLOR").is_none(),
             live: live && !dumb,
             width,
@@ -59,6 +64,11 @@ impl Screen {
             bar_drawn: false,
             bar_at: 0,
         }
+    }
+
+    /// In which language everything is said.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     /// How many columns there are.
@@ -99,7 +109,7 @@ impl Screen {
         let Some(at) = local(at_ms) else { return };
         if self.day != Some(at.date_naive()) {
             self.day = Some(at.date_naive());
-            self.title(&at.format("%A, %-d %B %Y").to_string());
+            self.title(&words::day(self.language, at.date_naive()));
         }
         let time = self.paint(Look::Dim, &at.format("%H:%M:%S").to_string());
         let room = self.width.saturating_sub(12);
@@ -131,7 +141,7 @@ impl Screen {
     }
 
     fn draw_bar(&mut self, label: &str, done: u64, of: u64) {
-        let room = self.width.saturating_sub(label.chars().count() + 16).clamp(8, 48);
+        let room = self.width.saturating_sub(width(label) + 16).clamp(8, 48);
         let full =
             room.saturating_mul(usize::try_from(done.min(of)).unwrap_or(0)) / usize::try_from(of.max(1)).unwrap_or(1);
         let (there, missing) = ("█".repeat(full), "░".repeat(room - full));
@@ -157,12 +167,4 @@ impl Screen {
             self.bar_drawn = false;
         }
     }
-}
-
-/// The text in at most so many characters.
-pub(crate) fn shorten(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }

@@ -1,12 +1,17 @@
 //! One sale, made once whatever interrupts it: the order is looked up before anything is charged.
 
 use serde_json::{Value, json};
+use takings_domain::EntryMode;
+use takings_domain::payment::{NextStep, Stage};
+use takings_till::texts::{Language, Texts as _};
 
 use crate::day::{Day, Ended};
 use crate::error::DayError;
 use crate::screen::Look;
 use crate::script::Sale;
 use crate::telling::{self, text};
+use crate::width::pad;
+use crate::words::{self, Say as _, When};
 
 /// How often a sale is tried or waited for before the stallholder despairs.
 const PATIENCE: u32 = 100;
@@ -36,8 +41,7 @@ impl Day {
                     return Ok(());
                 }
                 Known::Unanswered if !self.acquirer.is_up() => {
-                    let text =
-                        format!("{}  Perhaps sent, and no line to ask: the customer comes back later.", sale.order);
+                    let text = words::perhaps_sent(self.screen.language(), &sale.order);
                     self.screen.event(self.now_ms, Look::Warn, "?", &text);
                     return self.journal.postpone(number);
                 }
@@ -71,6 +75,7 @@ impl Day {
     /// Charges; returns what the till says beside the outcome. Accidents happen at the first try only; where there was no
     /// line, nobody tries for one again.
     fn charge(&mut self, sale: &Sale, first: bool) -> Result<String, DayError> {
+        let language = self.screen.language();
         let mut command = json!({
             "cmd": "charge", "amount_minor": sale.amount_minor, "currency": sale.currency, "order": sale.order,
             "mode": sale.mode, "operator": "wang", "card": sale.card,
@@ -89,19 +94,18 @@ impl Day {
         match self.ask(&command)? {
             Ended::Holding => {
                 let moment = kill.map(String::as_str).unwrap_or_default();
-                let text = format!("{}  The phone dies ({}) and is started again.", sale.order, dying(moment));
+                let text = words::phone_dies(language, &sale.order, when(moment, language));
                 self.screen.event(self.now_ms, Look::Warn, "☠", &text);
                 self.kill_till()?;
                 Ok(String::new())
             }
             Ended::Answer(answer) if answer["ok"] == true => {
                 if let Some(moment) = link {
-                    let text = format!("{}  The reader's link breaks {}.", sale.order, moment.replace('_', " "));
+                    let text = words::link_breaks(language, &sale.order, when(moment, language));
                     self.screen.event(self.now_ms, Look::Warn, "⚡", &text);
                 }
                 if text(&answer["outcome"], "outcome") == "not_confirmed" {
-                    let text =
-                        format!("{}  No answer: do not hand over, do not charge again. The till asks.", sale.order);
+                    let text = words::no_answer(language, &sale.order, NextStep::WaitForAnswer.text(language));
                     self.screen.event(self.now_ms, Look::Warn, "?", &text);
                 }
                 Ok(text(&answer["outcome"], "detail").to_owned())
@@ -117,9 +121,11 @@ impl Day {
     fn tell_sale(&mut self, sale: &Sale, payment: &Value, detail: &str) {
         let last_four =
             payment.get("last_four").and_then(Value::as_str).map(|last| format!("•••• {last}")).unwrap_or_default();
-        let (mut stage, look) = telling::stage(payment);
+        let language = self.screen.language();
+        let (mut stage, look) = telling::stage(language, payment);
         if text(payment, "cause") == "offline_refused" && !detail.is_empty() {
-            stage = format!("{stage}, {}", telling::rule(detail));
+            // The rule says it better than the cause.
+            stage = words::not_offline(language, Stage::NotCharged.text(language), telling::rule(language, detail));
         }
         let sign = match look {
             Look::Bad | Look::Dim => "✗",
@@ -127,23 +133,27 @@ impl Day {
             _ => "✓",
         };
         let words = format!(
-            "{}  {:>9}  {last_four:<9}  {:<10} {:<11} {stage}",
+            "{}  {:>9}  {last_four:<9}  {:<10} {} {stage}",
             sale.order,
             telling::money(sale.amount_minor),
             text(payment, "scheme"),
-            text(payment, "entry_mode"),
+            pad(&telling::word(language, text(payment, "entry_mode"), EntryMode::from_word), 11),
         );
         self.screen.event(self.now_ms, if look == Look::Bad { Look::Bad } else { look }, sign, &words);
     }
 }
 
-fn dying(moment: &str) -> &'static str {
+fn when(moment: &str, language: Language) -> &'static str {
     match moment {
-        "before_card" => "while the customer looks for the card",
-        "card_data" => "between the card and the till",
-        "saved" => "the moment it says saved",
-        _ => "in the middle of a charge",
+        "before_card" => When::BeforeCard,
+        "during_card_data" => When::DuringCardData,
+        "card_data" => When::CardToTill,
+        "between_card_and_answer" => When::CardToAnswer,
+        "saved" => When::Saved,
+        "after_answer" => When::AfterAnswer,
+        _ => When::Charging,
     }
+    .say(language)
 }
 
 /// What the payments of one order say together.

@@ -4,6 +4,7 @@ use chrono::Days;
 
 use crate::script::{Scene, Script};
 use crate::weeks::at;
+use crate::words::Moment;
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +18,13 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
     /// The till is activated, if it was not, and signs on.
-    Open(&'static str),
+    Open(Moment),
     /// The bank gets its plans.
     PlanBank,
     /// The network goes, the acquirer with it.
-    LineDown(&'static str),
+    LineDown(Moment),
     /// The network comes back.
-    LineUp(&'static str),
+    LineUp(Moment),
     /// The line is bad from now on: faults of this evening.
     Spoil(u32),
     /// The sale of this number.
@@ -49,19 +50,18 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
     let meanwhile = script.sales.iter().position(|sale| sale.scene == Scene::Drain);
 
     let saturday = head.saturday;
-    add(at(saturday, 8, 0), What::Open("The stall opens. The till is activated and signs on."));
+    add(at(saturday, 8, 0), What::Open(Moment::Opens));
     add(at(saturday, 8, 5), What::PlanBank);
     sell(Scene::Morning, &mut add);
-    add(at(saturday, 8, 45), What::LineDown("The market fills, the network goes."));
+    add(at(saturday, 8, 45), What::LineDown(Moment::LineGoes));
     sell(Scene::Market, &mut add);
     // At one instant: the till would use the line by itself as soon as time passes.
-    add(at(saturday, 21, 31), What::LineUp("The network is back, and bad."));
+    add(at(saturday, 21, 31), What::LineUp(Moment::LineIsBad));
     add(at(saturday, 21, 31), What::Spoil(0));
     add(at(saturday, 21, 31), What::Drain(meanwhile));
-    add(at(saturday, 22, 5), What::LineDown("The network goes again; the night market does not."));
+    add(at(saturday, 22, 5), What::LineDown(Moment::LineGoesAgain));
     sell(Scene::Night, &mut add);
-    let late = "After the cut-off the network is back: what is sent now counts for Sunday.";
-    add(at(saturday, 23, 31), What::LineUp(late));
+    add(at(saturday, 23, 31), What::LineUp(Moment::AfterCutOff));
     add(at(saturday, 23, 31), What::Spoil(1));
     add(at(saturday, 23, 31), What::Drain(None));
 
@@ -70,19 +70,19 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
         day = day.checked_add_days(Days::new(1)).unwrap_or(head.last);
         add(at(day, 12, 0), if day == head.last { What::Close } else { What::Look });
         if day == head.second {
-            add(at(day, 13, 0), What::Open("The stall is open for an afternoon."));
+            add(at(day, 13, 0), What::Open(Moment::OpensForAnAfternoon));
             sell(Scene::SecondLive, &mut add);
-            add(at(day, 14, 0), What::LineDown("No network behind the church."));
+            add(at(day, 14, 0), What::LineDown(Moment::NoLineBehindTheChurch));
             sell(Scene::Second, &mut add);
-            add(at(day, 18, 0), What::LineUp("Home, with a good line."));
+            add(at(day, 18, 0), What::LineUp(Moment::HomeWithAGoodLine));
             add(at(day, 18, 0), What::Drain(None));
         }
         if day == head.third {
-            add(at(day, 12, 30), What::Open("The stall is open a last time."));
+            add(at(day, 12, 30), What::Open(Moment::OpensALastTime));
             sell(Scene::ThirdLive, &mut add);
-            add(at(day, 13, 10), What::LineDown("No network."));
+            add(at(day, 13, 10), What::LineDown(Moment::NoLine));
             sell(Scene::Third, &mut add);
-            add(at(day, 17, 0), What::LineUp("Home."));
+            add(at(day, 17, 0), What::LineUp(Moment::Home));
             add(at(day, 17, 0), What::Drain(None));
             add(at(day, 18, 0), What::Look);
         }

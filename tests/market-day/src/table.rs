@@ -1,6 +1,7 @@
 //! Tables that fit: columns that matter less go first.
 
-use crate::screen::{Look, Screen, shorten};
+use crate::screen::{Look, Screen};
+use crate::width::{shorten, space, width};
 
 /// One column.
 pub(crate) struct Column {
@@ -37,25 +38,32 @@ pub(crate) fn print(screen: &mut Screen, columns: &[Column], rows: &[Vec<Cell>])
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.text.chars().count());
-            cells.chain([column.title.chars().count()]).max().unwrap_or(0)
+            let held = rows.iter().filter(|row| column.right || at + 1 == columns.len() || !is_last(row, at));
+            let cells = held.filter_map(|row| row.get(at)).map(|cell| width(&cell.text));
+            cells.chain([width(column.title)]).max().unwrap_or(0)
         })
         .collect();
     let kept = fitting(columns, &lengths, screen.width());
     let title: Vec<Cell> = columns.iter().map(|column| cell(Look::Dim, column.title)).collect();
     for row in std::iter::once(&title).chain(rows) {
-        let line: Vec<String> = kept
-            .iter()
-            .filter_map(|&(at, length)| {
-                let (cell, column) = (row.get(at)?, columns.get(at)?);
-                let text = shorten(&cell.text, length);
-                let space = " ".repeat(length.saturating_sub(text.chars().count()));
-                let text = screen.paint(cell.look, &text);
-                Some(if column.right { format!("{space}{text}") } else { format!("{text}{space}") })
-            })
-            .collect();
+        let mut used = 0;
+        let mut line = Vec::new();
+        for &(at, length) in &kept {
+            let (Some(cell), Some(column)) = (row.get(at), columns.get(at)) else { continue };
+            let room = if is_last(row, at) { screen.width().saturating_sub(used) } else { length };
+            let text = shorten(&cell.text, room);
+            let space = space(&text, length);
+            let text = screen.paint(cell.look, &text);
+            line.push(if column.right { format!("{space}{text}") } else { format!("{text}{space}") });
+            used += length + 2;
+        }
         screen.line(line.join("  ").trim_end());
     }
+}
+
+/// Nothing stands to the right of this cell: it may take the room there, and does not widen its column.
+fn is_last(row: &[Cell], at: usize) -> bool {
+    row.iter().skip(at + 1).all(|cell| cell.text.is_empty())
 }
 
 /// The columns that fit, with their lengths.

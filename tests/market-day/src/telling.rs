@@ -1,8 +1,14 @@
-//! The till's words in plain English.
+//! The till's words in the stallholder's language; their texts are the till's own.
 
 use serde_json::Value;
+use takings_domain::Evidence;
+use takings_domain::alert::AlertKind;
+use takings_domain::payment::{Cause, NextStep, Stage};
+use takings_domain::policy::Rule;
+use takings_till::texts::{Language, Texts};
 
 use crate::screen::Look;
+use crate::words::{self, Label, Say};
 
 /// An amount in yuan.
 pub(crate) fn money(minor: i64) -> String {
@@ -28,72 +34,79 @@ pub(crate) fn int(value: &Value, name: &str) -> i64 {
     value.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// The stage of a payment, with the cause where there is one, and its colour.
-pub(crate) fn stage(payment: &Value) -> (String, Look) {
-    let (words, look) = match text(payment, "stage") {
-        "not_charged" => ("not charged", Look::Dim),
-        "needs_you" => ("needs you", Look::Bad),
-        "arrived" if text(payment, "evidence") == "acquirer" => ("paid out, says the acquirer", Look::Good),
-        "arrived" => ("in your bank", Look::Good),
-        "on_its_way" => ("on its way", Look::Info),
-        "approved" => ("approved", Look::Info),
-        "being_confirmed" => ("being confirmed", Look::Warn),
-        "saved_on_phone" => ("saved on this phone", Look::Warn),
-        other => return (other.replace('_', " "), Look::Plain),
-    };
-    let cause = cause(text(payment, "cause"));
-    (if cause.is_empty() { words.to_owned() } else { format!("{words}: {cause}") }, look)
+/// A word of the till in the day's own texts. One that is not known yet is shown as it came.
+pub(crate) fn word<T: Say>(language: Language, word: &str, known: fn(&str) -> Option<T>) -> String {
+    known(word).map_or_else(|| plain(word), |known| known.say(language).to_owned())
 }
 
-/// Why.
-pub(crate) fn cause(word: &str) -> String {
-    match word {
-        "interrupted" => "interrupted",
-        "abandoned" => "given up",
-        "offline_refused" => "not allowed offline",
-        "declined" => "declined by the bank",
-        "declined_after_deferral" => "declined later",
-        "in_doubt" => "no answer yet",
-        "returned_by_bank" => "sent back by the bank",
-        "unknown_overdue" => "overdue",
-        "reversed" => "undone",
-        other => return other.replace('_', " "),
+/// The same in the till's texts.
+fn core<T: Texts>(language: Language, word: &str, known: fn(&str) -> Option<T>) -> String {
+    known(word).map_or_else(|| plain(word), |known| known.text(language).to_owned())
+}
+
+fn plain(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// The stage of a payment, with the cause and what to do where there is such, and its colour.
+pub(crate) fn stage(language: Language, payment: &Value) -> (String, Look) {
+    let stage = Stage::from_word(text(payment, "stage"));
+    let look = match stage {
+        Some(Stage::NeedsYou | Stage::TakenBack) => Look::Bad,
+        Some(Stage::NotCharged) => Look::Dim,
+        Some(Stage::Arrived) => Look::Good,
+        Some(Stage::OnItsWay | Stage::Approved) => Look::Info,
+        Some(Stage::BeingConfirmed | Stage::SavedOnPhone) => Look::Warn,
+        Some(Stage::GivenBack | Stage::SettledByOffset) | None => Look::Plain,
+    };
+    // Not the same as money in the bank, and not said with the same words.
+    let only_paid_out = stage == Some(Stage::Arrived) && text(payment, "evidence") == Evidence::Acquirer.as_str();
+    let mut said = if only_paid_out {
+        Label::PaidOut.say(language).to_owned()
+    } else {
+        core(language, text(payment, "stage"), Stage::from_word)
+    };
+    let (cause, step) = (text(payment, "cause"), text(payment, "next_step"));
+    if !cause.is_empty() {
+        said = words::because(language, said, core(language, cause, Cause::from_word));
     }
-    .to_owned()
+    if stage == Some(Stage::NeedsYou) && !step.is_empty() {
+        said = words::and(language, said, core(language, step, NextStep::from_word));
+    }
+    (said, look)
 }
 
 /// Why the offline policy refuses.
-pub(crate) fn rule(word: &str) -> String {
-    match word {
-        "amount_over_limit" => "over the limit".to_owned(),
-        "scheme_denied" => "this scheme".to_owned(),
-        other => other.replace('_', " "),
-    }
+pub(crate) fn rule(language: Language, word: &str) -> String {
+    core(language, word, Rule::from_word)
 }
 
 /// What an alert says of its subject, with its colour and sign.
-pub(crate) fn alert(alert: &Value, subject: &str) -> (String, Look, &'static str) {
-    let amount = alert
-        .get("amount_minor")
-        .and_then(Value::as_i64)
-        .map(|minor| format!(", {}", money(minor)))
-        .unwrap_or_default();
-    let (words, look, sign) = match text(alert, "alert_kind") {
-        "declined_after_deferral" => ("The bank declined a payment whose customer has gone", Look::Bad, "✗"),
-        "payment_parked" => ("A payment stands still until you act", Look::Bad, "!"),
-        "payment_in_doubt" => ("No answer for a payment yet; the till keeps asking", Look::Warn, "?"),
-        "payment_reversed" => ("A payment without an answer was undone", Look::Warn, "↺"),
-        "payment_overdue" => ("The day passed and the money is not there", Look::Bad, "!"),
-        "payout_sent" => ("A payout is on its way to the bank", Look::Info, "→"),
-        "payout_arrived" => ("A payout arrived", Look::Good, "✓"),
-        "payout_returned" => ("The bank sent a payout back", Look::Bad, "↩"),
-        "payout_failed" => ("A payout was refused", Look::Bad, "✗"),
-        "payout_overdue" => ("A payout is overdue", Look::Bad, "!"),
-        "payout_difference" => ("A payout does not add up", Look::Bad, "≠"),
-        "terms_changed" => ("The settlement terms changed", Look::Warn, "§"),
-        other => return (format!("{}: {subject}{amount}", other.replace('_', " ")), Look::Warn, "•"),
+pub(crate) fn alert(language: Language, alert: &Value, subject: &str) -> (String, Look, &'static str) {
+    let word = text(alert, "alert_kind");
+    let (look, sign) = match AlertKind::from_word(word) {
+        Some(AlertKind::DeclinedAfterDeferral | AlertKind::PayoutFailed) => (Look::Bad, "✗"),
+        Some(AlertKind::PaymentParked | AlertKind::PaymentOverdue) => (Look::Bad, "!"),
+        Some(AlertKind::PaymentInDoubt) => (Look::Warn, "?"),
+        Some(AlertKind::PaymentReversed) => (Look::Warn, "↺"),
+        Some(AlertKind::PayoutSent) => (Look::Info, "→"),
+        Some(AlertKind::PayoutArrived) => (Look::Good, "✓"),
+        Some(AlertKind::PayoutReturned) => (Look::Bad, "↩"),
+        Some(AlertKind::PayoutDifference) => (Look::Bad, "≠"),
+        Some(AlertKind::TermsChanged) => (Look::Warn, "§"),
+        _ => (Look::Warn, "•"),
     };
-    (format!("{words}: {subject}{amount}"), look, sign)
+    let mut said = words::because(language, capital(&core(language, word, AlertKind::from_word)), subject);
+    if let Some(minor) = alert.get("amount_minor").and_then(Value::as_i64) {
+        said = words::and(language, said, money(minor));
+    }
+    (said, look, sign)
+}
+
+/// As a sentence begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout};
 
 use serde_json::{Value, json};
+use takings_till::texts::Language;
 
 use crate::children::{self, TILL};
 use crate::error::{About, DayError};
@@ -27,10 +28,20 @@ pub(crate) enum Heard {
 
 impl Till {
     /// Starts a till at this time and waits until it is open.
-    pub(crate) fn start(dir: &Path, acquirer: &str, seed: u64, now_ms: i64) -> Result<Self, DayError> {
+    pub(crate) fn start(
+        dir: &Path,
+        acquirer: &str,
+        seed: u64,
+        now_ms: i64,
+        language: Language,
+    ) -> Result<Self, DayError> {
         let ledger_dir = dir.join("till").display().to_string();
         let (now_ms, seed) = (now_ms.to_string(), seed.to_string());
-        let words = ["--dir", &ledger_dir, "--acquirer", acquirer, "--now-ms", &now_ms, "--seed", &seed];
+        let tag = match language {
+            Language::Zh => "zh",
+            Language::En => "en",
+        };
+        let words = ["--dir", &ledger_dir, "--acquirer", acquirer, "--now-ms", &now_ms, "--seed", &seed, "--lang", tag];
         let running = children::start(TILL, dir, &words.map(str::to_owned))?;
         let mut till = Self { child: running.child, input: running.input, output: BufReader::new(running.output) };
         match till.hear()? {

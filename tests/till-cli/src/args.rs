@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use takings_till::texts::Language;
 use zeroize::Zeroizing;
 
 /// Start of the virtual clock without `--now-ms`: Saturday 2026-11-21, 08:00 in Shanghai.
@@ -9,7 +10,7 @@ const DEFAULT_START_MS: i64 = 1_795_219_200_000;
 
 /// What `--help` prints.
 pub const USAGE: &str =
-    "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--reboot] [--markers]
+    "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--lang zh|en] [--reboot] [--markers]
 
   --dir DIR       where the ledger is; made if it is not there
   --acquirer URL  base address of the acquirer, without /v1
@@ -17,6 +18,7 @@ pub const USAGE: &str =
   --real-clock    the machine's clock instead; `advance` is then refused
   --seed N        seed of ids, nonces, the test device key and the simulated reader (default 1)
   --key HEX       key of the ledger file, 64 hex digits; only for builds with encryption
+  --lang LANGUAGE language of receipts: zh or en (default)
   --reboot        the phone was restarted, not only the app
   --markers       `mark ...` lines on standard error, for counting system calls between them
 ";
@@ -30,6 +32,7 @@ pub(crate) struct Args {
     pub(crate) real_clock: bool,
     pub(crate) seed: u64,
     pub(crate) key: Option<Zeroizing<[u8; 32]>>,
+    pub(crate) language: Language,
     pub(crate) reboot: bool,
     pub(crate) markers: bool,
 }
@@ -46,6 +49,7 @@ impl Asked {
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let (mut dir, mut acquirer, mut key) = (None, None, None);
         let (mut now_ms, mut seed) = (None, 1);
+        let mut language = Language::En;
         let (mut real_clock, mut reboot, mut markers) = (false, false, false);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -56,6 +60,7 @@ impl Asked {
                 "--now-ms" => now_ms = Some(number(&word, &value()?)?),
                 "--seed" => seed = number(&word, &value()?)?,
                 "--key" => key = Some(parse_key(&value()?)?),
+                "--lang" => language = parse_language(&value()?)?,
                 "--real-clock" => real_clock = true,
                 "--reboot" => reboot = true,
                 "--markers" => markers = true,
@@ -73,6 +78,7 @@ impl Asked {
             real_clock,
             seed,
             key,
+            language,
             reboot,
             markers,
         })))
@@ -81,6 +87,14 @@ impl Asked {
 
 fn number<T: std::str::FromStr>(word: &str, value: &str) -> Result<T, String> {
     value.parse().map_err(|_| format!("{word}: {value:?} is not a number it takes"))
+}
+
+fn parse_language(value: &str) -> Result<Language, String> {
+    match value {
+        "zh" => Ok(Language::Zh),
+        "en" => Ok(Language::En),
+        _ => Err(format!("--lang: zh or en, not {value:?}")),
+    }
 }
 
 fn parse_key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
@@ -103,7 +117,7 @@ pub(crate) fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Asked;
+    use super::*;
 
     fn parse(line: &str) -> Result<Asked, String> {
         Asked::parse(line.split_whitespace().map(str::to_owned))
@@ -111,10 +125,11 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let Ok(Asked::Run(args)) = parse("--dir d --acquirer http://a/ --now-ms 5 --seed 7 --markers") else {
+        let Ok(Asked::Run(args)) = parse("--dir d --acquirer http://a/ --now-ms 5 --seed 7 --lang zh --markers") else {
             panic!()
         };
         assert_eq!((args.now_ms, args.seed, args.acquirer.as_str(), args.markers), (5, 7, "http://a", true));
+        assert_eq!(args.language, Language::Zh);
         let keyed = format!("--dir d --acquirer http://a --key {}", "0f".repeat(32));
         let Ok(Asked::Run(args)) = parse(&keyed) else { panic!() };
         assert_eq!(args.key.as_deref(), Some(&[15; 32]));
@@ -130,6 +145,7 @@ mod tests {
             ("--dir d --acquirer a --key 12", "64 hex digits"),
             ("--dir d --acquirer a --now-ms 1 --real-clock", "exclude each other"),
             ("--dir d --acquirer", "--acquirer: a value is missing"),
+            ("--dir d --acquirer a --lang fr", "--lang: zh or en, not \"fr\""),
             ("--colour", "--colour: unknown argument"),
         ] {
             let error = parse(line).unwrap_err();

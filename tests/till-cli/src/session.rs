@@ -47,6 +47,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
         let key = Arc::new(device_key(&args.dir, &*randomness)?);
         let mut config = TillConfig::new(args.dir.join("ledger"), &args.acquirer);
         config.encryption_key = args.key.clone();
+        config.language = args.language;
         config.own_timer = args.real_clock;
         let ports = Ports { clock: Arc::<TillClock>::clone(&clock), randomness, device_key: key };
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -173,7 +174,8 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// Writes a marker for those who count system calls.
     pub(crate) fn mark(&self, name: &str) {
         if self.markers {
-            let _ = writeln!(std::io::stderr(), "mark {name}");
+            // One system call, so that the mark is one line in a trace.
+            let _ = std::io::stderr().write_all(format!("mark {name}\n").as_bytes());
         }
     }
 }

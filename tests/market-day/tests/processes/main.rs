@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its processes may panic")]
 
 mod days;
+mod languages;
 mod links;
 
 use std::io::{BufRead, BufReader, Write};
