@@ -22,6 +22,10 @@ use crate::wire::payout::{WireEntryPage, WirePayout, WirePayoutPage};
 use crate::wire::terminal::{WireCalendarRange, WireCapabilities, WireHealth, WireKeySet, WireSignOn, WireTerminal};
 use crate::wire::value::read;
 
+/// The server's time in a sign-on and the time under its signature may differ by this much, milliseconds: as much as
+/// the acquirer allows our clock.
+const MOST_APART_MS: i64 = 300_000;
+
 /// What an answer comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -178,7 +182,13 @@ fn value(
         Operation::SignOn(sign_on) => {
             let wire: WireSignOn = read(body)?;
             same_id(&wire.request_id.0, &sign_on.request_id.to_string(), "request_id")?;
-            Value::SignOn(wire.try_into()?)
+            let report: SignOnReport = wire.try_into()?;
+            // Everything is dated by this clock: it must be the one that signed.
+            let apart_ms = report.server_ms.saturating_sub(seal.timestamp_s.saturating_mul(1_000));
+            if apart_ms.abs() > MOST_APART_MS {
+                return Err(Unverified::Mismatch { field: "server_time" });
+            }
+            Value::SignOn(report)
         }
         Operation::Payment(one) => {
             let (id, amount) = (one.payment.payment_id, one.payment.amount);

@@ -90,8 +90,10 @@ impl WireEventPage {
                 Err(why) => rejected.push(why),
             }
         }
-        let last = events.iter().map(|event| event.seq).max().unwrap_or(after);
-        if self.next_after < after || self.next_after < last {
+        let last = events.iter().map(|event| event.seq).max().unwrap_or(after).max(after);
+        // The contract: the last of this page, or what was asked. Further ahead, events would be lost. Of those that
+        // cannot be believed the number is not known.
+        if self.next_after < last || (rejected.is_empty() && self.next_after > last) {
             return Err(Unverified::Mismatch { field: "next_after" });
         }
         Ok(EventsPage { events, rejected, next_after: self.next_after, as_of_ms: self.as_of.0 })

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::book::Book;
 use super::live::known;
 use super::session::DocumentKind;
-use super::{Effect, Engine};
+use super::{Effect, Engine, Line};
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 use crate::hex;
@@ -376,7 +376,9 @@ impl Engine {
             self.correction_ms = self.correction_ms.saturating_add(server_ms.saturating_sub(self.server_ms(now)));
         }
         let silent = matches!(trouble, Trouble::Maybe { signed: false, .. } | Trouble::Unverified { .. });
-        if !silent {
+        if silent {
+            self.line = Line::Unknown;
+        } else {
             self.line_up();
         }
         let needs_sign_on = trouble.wants_sign_on();

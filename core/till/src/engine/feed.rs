@@ -8,6 +8,7 @@ use takings_acquirers::report::{
 };
 use takings_acquirers::{ListQuery, Operation, ProblemSlug, Unverified, Value};
 use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
+use takings_domain::payment::PaymentState;
 use takings_domain::settlement::overdue_after_ms;
 use takings_domain::{Now, PaymentId, PayoutId};
 use takings_store::Hint;
@@ -193,12 +194,10 @@ impl Engine {
             (_, Ok(Heard::Value(Value::Payouts(page)))) => self.on_payouts(&page, now),
             (_, Ok(Heard::Value(Value::PayoutEntries(page)))) => self.on_entries(&page, now),
             (Asked::Events, Err(Trouble::Refused { code, .. })) if code == ProblemSlug::CursorExpired.as_str() => {
-                self.feed_lost_our_place()
+                self.feed_lost_our_place(&code)
             }
-            (Asked::Events, _) => {
-                if let Some(run) = &mut self.run {
-                    run.feed_read = true;
-                }
+            (Asked::Events, heard) => {
+                self.feed_is_silent(matches!(heard, Err(Trouble::NotSent { .. })));
                 Ok(())
             }
             (Asked::Payments, _) => {
@@ -214,6 +213,16 @@ impl Engine {
             (Asked::Payment(id), _) => self.skip(id.to_string()),
             (Asked::Payout(id) | Asked::Entries(id), _) => self.skip(id.to_string()),
             _ => Ok(()),
+        }
+    }
+
+    /// The feed brings nothing. What waits must not wait for it: if nothing else was heard yet, a question that only the
+    /// acquirer can answer tells a feed that is broken from a line that is somebody else's.
+    fn feed_is_silent(&mut self, no_line: bool) {
+        let Some(run) = &mut self.run else { return };
+        run.feed_read = true;
+        if !run.heard && !no_line && run.may_read_keys_again() {
+            run.need_keys = true;
         }
     }
 
@@ -247,30 +256,37 @@ impl Engine {
                 version: Some(event.subject.version),
             })?;
         }
-        tx.set_meta(CURSOR_META, page.next_after.to_string().as_bytes())?;
-        tx.commit()?;
-        if let Some(run) = &mut self.run {
-            let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
-            run.report.events = run.report.events.saturating_add(heard);
-            let items = page.events.len().saturating_add(page.rejected.len());
-            self.feed.listed = false;
-            run.feed_read = u32::try_from(items).is_ok_and(|items| items < PAGE_ITEMS);
+        // What an event that cannot be believed was about is not known: our place is kept, and everything is listed.
+        let all_believed = page.rejected.is_empty();
+        if all_believed {
+            tx.set_meta(CURSOR_META, page.next_after.to_string().as_bytes())?;
         }
-        Ok(())
+        tx.commit()?;
+        self.feed.listed = false;
+        let Some(run) = &mut self.run else { return Ok(()) };
+        let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
+        run.report.events = run.report.events.saturating_add(heard);
+        run.feed_read = heard < PAGE_ITEMS;
+        if all_believed { Ok(()) } else { self.feed_lost_our_place("an event cannot be believed") }
     }
 
     fn on_payment_read(&mut self, report: &PaymentReport, now: Now) -> Result<(), TillError> {
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let mut tx = self.ledger.begin()?;
+        let version = |payment: Option<PaymentState>| payment?.report.map(|report| report.report_version);
+        let known = version(tx.payment(report.payment_id)?);
         apply(&mut tx, now, None, report, Via::Feed, &rules)?;
         let payment = tx.payment(report.payment_id)?;
         tx.commit()?;
         payment.iter().for_each(|payment| self.tell(payment));
-        Ok(())
+        // Read, and no newer than before: asking on in this run would bring the same for ever.
+        if known >= Some(report.version) { self.skip(report.payment_id.to_string()) } else { Ok(()) }
     }
 
     /// A page of changed payments: those that are ours and newer are written down, in one commit.
     fn on_payments(&mut self, page: &PaymentsPage, now: Now) -> Result<(), TillError> {
+        let asked = self.feed.list.as_ref().and_then(|list| list.cursor.as_deref());
+        leads_on(asked, page.next_cursor.as_deref(), page.payments.len())?;
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let as_of_ms = self.feed.list.as_ref().and_then(|list| list.as_of_ms).unwrap_or(page.as_of_ms);
         let mut read = Vec::new();
@@ -302,8 +318,13 @@ impl Engine {
 
     /// A page of payouts. After the last one the feed is read from the oldest event that it still has.
     fn on_payouts(&mut self, page: &PayoutsPage, now: Now) -> Result<(), TillError> {
+        let asked = self.feed.missed.as_ref().and_then(|missed| missed.payouts_cursor.as_deref());
+        leads_on(asked, page.next_cursor.as_deref(), page.payouts.len())?;
         for report in &page.payouts {
-            self.on_payout_read(report, now)?;
+            match self.write_payout(report, now) {
+                Err(error) if error.is_about_one_subject() => self.note(&error),
+                done => drop(done?),
+            }
         }
         match (&mut self.feed.missed, &page.next_cursor) {
             (Some(missed), Some(_)) => missed.payouts_cursor.clone_from(&page.next_cursor),
@@ -321,6 +342,12 @@ impl Engine {
     }
 
     fn on_payout_read(&mut self, report: &PayoutReport, now: Now) -> Result<(), TillError> {
+        let newer = self.write_payout(report, now)?;
+        if newer { Ok(()) } else { self.skip(report.payout_id.to_string()) }
+    }
+
+    /// Writes a payout's report down if it is newer than what is known; false if it is not.
+    fn write_payout(&mut self, report: &PayoutReport, now: Now) -> Result<bool, TillError> {
         let calendar = self.documents.calendar();
         let zone = self.documents.terms.as_ref().map(|terms| terms.timezone);
         let overdue = report.expected_arrival_date.zip(calendar).zip(zone);
@@ -328,18 +355,25 @@ impl Engine {
             overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
         let mut tx = self.ledger.begin()?;
         let known = tx.payout(&report.payout_id)?;
-        if known.is_none_or(|known| known.report.report_version < report.version) {
+        let newer = known.is_none_or(|known| known.report.report_version < report.version);
+        if newer {
             tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
             reconcile(&mut tx, now, &report.payout_id)?;
         }
         tx.commit()?;
-        Ok(())
+        Ok(newer)
     }
 
     fn on_entries(&mut self, page: &PayoutEntriesPage, now: Now) -> Result<(), TillError> {
         let id = &page.payout_id;
         let mut tx = self.ledger.begin()?;
         let Some(payout) = tx.payout(id)? else { return Ok(()) };
+        let home = payout.report.net.currency();
+        if page.entries.iter().any(|entry| entry.gross.currency() != home) {
+            return Err(TillError::retry_later("unverified", "lines in another currency than their payout's"));
+        }
+        let asked = self.feed.entries_cursor.as_ref().filter(|(payout, _)| payout == id);
+        leads_on(asked.map(|(_, cursor)| cursor.as_str()), page.next_cursor.as_deref(), page.entries.len())?;
         if !payout.complete {
             let heard: BTreeSet<&str> = payout.entries.iter().map(|entry| entry.entry_id.as_str()).collect();
             let entries: Vec<Entry> =
@@ -361,15 +395,23 @@ impl Engine {
 
     /// The acquirer no longer keeps what lies after our cursor: once in a run payments and payouts are listed, then the
     /// feed is read from the oldest event that it has.
-    fn feed_lost_our_place(&mut self) -> Result<(), TillError> {
+    fn feed_lost_our_place(&mut self, why: &str) -> Result<(), TillError> {
         let Some(run) = &mut self.run else { return Ok(()) };
         run.feed_read = true;
-        run.report.detail = Some("cursor-expired".to_owned());
+        run.report.detail = Some(why.to_owned());
         if run.may_list_missed() {
             self.feed.missed = Some(Missed { payments_listed: false, payouts_cursor: None });
         }
         Ok(())
     }
+}
+
+/// Refuses a page that brings nothing and ends nothing, or leads back to itself: it would be read for ever.
+fn leads_on(asked: Option<&str>, next: Option<&str>, items: usize) -> Result<(), TillError> {
+    if next.is_some() && (items == 0 || next == asked) {
+        return Err(TillError::retry_later("unverified", "a page that leads nowhere"));
+    }
+    Ok(())
 }
 
 /// All lines are here: header and lines are added up, again whenever the difference changes (promise P11).

@@ -233,6 +233,10 @@ impl Engine {
     }
 
     pub(super) fn on_signed_on(&mut self, report: &SignOnReport, now: Now) -> Result<(), TillError> {
+        let ours = self.state.activated.as_ref().is_some_and(|activated| activated.terminal_id == report.terminal_id);
+        if !ours {
+            return Err(TillError::retry_later("unverified", "another terminal's session"));
+        }
         let signed_on = SignedOn {
             session_id: report.session_id.clone(),
             batch_number: report.batch_number.clone(),
