@@ -1,6 +1,8 @@
 //! The day in Chinese and in English: what one reads differs, what is true does not.
 
-use crate::{Dir, day};
+use serde_json::json;
+
+use crate::{Acquirer, Dir, Till, day};
 
 /// Names are the same in every language: schemes, the bank's reference, the terminal.
 const NAMES: [&str; 9] = ["visa", "mastercard", "amex", "unionpay", "unknown", "MD", "po", "TK", "T"];
@@ -64,4 +66,21 @@ fn help_and_wrong_arguments_are_english_in_any_language() {
     let wrong = day(&["--lang", "fr"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&wrong.stderr), "market-day: --lang: zh or en, not \"fr\"\n");
+}
+
+#[test]
+fn a_receipt_speaks_the_tills_language() {
+    let dir = Dir::new("receipt");
+    let acquirer = Acquirer::start(&dir);
+    let mut till = Till::ready(&dir, &acquirer);
+    let charge = json!({"cmd": "charge", "amount_minor": 900, "mode": "offline", "card": {"last_four": "1234"}});
+    let id = till.must(&charge)["payment_id"].clone();
+    let mut heading = |more: &[&str]| {
+        till.must(&json!({"cmd": "shutdown"}));
+        till = Till::start_with(&dir.0, &acquirer.url, more);
+        till.must(&json!({"cmd": "receipt", "id": id, "copy": "customer"}))["receipt"]["lines"].to_string()
+    };
+    assert!(heading(&["--lang", "zh"]).contains("持卡人存根"));
+    assert!(heading(&["--lang", "en"]).contains("CUSTOMER COPY"));
+    assert!(heading(&[]).contains("CUSTOMER COPY"));
 }

@@ -103,12 +103,17 @@ impl Till {
     }
 
     fn start(dir: &Path, url: &str) -> Self {
+        Self::start_with(dir, url, &[])
+    }
+
+    fn start_with(dir: &Path, url: &str, more: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .arg("__till")
             .arg(dir.join("till.lock"))
             .arg("--dir")
             .arg(dir.join("till"))
             .args(["--acquirer", url])
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
