@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::OpenConfig;
@@ -62,6 +63,9 @@ fn open(config: &OpenConfig, flags: OpenFlags) -> Result<Connection, StoreError>
         None => Connection::open_with_flags(path, flags)?,
     };
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans do not depend on the values bound: else SQLite plans many a kept statement anew at each use, and the same
+    // question may be answered by another index tomorrow.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A reader that starts while the writer opens the log waits a moment; nobody else ever holds the file.
     conn.busy_timeout(BUSY_TIMEOUT)?;
     apply_key(&conn, config)?;

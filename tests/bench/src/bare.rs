@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Outcome;
@@ -52,6 +53,9 @@ pub fn connect(path: &Path, key: Option<[u8; 32]>, writes: bool) -> Outcome<Conn
         OpenFlags::SQLITE_OPEN_READ_ONLY
     };
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    // As the core: a floor that plans its statements anew each time would flatter us.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if let Some(key) = key {
         let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         conn.pragma(None, "cipher_log_level", "NONE", |_| Ok(()))?;

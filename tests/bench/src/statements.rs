@@ -20,9 +20,11 @@ pub struct Ran {
     pub times: u64,
     /// For how long in all, nanoseconds.
     pub total_ns: u64,
+    /// How often SQLite planned it anew before it ran.
+    pub prepared_again: u64,
 }
 
-static SEEN: Mutex<BTreeMap<String, (u64, u64)>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<String, (u64, u64, u64)>> = Mutex::new(BTreeMap::new());
 
 /// Watches every connection opened from now on. Costs time: not for measuring durations of anything else.
 pub fn watch() {
@@ -39,7 +41,10 @@ pub fn stop_watching() {
 /// What ran since the last call, most expensive first.
 pub fn take() -> Vec<Ran> {
     let seen = std::mem::take(&mut *SEEN.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut ran: Vec<Ran> = seen.into_iter().map(|(sql, (times, total_ns))| Ran { sql, times, total_ns }).collect();
+    let mut ran: Vec<Ran> = seen
+        .into_iter()
+        .map(|(sql, (times, total_ns, prepared_again))| Ran { sql, times, total_ns, prepared_again })
+        .collect();
     ran.sort_by_key(|ran| std::cmp::Reverse(ran.total_ns));
     ran
 }
@@ -81,12 +86,15 @@ unsafe extern "C" fn on_event(
     if sql.is_null() {
         return 0;
     }
+    // SAFETY: a counter of the same statement, set back to zero.
+    let again = unsafe { ffi::sqlite3_stmt_status(statement.cast(), ffi::SQLITE_STMTSTATUS_REPREPARE, 1) };
     // SAFETY: SQLite's texts end in a zero byte and live as long as their statement.
     let sql = unsafe { CStr::from_ptr(sql) }.to_string_lossy();
     let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (times, total_ns) = seen.entry(sql).or_default();
+    let (times, total_ns, prepared_again) = seen.entry(sql).or_default();
     *times += 1;
+    *prepared_again += u64::try_from(again).unwrap_or(0);
     *total_ns += u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     0
 }

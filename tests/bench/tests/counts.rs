@@ -37,6 +37,8 @@ fn a_sale_without_a_line_costs_three_sync_calls_and_few_statements() {
     let ran = statements::take();
     // The intent; card and acceptance; the reader's last word.
     assert_eq!(syncs::calls() - before, if cfg!(target_os = "linux") { 3 } else { 0 });
+    let again: Vec<_> = ran.iter().filter(|ran| ran.prepared_again > 0).collect();
+    assert!(again.is_empty(), "planned anew at each use: {again:#?}");
     let count: u64 = ran.iter().map(|ran| ran.times).sum();
     assert!(count <= 90, "{count} statements: {ran:#?}");
 }
@@ -66,6 +68,7 @@ fn a_page_is_one_query_in_one_snapshot() {
     let page = reader.payments(&PaymentFilter::default(), 0, None, 50).unwrap();
     assert_eq!(page.rows.len(), 50);
     let ran = statements::take();
+    assert!(ran.iter().all(|ran| ran.prepared_again == 0), "{ran:#?}");
     assert_eq!(ran.iter().map(|ran| ran.times).sum::<u64>(), 3, "{ran:#?}");
 }
 
