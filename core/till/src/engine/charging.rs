@@ -46,7 +46,7 @@ pub(super) struct OpenCharge {
     timers: BTreeMap<TimerId, i64>,
     attempt_open: bool,
     pub(super) card_read: bool,
-    /// The reader's last word, if it is the expected one and a live answer is awaited: written down together with that.
+    /// The reader's last word on a live payment, if it is the expected one: written down with the answer, or at the end.
     concluded: Option<ReaderConcluded>,
     pub(super) outcome: Option<ChargeOutcome>,
     waiting: Vec<Ticket>,
@@ -166,6 +166,12 @@ impl Engine {
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.reader = None;
                     charge.timers.clear();
+                    // The customer is served: better a checkpoint now than between the next card and its answer.
+                    if charge.outcome.is_some()
+                        && let Err(error) = self.ledger.checkpoint_idle()
+                    {
+                        self.note(&error.into());
+                    }
                 }
             }
             LinkEvent::Cancel => self.cancel_without_reader(id, now)?,
@@ -282,8 +288,8 @@ impl Engine {
             code: code.map(|code| crate::hex::encode(&code)).unwrap_or_default(),
             unexpected: outcome != Outcome::Deferred,
         };
-        // It adds nothing that the customer should wait for: no commit of its own while the answer is on its way.
-        if !concluded.unexpected && self.live_under_way(id) {
+        // It adds nothing that a customer should wait for: no commit of its own before the shell heard how it ends.
+        if !concluded.unexpected && charge.outcome != Some(ChargeOutcome::Saved) {
             if let Some(charge) = self.charges.get_mut(&id) {
                 charge.concluded = Some(concluded);
             }
@@ -338,7 +344,7 @@ impl Engine {
         Ok(step)
     }
 
-    /// The reader's word that was kept for the commit of the live answer.
+    /// The reader's word that was kept for another commit.
     pub(super) fn take_concluded(&mut self, id: PaymentId) -> Option<ReaderConcluded> {
         self.charges.get_mut(&id).and_then(|charge| charge.concluded.take())
     }
@@ -365,6 +371,13 @@ impl Engine {
         charge.left = true;
         if !charge.card_read {
             self.end_attempt(id, AttemptEnd::Cancelled, true, now)?;
+        }
+        let decided = self.charges.get(&id).is_some_and(|charge| charge.outcome.is_some());
+        let operator = self.operator_of(id);
+        if let Some(concluded) = decided.then(|| self.take_concluded(id)).flatten() {
+            let mut tx = self.ledger.begin()?;
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+            tx.commit()?;
         }
         self.forget_left(id);
         Ok(())
