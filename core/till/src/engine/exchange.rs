@@ -187,11 +187,6 @@ impl Engine {
         !self.in_flight.values().any(|flight| flight.asked.slot() == slot)
     }
 
-    /// The live send of this payment has no end yet: one comes, unless the process ends.
-    pub(super) fn live_under_way(&self, id: PaymentId) -> bool {
-        self.in_flight.values().any(|flight| flight.asked == Asked::Live(id))
-    }
-
     /// Asks a question that leaves no mark in the ledger.
     pub(super) fn ask(&mut self, asked: Asked, now: Now) -> Result<(), TillError> {
         let op = self.new_operation(now);

@@ -316,7 +316,7 @@ impl Engine {
             Ok((waiting, next_due_ms)) => {
                 run.report.waiting = waiting;
                 run.report.next_due_ms = next_due_ms.map(|due| due.max(self.held_until_wall_ms(now)));
-                self.rest_after(next_due_ms.is_some_and(|due| due <= now.wall_ms), now);
+                self.rest_after(self.left_open || next_due_ms.is_some_and(|due| due <= now.wall_ms), now);
             }
             Err(error) => {
                 run.report.detail = Some(error.to_string());

@@ -26,10 +26,11 @@ impl Engine {
         if self.read_only.is_some() {
             return;
         }
-        let upkeep = self.settle_left_open(now).and_then(|()| self.expire(now));
-        let done = upkeep.and_then(|()| self.notice(now)).and_then(|()| self.spread());
-        if let Err(error) = done {
-            self.note(&error);
+        // Each for itself: what one cannot write must not keep the others waiting.
+        for done in [self.settle_left_open(now), self.expire(now), self.notice(now), self.spread()] {
+            if let Err(error) = done {
+                self.note(&error);
+            }
         }
         if self.run.is_none() && self.something_due(now) {
             self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);

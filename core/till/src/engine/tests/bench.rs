@@ -373,10 +373,32 @@ impl Bench {
             .count()
     }
 
+    /// A connection beside the engine's, for what no engine would do.
+    fn raw(&self) -> rusqlite::Connection {
+        let conn = rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap();
+        if cfg!(feature = "sqlcipher") {
+            conn.execute_batch(&format!("PRAGMA key = \"x'{}'\"", "09".repeat(32))).unwrap();
+        }
+        conn
+    }
+
     /// A later version wrote something that this one does not know.
     pub(super) fn put_unknown_event(&self) {
-        let conn = rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap();
-        conn.execute("INSERT INTO event_kind (kind, body_version) VALUES ('payment_blessed', 1)", []).unwrap();
+        let sql = "INSERT INTO event_kind (kind, body_version) VALUES ('payment_blessed', 1)";
+        self.raw().execute(sql, []).unwrap();
+    }
+
+    /// From now on the disk refuses to write this kind of event.
+    pub(super) fn refuse_to_write(&self, kind: &str) {
+        let sql = format!(
+            "CREATE TRIGGER refused BEFORE INSERT ON event WHEN NEW.kind = '{kind}'
+             BEGIN SELECT RAISE(ABORT, 'the disk refuses'); END"
+        );
+        self.raw().execute_batch(&sql).unwrap();
+    }
+
+    pub(super) fn mend_the_disk(&self) {
+        self.raw().execute_batch("DROP TRIGGER refused").unwrap();
     }
 
     /// The phone is restored from an older copy: the acquirer knows a payment with the trace number that comes next.

@@ -5,6 +5,7 @@
 mod arriving;
 mod bench;
 mod bounded;
+mod broken;
 mod commands;
 mod drains;
 mod honest;

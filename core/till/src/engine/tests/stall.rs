@@ -122,15 +122,48 @@ impl Bench {
     }
 
     pub(super) fn link(&mut self, id: PaymentId, event: LinkEvent) -> Step {
+        self.try_link(id, event).unwrap()
+    }
+
+    fn try_link(&mut self, id: PaymentId, event: LinkEvent) -> Result<Step, TillError> {
         let ticket = self.start(Command::Link { payment: id, event });
-        let step = match self.reply(ticket).unwrap() {
-            Ok(Reply::Step(step)) => step,
+        let step = match self.reply(ticket).unwrap()? {
+            Reply::Step(step) => step,
             other => panic!("{other:?}"),
         };
         if let Some(outcome) = &step.saved {
             self.heard(id, outcome.clone());
         }
-        step
+        Ok(step)
+    }
+
+    /// As [`Bench::present`], by a shell that gives the reader up at the first error.
+    pub(super) fn try_to_present(&mut self, id: PaymentId, sale: &Sale) {
+        let mut writes = self.connect(id);
+        let generation = self.generation;
+        let mut card = Some(sale.card.clone());
+        loop {
+            let step = if let Some(value) = writes.pop_front() {
+                self.reader.receive(&value);
+                self.try_link(id, LinkEvent::WriteDone { generation })
+            } else if let Some(value) = self.reader.outbound() {
+                self.try_link(id, LinkEvent::Bytes { generation, value })
+            } else if self.reader.stage() == Stage::WaitingForCard && card.is_some() {
+                self.reader.present(card.take().unwrap());
+                continue;
+            } else {
+                break;
+            };
+            match step {
+                Ok(step) => writes.extend(step.writes),
+                Err(error) => {
+                    assert!(matches!(error, TillError::Storage { .. } | TillError::Internal { .. }), "{error:?}");
+                    break;
+                }
+            }
+        }
+        self.reader.link_down();
+        drop(self.try_link(id, LinkEvent::Down { generation }));
     }
 
     /// What the screen says of the charge now, if it is decided.

@@ -1,0 +1,112 @@
+//! A disk that refuses: nothing loops, nobody is told what is not on disk, and afterwards everything is made good.
+
+use serde_json::json;
+
+use super::bench::{Bench, LIVE, MINUTE};
+use super::line::Fault;
+use super::stall::Sale;
+use crate::charge::ChargeOutcome;
+use crate::engine::{Command, Reply};
+
+const KINDS: [&str; 19] = [
+    "charge_started",
+    "attempt_started",
+    "card_read",
+    "reader_concluded",
+    "accepted",
+    "offline_refused",
+    "send_started",
+    "send_ended",
+    "payment_reported",
+    "blob_erased",
+    "reversal_requested",
+    "reversal_reported",
+    "not_received",
+    "parked",
+    "signed_on",
+    "policy_adopted",
+    "payout_reported",
+    "entries_reported",
+    "reconciled",
+];
+
+/// A charge as a shell does it that hears errors and goes on.
+fn try_to_charge(bench: &mut Bench, sale: &Sale) {
+    if let Ok(id) = bench.begin(sale) {
+        bench.try_to_present(id, sale);
+        bench.run();
+        bench.outcome(id);
+        bench.start(Command::Leave { payment: id });
+    }
+}
+
+#[test]
+fn a_disk_that_refuses_one_kind_of_event_loses_nothing_and_ends_nothing_in_a_loop() {
+    for kind in KINDS {
+        eprintln!("{kind}");
+        let mut bench = Bench::ready(1);
+        let kept = bench.charge(&Sale::nth(1)).0;
+        bench.admin("POST", "/admin/policy", &json!({"max_age_h": 71}));
+        bench.refuse_to_write(kind);
+        try_to_charge(&mut bench, &Sale::live(2_000));
+        try_to_charge(&mut bench, &Sale::nth(3));
+        try_to_charge(&mut bench, &Sale::live(4_000).last_four("0099"));
+        try_to_charge(&mut bench, &Sale::offline(4_100).last_four("0099"));
+        let amex = takings_readers::simulated::CardScript::new("3714", "8431", takings_domain::EntryMode::Chip);
+        try_to_charge(&mut bench, &Sale { card: amex, ..Sale::offline(4_200) });
+        bench.spoil(LIVE, 3, Fault::DropRequest);
+        try_to_charge(&mut bench, &Sale::live(5_000));
+        bench.ask(Command::Sync { budget_ms: 60_000 }).map(drop).unwrap_or_default();
+        let woken = bench.live_on(10 * MINUTE);
+        assert!(woken < 400, "{kind}: woken {woken} times in ten minutes");
+        bench.judge();
+        bench.mend_the_disk();
+        bench.good_line();
+        bench.live_on(20 * MINUTE);
+        bench.drain();
+        bench.days_later(4);
+        bench.judge();
+        assert_eq!(bench.view(kept).stage, "arrived", "{kind}");
+        for line in bench.payments() {
+            assert!(
+                ["arrived", "not_charged", "needs_you"].contains(&line.stage.as_str()),
+                "{kind}: {line:?} {:?}",
+                bench.kinds(takings_domain::PaymentId::parse(&line.payment_id).unwrap())
+            );
+        }
+        assert_eq!(bench.status().policy_version.as_deref(), Some("2"), "{kind}");
+        assert!(bench.payouts().iter().all(|payout| payout.difference_minor == Some(0)), "{kind}");
+        bench.assert_verified();
+    }
+}
+
+#[test]
+fn a_card_that_could_not_be_written_down_is_not_charged_and_not_called_saved() {
+    for (kind, sale) in [("card_read", Sale::offline(1_000)), ("accepted", Sale::offline(1_000)), ("send_started", Sale::live(1_000))] {
+        let mut bench = Bench::ready(1);
+        bench.refuse_to_write(kind);
+        let id = bench.begin(&sale).unwrap();
+        bench.try_to_present(id, &sale);
+        assert!(matches!(bench.outcome(id), Some(ChargeOutcome::NotCharged { .. })), "{kind}");
+        bench.mend_the_disk();
+        bench.live_on(MINUTE);
+        assert_eq!(bench.stage(id), ("not_charged".into(), "interrupted".into()), "{kind}");
+        bench.drain();
+        assert_eq!(bench.in_book(id), None);
+        // And the order can be charged again.
+        assert!(matches!(bench.charge(&sale).1, ChargeOutcome::Saved | ChargeOutcome::Approved { .. }));
+    }
+}
+
+#[test]
+fn an_answer_that_could_not_be_written_down_is_fetched_again() {
+    let mut bench = Bench::ready(1);
+    bench.refuse_to_write("payment_reported");
+    let (id, outcome) = bench.charge(&Sale::live(1_000));
+    assert_eq!(outcome, ChargeOutcome::NotConfirmed);
+    bench.mend_the_disk();
+    bench.live_on(40_000);
+    assert_eq!(bench.outcome(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
+    assert_eq!(bench.authorizations(id), 1);
+    assert!(matches!(bench.ask(Command::Verify), Ok(Reply::Verified(report)) if report.sound));
+}
