@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
@@ -43,14 +43,19 @@ pub(crate) struct Running {
     pub(crate) output: ChildStdout,
 }
 
+/// This very program, also if its file was replaced since.
+fn this_program() -> Result<PathBuf, DayError> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe().about("this program") }
+}
+
 /// Starts this program as `name`, with its lock file and its standard error in `dir`.
 pub(crate) fn start(name: &str, dir: &Path, words: &[String]) -> Result<Running, DayError> {
     let short = name.trim_start_matches('_');
     let complaints = dir.join(format!("{short}.log"));
     let complaints =
         OpenOptions::new().create(true).append(true).open(&complaints).about(complaints.display().to_string())?;
-    let program = std::env::current_exe().about("this program")?;
-    let mut child = Command::new(program)
+    let mut child = Command::new(this_program()?)
         .arg(name)
         .arg(dir.join(format!("{short}.lock")))
         .args(words)

@@ -12,11 +12,9 @@ use crate::width::{shorten, width};
 use crate::words;
 
 const NARROWEST: usize = 40;
-/// On a terminal somebody watches: so long rests every line of the timeline, and every piece of a bar.
+/// On a terminal somebody watches: so long rests every line of the timeline, and a bar after each contact.
 const LINE_PAUSE: Duration = Duration::from_millis(15);
-const BAR_PAUSE: Duration = Duration::from_millis(12);
-/// A bar grows in so many pieces at most.
-const BAR_PIECES: u64 = 30;
+const BAR_PAUSE: Duration = Duration::from_millis(120);
 /// Where nobody says how wide it is: a file, a pipe.
 const USUAL_WIDTH: usize = 120;
 
@@ -40,7 +38,6 @@ pub(crate) struct Screen {
     width: usize,
     day: Option<NaiveDate>,
     bar_drawn: bool,
-    bar_at: u64,
 }
 
 impl Screen {
@@ -62,7 +59,6 @@ impl Screen {
             width,
             day: None,
             bar_drawn: false,
-            bar_at: 0,
         }
     }
 
@@ -130,14 +126,8 @@ impl Screen {
         if !self.live || of == 0 {
             return;
         }
-        let piece = (done.saturating_sub(self.bar_at) / BAR_PIECES).max(1);
-        while self.bar_at < done {
-            self.bar_at = self.bar_at.saturating_add(piece).min(done);
-            self.draw_bar(label, self.bar_at, of);
-            thread::sleep(BAR_PAUSE);
-        }
-        self.bar_at = done;
         self.draw_bar(label, done, of);
+        thread::sleep(BAR_PAUSE);
     }
 
     fn draw_bar(&mut self, label: &str, done: u64, of: u64) {
@@ -158,7 +148,6 @@ impl Screen {
             let _ = writeln!(io::stdout());
         }
         self.bar_drawn = false;
-        self.bar_at = 0;
     }
 
     fn wipe_bar(&mut self) {
