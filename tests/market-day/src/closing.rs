@@ -176,7 +176,10 @@ impl Day {
 }
 
 fn payment_row(language: Language, payment: &Value) -> Vec<Cell> {
-    let (stage, look) = telling::stage(language, payment);
+    let (mut stage, look) = telling::stage(language, payment);
+    if payment["partly_approved"] == true {
+        stage = words::in_part(language, stage, money(int(payment, "approved_minor")));
+    }
     let plain = |text: String| cell(Look::Plain, text);
     let dim = |text: String| cell(Look::Dim, text);
     let own = |name: &str| text(payment, name).to_owned();

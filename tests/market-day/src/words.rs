@@ -198,6 +198,7 @@ sentences! {
     not_offline(what, why): "{what}（离线）：{why}", "{what} offline: {why}";
     because(what, why): "{what}：{why}", "{what}: {why}";
     and(what, more): "{what}，{more}", "{what}, {more}";
+    in_part(what, approved): "{what}，仅批准 {approved}", "{what}: {approved} only";
     date(year, month, day, weekday): "{year}年{month}月{day}日 {weekday}", "{weekday}, {day} {month} {year}";
     totals(saved, approved, declined, arrived, lost, twice): "已保存 {saved}，批准 {approved}，拒绝 {declined}，到账 {arrived}，丢失 {lost}，重复扣款 {twice}", "{saved} saved, {approved} approved, {declined} declined, {arrived} arrived, {lost} lost, {twice} charged twice";
     verdict(sign, totals, ledger): "{sign} {totals}；{ledger}", "{sign} {totals}; {ledger}";
