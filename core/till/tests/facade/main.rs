@@ -1,5 +1,7 @@
 //! The facade as a shell uses it: over sockets, with threads, futures that are dropped, and an app that simply ends.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails has found something, or is wrong")]
+
 mod server;
 mod stall;
 
@@ -106,13 +108,14 @@ async fn a_dropped_future_changes_nothing_for_anybody_else() {
     present(&charge);
     stall.server.shut("/v1/payments/batch");
     let other = till.clone();
-    let task = tokio::spawn(async move { other.sync(60_000).await });
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(async move { other.sync(60_000).await });
     while till.status().await.unwrap().line != "up" {
         tokio::task::yield_now().await;
     }
     stall.server.until_somebody_waits();
     assert!(matches!(till.sync(60_000).await, Err(TillError::RetryLater { code: "busy", .. })));
-    task.abort();
+    task.abort_all();
     // A sale goes through beside it.
     let live = till.charge(request(2_000, ChargeMode::PreferOnline)).unwrap();
     present(&live);

@@ -1,5 +1,7 @@
 //! The sandbox acquirer behind a socket of its own: a thread per connection, and a gate that a test can shut.
 
+#![expect(clippy::disallowed_methods, reason = "the acquirer's side owns its threads")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +11,7 @@ use std::thread;
 use sandbox_acquirer::{Config, Delivery, Request, Response, Sandbox};
 use serde_json::Value;
 
-use super::stall::{StallClock, SATURDAY_MS};
+use super::stall::{SATURDAY_MS, StallClock};
 
 pub(crate) struct Server {
     address: SocketAddr,
@@ -131,7 +133,8 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
 }
 
 fn write(writer: &mut impl Write, response: &Response) -> std::io::Result<()> {
-    let mut bytes = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", response.status, response.body.len()).into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", response.status, response.body.len()).into_bytes();
     for (name, value) in &response.headers {
         bytes.extend(format!("{name}: {value}\r\n").into_bytes());
     }

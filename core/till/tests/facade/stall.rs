@@ -9,7 +9,9 @@ use takings_acquirers::Alg;
 use takings_domain::event::ChargeMode;
 use takings_domain::{EntryMode, Now};
 use takings_readers::simulated::{CardScript, SimulatedReader, Stage};
-use takings_till::{Charge, ChargeOutcome, ChargeRequest, Clock, Ports, Randomness, SoftwareKey, Step, Till, TillConfig, TillError};
+use takings_till::{
+    Charge, ChargeOutcome, ChargeRequest, Clock, Ports, Randomness, SoftwareKey, Step, Till, TillConfig, TillError,
+};
 use zeroize::Zeroizing;
 
 use super::server::Server;

@@ -81,6 +81,11 @@ fn device_key(secret: u8) -> SoftwareKey {
     SoftwareKey::from_secret(Alg::Ed25519, &Zeroizing::new([secret; 32])).unwrap()
 }
 
+#[expect(clippy::print_stderr, reason = "whoever sees a test fail wants its seed")]
+fn say_seed(seed: u64) {
+    eprintln!("seed {seed}");
+}
+
 /// A request under way.
 pub(super) struct Sent {
     pub(super) op: OperationId,
@@ -125,7 +130,7 @@ pub(super) struct Bench {
 impl Bench {
     /// A till on a new directory, not activated.
     pub(super) fn new(seed: u64) -> Self {
-        eprintln!("seed {seed}");
+        say_seed(seed);
         let config = Config { seed, start_ms: SATURDAY_MS, public_url: Some(ACQUIRER.to_owned()), journal: None };
         let mut bench = Self {
             seed,

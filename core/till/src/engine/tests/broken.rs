@@ -43,7 +43,6 @@ fn try_to_charge(bench: &mut Bench, sale: &Sale) {
 #[test]
 fn a_disk_that_refuses_one_kind_of_event_loses_nothing_and_ends_nothing_in_a_loop() {
     for kind in KINDS {
-        eprintln!("{kind}");
         let mut bench = Bench::ready(1);
         let kept = bench.charge(&Sale::nth(1)).0;
         bench.admin("POST", "/admin/policy", &json!({"max_age_h": 71}));
@@ -82,7 +81,9 @@ fn a_disk_that_refuses_one_kind_of_event_loses_nothing_and_ends_nothing_in_a_loo
 
 #[test]
 fn a_card_that_could_not_be_written_down_is_not_charged_and_not_called_saved() {
-    for (kind, sale) in [("card_read", Sale::offline(1_000)), ("accepted", Sale::offline(1_000)), ("send_started", Sale::live(1_000))] {
+    for (kind, sale) in
+        [("card_read", Sale::offline(1_000)), ("accepted", Sale::offline(1_000)), ("send_started", Sale::live(1_000))]
+    {
         let mut bench = Bench::ready(1);
         bench.refuse_to_write(kind);
         let id = bench.begin(&sale).unwrap();

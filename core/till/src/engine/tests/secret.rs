@@ -109,7 +109,7 @@ fn p8_no_card_data_in_events_views_errors_and_debug_prints() {
     for sent in &bench.outbox {
         said.push_str(&format!("{:?}", sent.request));
     }
-    for (_, flight) in &bench.engine().in_flight {
+    for flight in bench.engine().in_flight.values() {
         said.push_str(&format!("{:?}", flight.operation));
     }
     said.push_str(&format!("{:?}", bench.reader));
