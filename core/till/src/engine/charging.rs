@@ -163,6 +163,7 @@ impl Engine {
         }
         match event {
             LinkEvent::Down { .. } => {
+                self.write_concluded(id, now)?;
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.reader = None;
                     charge.timers.clear();
@@ -349,6 +350,20 @@ impl Engine {
         self.charges.get_mut(&id).and_then(|charge| charge.concluded.take())
     }
 
+    /// The answer came before the reader's last word: that has no other commit to share.
+    fn write_concluded(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        if self.charges.get(&id).is_none_or(|charge| charge.outcome.is_none()) {
+            return Ok(());
+        }
+        let operator = self.operator_of(id);
+        if let Some(concluded) = self.take_concluded(id) {
+            let mut tx = self.ledger.begin()?;
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+
     /// Tells everybody who waits how the charge stands. Only called after the commit that makes it so.
     pub(super) fn decide(&mut self, id: PaymentId, outcome: ChargeOutcome) {
         let Some(charge) = self.charges.get_mut(&id) else { return };
@@ -372,13 +387,7 @@ impl Engine {
         if !charge.card_read {
             self.end_attempt(id, AttemptEnd::Cancelled, true, now)?;
         }
-        let decided = self.charges.get(&id).is_some_and(|charge| charge.outcome.is_some());
-        let operator = self.operator_of(id);
-        if let Some(concluded) = decided.then(|| self.take_concluded(id)).flatten() {
-            let mut tx = self.ledger.begin()?;
-            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-            tx.commit()?;
-        }
+        self.write_concluded(id, now)?;
         self.forget_left(id);
         Ok(())
     }

@@ -25,6 +25,9 @@ use crate::hex;
 /// A request's time-out is the smaller of the configured one and what is left of the budget, at least this, milliseconds.
 const LEAST_TIMEOUT_MS: i64 = 1_000;
 
+/// So long somebody with a card in the hand waits for a session before the offline policy decides, milliseconds.
+const SESSION_PATIENCE_MS: i64 = 10_000;
+
 /// Who cannot sign may ask for a pause, but not for a long one, milliseconds.
 const LONGEST_UNSIGNED_WAIT_MS: i64 = 900_000;
 
@@ -274,12 +277,14 @@ impl Engine {
             Identity { base_url: &self.acquirer_url, terminal_id: terminal.as_deref(), signer: self.key.as_ref() };
         let encoded = encode(&operation, &identity, &context);
         let customer = matches!(&asked, Asked::Live(id) if self.waits_for_answer(*id));
+        let for_session = asked.slot() == Slot::Control && !(self.waiting_charges.is_empty() && self.waiting_live.is_empty());
+        let patience_ms = if for_session { SESSION_PATIENCE_MS } else { i64::MAX };
         self.in_flight.insert(op, InFlight { asked, operation });
         match encoded {
             Ok(request) => {
                 // A customer's answer is awaited in full, whatever a sync's budget says.
                 let budget_ms = self.run.as_ref().filter(|_| !customer).map(|run| run.left_ms(now));
-                let left_ms = budget_ms.unwrap_or(i64::MAX).max(LEAST_TIMEOUT_MS);
+                let left_ms = budget_ms.unwrap_or(i64::MAX).max(LEAST_TIMEOUT_MS).min(patience_ms);
                 let timeout_ms = self.request_timeout_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX));
                 if let Some(run) = &mut self.run {
                     run.report.requests = run.report.requests.saturating_add(1);
