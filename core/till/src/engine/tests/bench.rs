@@ -408,10 +408,24 @@ impl Bench {
 
     /// The phone is restored from an older copy: the acquirer knows a payment with the trace number that comes next.
     pub(super) fn break_counter(&mut self) {
+        self.restore_a_copy(|bench| {
+            bench.charge(&super::stall::Sale::offline(4_400));
+            bench.drain();
+        });
+    }
+
+    /// As [`Bench::break_counter`], and the acquirer heard how long the history was.
+    pub(super) fn break_counter_after_sign_on(&mut self) {
+        self.restore_a_copy(|bench| {
+            bench.charge(&super::stall::Sale::offline(4_400));
+            bench.ask(Command::SignOn).unwrap();
+        });
+    }
+
+    fn restore_a_copy(&mut self, meanwhile: impl FnOnce(&mut Self)) {
         let copy = directory();
         copy_files(self.dir.path(), copy.path());
-        self.charge(&super::stall::Sale::offline(4_400));
-        self.drain();
+        meanwhile(self);
         self.kill();
         copy_files(copy.path(), self.dir.path());
         self.told.clear();

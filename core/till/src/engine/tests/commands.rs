@@ -333,3 +333,35 @@ fn commits_are_counted() {
     assert_eq!(bench.view(id).stage, "approved");
     bench.pass(HOUR);
 }
+
+#[test]
+fn a_restored_older_copy_is_noticed_at_the_next_sign_on() {
+    let mut bench = Bench::ready(1);
+    bench.charge(&Sale::nth(1));
+    bench.break_counter();
+    assert_eq!(bench.status().missing_events, 0, "the copy itself is sound");
+    bench.pass(26 * HOUR);
+    bench.sync();
+    assert_eq!(bench.status().missing_events, 0, "the acquirer has not seen more than this copy holds");
+
+    let mut bench = Bench::ready(1);
+    bench.break_counter_after_sign_on();
+    bench.ask(Command::SignOn).unwrap();
+    assert!(bench.status().missing_events > 0, "somebody else remembers more");
+}
+
+#[test]
+fn a_customer_does_not_wait_long_for_a_session() {
+    let mut bench = Bench::ready(1);
+    bench.pass(26 * HOUR);
+    let ticket = bench.start(Command::Charge(Sale::live(1_000).request()));
+    assert!(bench.reply(ticket).is_none(), "the session comes first");
+    let sent = bench.outbox.pop_front().unwrap();
+    assert_eq!((sent.name.as_str(), sent.timeout_ms), (SIGN_ON, 10_000));
+    bench.line_is_down = true;
+    bench.carry(sent);
+    assert!(matches!(bench.reply(ticket), Some(Ok(Reply::Charging(_)))), "and if there is none, the charge begins");
+    // Nobody hopes again until there was a line.
+    let ticket = bench.start(Command::Charge(Sale::live(1_100).request()));
+    assert!(matches!(bench.reply(ticket), Some(Ok(Reply::Charging(_)))));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{BATCH, Bench, EVENTS, LIVE, SECOND, SIGN_ON};
+use super::bench::{BATCH, Bench, EVENTS, INQUIRE, LIVE, REVERSE, SECOND, SIGN_ON};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
@@ -268,5 +268,41 @@ fn p2_once_what_waits_is_sent_in_as_many_requests_as_batches_are_needed() {
         assert_eq!(count(BATCH), batches);
         // Beside them: one look at the feed that says that there is a line.
         assert_eq!((count(EVENTS), bench.sent.len()), (1, batches + 1), "{:?}", bench.sent);
+    }
+}
+
+#[test]
+fn p2_once_three_lanes_answered_in_any_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut bench = Bench::ready(1);
+        bench.spoil(LIVE, 1_000, Fault::DropAnswer);
+        bench.spoil(INQUIRE, 1_000, Fault::DropAnswer);
+        bench.spoil(REVERSE, 1_000, Fault::DropRequest);
+        let doubtful = bench.charge(&Sale::live(1_000)).0;
+        bench.live_on(3 * 60 * SECOND);
+        bench.good_line();
+        for path in [REVERSE, BATCH, LIVE] {
+            bench.spoil(path, 1, Fault::Late);
+        }
+        let deferred = bench.charge(&Sale::nth(1)).0;
+        let ticket = bench.start(crate::engine::Command::Sync { budget_ms: 120_000 });
+        bench.run();
+        let sale = Sale::live(7_700);
+        let live = bench.begin(&sale).unwrap();
+        bench.present(live, &sale);
+        bench.run();
+        assert_eq!(bench.late.len(), 3, "all three lanes are under way: {:?}", bench.sent);
+        let mut late: Vec<_> = std::mem::take(&mut bench.late).into_iter().map(Some).collect();
+        for index in order {
+            let (op, carried) = late[index].take().unwrap();
+            bench.handle(crate::engine::Input::Answer(op, carried));
+        }
+        bench.run();
+        assert!(bench.reply(ticket).is_some(), "{order:?}");
+        assert_eq!(bench.stage(doubtful), ("not_charged".into(), "reversed".into()), "{order:?}");
+        assert_eq!(bench.view(deferred).stage, "approved", "{order:?}");
+        assert_eq!(bench.outcome(live), Some(ChargeOutcome::Approved { approved_minor: 7_700 }), "{order:?}");
+        bench.judge();
+        bench.assert_verified();
     }
 }

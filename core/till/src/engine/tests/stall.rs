@@ -46,6 +46,17 @@ impl Sale {
         Self::offline(1_000 + 100 * n).last_four(&format!("{}", 2_000 + n))
     }
 
+    pub(super) fn request(&self) -> ChargeRequest {
+        ChargeRequest {
+            amount_minor: self.amount,
+            currency: "CNY".to_owned(),
+            order_reference: self.order.clone(),
+            mode: self.mode,
+            charge_again: self.again,
+            operator: Some("王".to_owned()),
+        }
+    }
+
     pub(super) fn last_four(mut self, digits: &str) -> Self {
         self.card.last_four = digits.to_owned();
         self
@@ -60,15 +71,7 @@ impl Sale {
 impl Bench {
     /// Starts a charge: the intent is on disk.
     pub(super) fn begin(&mut self, sale: &Sale) -> Result<PaymentId, TillError> {
-        let request = ChargeRequest {
-            amount_minor: sale.amount,
-            currency: "CNY".to_owned(),
-            order_reference: sale.order.clone(),
-            mode: sale.mode,
-            charge_again: sale.again,
-            operator: Some("王".to_owned()),
-        };
-        match self.ask(Command::Charge(request))? {
+        match self.ask(Command::Charge(sale.request()))? {
             Reply::Charging(id) => Ok(id),
             other => panic!("{other:?}"),
         }
