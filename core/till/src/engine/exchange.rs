@@ -277,7 +277,8 @@ impl Engine {
             Identity { base_url: &self.acquirer_url, terminal_id: terminal.as_deref(), signer: self.key.as_ref() };
         let encoded = encode(&operation, &identity, &context);
         let customer = matches!(&asked, Asked::Live(id) if self.waits_for_answer(*id));
-        let for_session = asked.slot() == Slot::Control && !(self.waiting_charges.is_empty() && self.waiting_live.is_empty());
+        let for_session =
+            asked.slot() == Slot::Control && !(self.waiting_charges.is_empty() && self.waiting_live.is_empty());
         let patience_ms = if for_session { SESSION_PATIENCE_MS } else { i64::MAX };
         self.in_flight.insert(op, InFlight { asked, operation });
         match encoded {
