@@ -10,6 +10,8 @@ use crate::mode::Way;
 /// One request that was aimed at, with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exchange {
+    /// Which of the aims it is, by place.
+    pub aim: usize,
     /// Its first line, without the line end.
     pub request_line: String,
     /// Bytes of the request that reached the relay.
@@ -26,9 +28,16 @@ pub(crate) struct Sights(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    words: Option<(String, String)>,
+    aims: Vec<Aim>,
     age: u64,
     seen: Vec<Exchange>,
+}
+
+#[derive(Debug)]
+struct Aim {
+    method: String,
+    path: String,
+    hit: bool,
 }
 
 /// What a connection carries at the moment.
@@ -45,17 +54,18 @@ pub(crate) struct Running {
 pub(crate) enum Bearing {
     /// There is no aim: every connection counts its bytes.
     Free,
-    /// It belongs to something else.
+    /// It belongs to something else, or to an aim that is done with.
     Elsewhere,
     /// It belongs to what is aimed at; so many bytes of it came before.
     On(usize),
 }
 
 impl Sights {
-    /// Aims at requests whose method is this and whose path ends so, or at nothing.
-    pub(crate) fn aim(&self, words: Option<(&str, &str)>) {
+    /// Aims at requests of these methods and paths, or at nothing.
+    pub(crate) fn aim(&self, at: &[(&str, &str)]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.words = words.map(|(method, path)| (method.to_owned(), path.to_owned()));
+        let aim = |(method, path): &(&str, &str)| Aim { method: (*method).into(), path: (*path).into(), hit: false };
+        state.aims = at.iter().map(aim).collect();
         state.age = state.age.wrapping_add(1);
         state.seen.clear();
     }
@@ -68,16 +78,19 @@ impl Sights {
     /// Counts a piece before it is passed on.
     pub(crate) fn bear(&self, running: &Mutex<Running>, way: Way, piece: &[u8]) -> Bearing {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(words) = state.words.clone() else { return Bearing::Free };
+        if state.aims.is_empty() {
+            return Bearing::Free;
+        }
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.age != state.age {
             *running = Running { age: state.age, ..Running::default() };
         }
         match way {
             Way::Request if !running.begun || running.answered => {
-                let line = first_line(piece);
-                let place = is_aimed_at(&line, &words).then(|| {
-                    state.seen.push(Exchange { request_line: line, ..Exchange::default() });
+                let request_line = first_line(piece);
+                let aim = state.aims.iter().position(|aim| aim.is_at(&request_line));
+                let place = aim.map(|aim| {
+                    state.seen.push(Exchange { aim, request_line, ..Exchange::default() });
                     state.seen.len() - 1
                 });
                 *running = Running { age: state.age, begun: true, answered: false, place };
@@ -94,7 +107,9 @@ impl Sights {
         };
         let before = *counter;
         *counter = before.saturating_add(piece.len());
-        Bearing::On(before)
+        let (aim, cut) = (exchange.aim, exchange.cut);
+        let done = !cut && state.aims.len() > 1 && state.aims.get(aim).is_some_and(|aim| aim.hit);
+        if done { Bearing::Elsewhere } else { Bearing::On(before) }
     }
 
     /// Notes that what this connection carries was cut.
@@ -105,6 +120,10 @@ impl Sights {
             && let Some(exchange) = running.place.and_then(|place| state.seen.get_mut(place))
         {
             exchange.cut = true;
+            let aim = exchange.aim;
+            if let Some(aim) = state.aims.get_mut(aim) {
+                aim.hit = true;
+            }
         }
     }
 }
@@ -114,23 +133,38 @@ fn first_line(piece: &[u8]) -> String {
     String::from_utf8_lossy(&piece[..end]).into_owned()
 }
 
-fn is_aimed_at(line: &str, (method, path): &(String, String)) -> bool {
-    let mut words = line.split(' ');
-    let (Some(asked), Some(target)) = (words.next(), words.next()) else { return false };
-    let asked_path = target.split_once('?').map_or(target, |(path, _)| path);
-    asked == method && asked_path.ends_with(path.as_str())
+impl Aim {
+    fn is_at(&self, line: &str) -> bool {
+        let mut words = line.split(' ');
+        let (Some(asked), Some(target)) = (words.next(), words.next()) else { return false };
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (wanted, in_query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let same = |(part, wanted): (&str, &str)| wanted == "*" || part == wanted;
+        asked == self.method
+            && path.split('/').count() == wanted.split('/').count()
+            && path.split('/').zip(wanted.split('/')).all(same)
+            && query.contains(in_query)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_aimed_at;
+    use super::Aim;
+
+    fn hits(line: &str, method: &str, path: &str) -> bool {
+        Aim { method: method.to_owned(), path: path.to_owned(), hit: false }.is_at(line)
+    }
 
     #[test]
-    fn an_aim_is_a_method_and_the_end_of_a_path() {
-        let aim = ("GET".to_owned(), "/v1/payments".to_owned());
-        assert!(is_aimed_at("GET /v1/payments?limit=200 HTTP/1.1", &aim));
-        assert!(!is_aimed_at("POST /v1/payments HTTP/1.1", &aim));
-        assert!(!is_aimed_at("GET /v1/payments/batch HTTP/1.1", &aim));
-        assert!(!is_aimed_at("", &aim));
+    fn an_aim_is_a_method_a_path_and_words_of_the_query() {
+        let list = "GET /v1/payments?limit=200&cursor=a HTTP/1.1";
+        assert!(hits(list, "GET", "/v1/payments"));
+        assert!(hits(list, "GET", "/v1/payments?cursor="));
+        assert!(!hits(list, "GET", "/v1/payments?status="));
+        assert!(!hits("POST /v1/payments HTTP/1.1", "GET", "/v1/payments"));
+        assert!(!hits("POST /v1/payments/batch HTTP/1.1", "POST", "/v1/payments"));
+        assert!(hits("GET /v1/payments/p1 HTTP/1.1", "GET", "/v1/payments/*"));
+        assert!(!hits(list, "GET", "/v1/payments/*"));
+        assert!(!hits("", "GET", "/"));
     }
 }

@@ -100,10 +100,11 @@ impl Relay {
         Ok(())
     }
 
-    /// From now on cuts concern only requests of this method whose path (without its query) ends so, and their answers;
-    /// bytes count from the beginning of each. `None`: everything, counted by connection. Forgets what was seen before.
-    /// For HTTP/1.1, and set while nothing is under way.
-    pub fn aim(&self, at: Option<(&str, &str)>) {
+    /// From now on cuts concern only requests of these methods and paths, and their answers; bytes count from the
+    /// beginning of each. In a path `*` is any one segment; words after a `?` must be in the query. Of several aims each
+    /// is cut once at most. No aim: everything is cut, counted by connection. Forgets what was seen before. For HTTP/1.1,
+    /// and to be set while nothing is under way.
+    pub fn aim(&self, at: &[(&str, &str)]) {
         self.shared.sights.aim(at);
     }
 

@@ -132,20 +132,34 @@ fn an_aimed_cut_counts_each_exchange_and_lets_the_others_pass() {
     let relay = Relay::start(addr).unwrap();
     let mut kept_alive = connect(&relay);
     assert_eq!(ask(&mut kept_alive, b"G /b").1, None);
-    relay.aim(Some(("G", "/a")));
+    relay.aim(&[("G", "/a")]);
     relay.set_mode(Mode::CutAnswer { after_bytes: 12, times: 1 }).unwrap();
     for request in [b"G /b", b"G /a", b"P /a", b"G /a"] {
         assert_eq!(ask(&mut kept_alive, request), (vec![1; 10], None), "twelve bytes of one answer never come");
     }
-    let whole = relay::Exchange { request_line: "G /a".to_owned(), request_bytes: 4, answer_bytes: 10, cut: false };
+    let whole =
+        relay::Exchange { aim: 0, request_line: "G /a".to_owned(), request_bytes: 4, answer_bytes: 10, cut: false };
     assert_eq!(relay.seen(), [whole.clone(), whole]);
-    relay.aim(Some(("G", "/a")));
+    relay.aim(&[("G", "/a")]);
     relay.set_mode(Mode::CutAnswer { after_bytes: 3, times: 1 }).unwrap();
     assert_eq!(ask(&mut kept_alive, b"G /b").1, None);
     assert!(ask(&mut kept_alive, b"G /a").1.is_some());
     assert!(relay.seen().iter().all(|exchange| exchange.cut) && relay.seen().len() == 1);
-    relay.aim(None);
+    relay.aim(&[]);
     assert_eq!(ask(&mut connect(&relay), b"G /a"), (vec![1; 10], None));
+}
+
+#[test]
+fn of_several_aims_each_is_cut_once() {
+    let (addr, _told) = upstream(1);
+    let relay = Relay::start(addr).unwrap();
+    relay.aim(&[("G", "/a"), ("G", "/b")]);
+    relay.set_mode(Mode::CutAnswer { after_bytes: 5, times: 2 }).unwrap();
+    let cut = |request| ask(&mut connect(&relay), request).1.is_some();
+    let asked = [b"G /a", b"G /a", b"G /c", b"G /b", b"G /b"];
+    assert_eq!(asked.map(cut), [true, false, false, true, false]);
+    let seen: Vec<_> = relay.seen().iter().map(|exchange| (exchange.aim, exchange.cut)).collect();
+    assert_eq!(seen, [(0, true), (0, false), (1, true), (1, false)]);
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// One thing after the other; false when nothing can happen any more.
     fn step(&mut self, run: &mut Run<'_>) -> Result<bool, Refused> {
         if let Some(value) = run.writes.pop_front() {
+            self.mark("reader_write");
             self.reader.receive(&value);
             let step = run.charge.write_done(run.generation)?;
             self.absorb(run, step)?;

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Counts what a till waits for: system calls that sync, between the markers of `till-cli --markers`, seen by strace.
+
+    tests/parts/fsync.py TILL [--sandbox FILE] [--key HEX] [--keep FILE]     TILL: a till-cli; --key for an encrypted build
+
+The first commit after a reset of the write-ahead log syncs twice (its header, then the commit). So a till is warmed up with
+charges that are not counted, and where a checkpoint came between two charges, these two count as one.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SYNCS = ("fsync", "fdatasync", "sync_file_range", "sync", "syncfs", "msync")
+TRACED = ",".join((*SYNCS, "write", "writev", "sendto", "sendmsg", "open", "openat"))
+LOG, FILE = "ledger.db-wal", "ledger.db"
+CHARGES = 10
+BATCH = 50
+# The ends of a contact: nothing to erase, or the log written back, emptied and the note about it.
+EMPTYINGS = ([], ["-wal", "", "-wal", "-wal"])
+
+# What happened, in order: ("mark", name), ("sync", file), ("send", "POST /v1/…"), ("said", command).
+Happening = tuple[str, str]
+
+
+class Till:
+    """A till under strace."""
+
+    def __init__(self, arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Path, url: str) -> None:
+        till = [arguments.till, "--markers", "--dir", directory, "--acquirer", url]
+        till += ["--key", arguments.key] if arguments.key else []
+        strace = ["strace", "--follow-forks", "--decode-fds=path", "--string-limit=4096", "--quiet=all",
+                  f"--trace={TRACED}", "--output", log]
+        # A file, because nobody reads the marks while the till runs.
+        self.complaints = log.with_suffix(".err")
+        with self.complaints.open("w") as complaints:
+            self.process = subprocess.Popen([*strace, *till], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=complaints, text=True)
+        self.hear("event")
+
+    def hear(self, wanted: str) -> dict:
+        """The next line that has this member."""
+        while line := self.process.stdout.readline():
+            heard = json.loads(line)
+            if wanted in heard:
+                return heard
+        sys.exit(f"the till ended: {self.complaints.read_text()}")
+
+    def ask(self, **command) -> dict:
+        """A command that has to work."""
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        answer = self.hear("ok")
+        if not answer["ok"]:
+            sys.exit(f"{command}: {answer}")
+        return answer
+
+    def charge(self, mode: str, outcome: str, number: int) -> None:
+        """A charge that has to end so."""
+        card = {"last_four": str(2000 + number)}
+        answer = self.ask(cmd="charge", amount_minor=1000 + 100 * number, mode=mode, card=card)
+        if answer["outcome"]["outcome"] != outcome:
+            sys.exit(f"charge {number} should be {outcome}: {answer}")
+
+    def end(self) -> None:
+        """Lets it end in order."""
+        self.ask(cmd="shutdown")
+        self.process.communicate()
+
+
+def admin(url: str, path: str, body: dict) -> dict:
+    """Asks the sandbox's administration."""
+    with urllib.request.urlopen(urllib.request.Request(url + path, json.dumps(body).encode()), timeout=30) as answer:
+        return json.load(answer)
+
+
+def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Path) -> None:
+    """What is counted: stored charges, live ones, a drain. `status` says where each begins."""
+    acquirer = subprocess.Popen([arguments.sandbox], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        url = json.loads(acquirer.stdout.readline())["listening"]
+        # The simulated reader shows four leading digits: too few for a rule that names six.
+        admin(url, "/admin/policy", {"bin_deny": None})
+        till = Till(arguments, directory, log, url)
+        till.ask(cmd="activate", code=admin(url, "/admin/activation-codes", {})["activation_code"])
+        till.ask(cmd="sign_on")
+        till.charge("offline", "saved", 1)
+        till.charge("prefer_online", "approved", 2)
+        till.ask(cmd="sync")
+        till.charge("offline", "saved", 3)
+        till.charge("prefer_online", "approved", 4)
+        till.ask(cmd="status")
+        for number in range(5, 5 + CHARGES):
+            till.charge("offline", "saved", number)
+        till.ask(cmd="status")
+        for number in range(20, 20 + CHARGES):
+            till.charge("prefer_online", "approved", number)
+        till.ask(cmd="status")
+        for number in range(30, 30 + BATCH - CHARGES - 1):
+            till.charge("offline", "saved", number)
+        till.ask(cmd="status")
+        report = till.ask(cmd="sync")["report"]
+        if (report["sent"], report["answered"], report["requests"]) != (BATCH, BATCH, 2):
+            sys.exit(f"the drain should be one batch of {BATCH} after a look at the feed: {report}")
+        till.end()
+    finally:
+        acquirer.stdin.close()
+        acquirer.wait()
+
+
+def happenings(log: str) -> list[Happening]:
+    """The log of strace as a list of what happened. A sync counts where it returns."""
+    found: list[Happening] = []
+    begun: dict[str, tuple[str, int]] = {}
+    marks = ""
+    for line in log.splitlines():
+        thread, _, call = line.partition(" ")
+        call = call.strip()
+        if resumed := re.match(r"<\.\.\. (\w+) resumed>", call):
+            if resumed[1] in SYNCS and thread in begun:
+                file, since = begun.pop(thread)
+                if any(kind == "mark" for kind, _ in found[since:]):
+                    sys.exit(f"a marker passed while {file} was synced: {line}")
+                found.append(("sync", file))
+            continue
+        name = call.partition("(")[0]
+        file = match[1] if (match := re.search(r"\d+<([^>]*)>", call)) else "?"
+        if name in SYNCS and call.endswith("<unfinished ...>"):
+            begun[thread] = (pathlib.Path(file).name, len(found))
+        elif name in SYNCS:
+            found.append(("sync", pathlib.Path(file).name))
+        elif name.startswith("open") and re.search(r"\bO_D?SYNC\b", call):
+            sys.exit(f"a file whose every write is a sync: {line}")
+        elif name == "write" and call.startswith("write(2<"):
+            marks += json.loads(re.search(r'"(?:[^"\\]|\\.)*"', call)[0])
+            *whole, marks = marks.split("\n")
+            found += [("mark", mark.removeprefix("mark ")) for mark in whole if mark.startswith("mark ")]
+        elif said := re.search(r'^write\(1<.*\\"cmd\\":\\"(\w+)\\"', call):
+            found.append(("said", said[1]))
+        elif sent := re.search(r'"((?:GET|POST) /v1/\S*) HTTP', call):
+            found.append(("send", re.sub(r"\?.*", "", sent[1])))
+    return found
+
+
+def count(part: list[Happening]) -> int:
+    """How many syncs."""
+    return sum(kind == "sync" for kind, _ in part)
+
+
+def between(part: list[Happening], first: Happening, last: Happening) -> list[Happening]:
+    """What happened after the one and before the other."""
+    start = part.index(first)
+    return part[start + 1:part.index(last, start)]
+
+
+def charges(part: list[Happening]) -> list[list[Happening]]:
+    """Cut into charges."""
+    part = without_resets(part)
+    starts = [place for place, what in enumerate(part) if what == ("mark", "charge_start")]
+    return [part[start:end] for start, end in zip(starts, [*starts[1:], len(part)])]
+
+
+def without_resets(part: list[Happening]) -> list[Happening]:
+    """A checkpoint between two charges lets the log begin anew: its first commit's two syncs count as one."""
+    kept: list[Happening] = []
+    written_back = False
+    for what in part:
+        if what == ("sync", LOG) and written_back and kept[-1] == what:
+            written_back = False
+            continue
+        written_back = written_back or what == ("sync", FILE)
+        kept.append(what)
+    return kept
+
+
+def judge_charge(charge: list[Happening], saved: int) -> list[str]:
+    """What is wrong with one charge whose card data is in and saved after so many syncs."""
+    wrong = []
+    intent = between(charge, ("mark", "charge_start"), ("mark", "intent"))
+    if (number := count(intent)) != 1:
+        wrong.append(f"{number} syncs for the intent, not 1")
+    if ("mark", "reader_write") in charge[:charge.index(("mark", "intent"))]:
+        wrong.append("the reader is written to before the intent is on disk")
+    reading = between(charge, ("mark", "intent"), ("mark", "card_data_in"))
+    if ("mark", "reader_write") not in reading:
+        wrong.append("nothing is written to the reader")
+    if number := count(reading):
+        wrong.append(f"{number} syncs while the card is read, not 0")
+    saving = between(charge, ("mark", "card_data_in"), ("mark", "saved"))
+    if (number := count(saving)) != saved:
+        wrong.append(f"{number} syncs from the card data to 'saved', not {saved}")
+    return wrong
+
+
+def judge_live(charge: list[Happening]) -> list[str]:
+    """One more sync than a stored payment's, for the answer; the request leaves between the two."""
+    saving = between(charge, ("mark", "card_data_in"), ("mark", "saved"))
+    kinds = [what for what in saving if what[0] == "sync" or what == ("send", "POST /v1/payments")]
+    order = [kind for kind, _ in kinds]
+    return judge_charge(charge, 2) + ([] if order == ["sync", "send", "sync"] else [f"in this order: {order}"])
+
+
+def judge_drain(drain: list[Happening]) -> list[str]:
+    """One sync before a batch leaves, for all its starts; one after, for all its answers; then the log is emptied.
+
+    A look at a feed without news costs none. The erased card data must not stay in the log: at the end of the contact it
+    is written back (log, file) and emptied, and that this was done is noted (the first commit of a new log: two).
+    """
+    batch = ("send", "POST /v1/payments/batch")
+    if drain.count(batch) != 1:
+        return [f"{drain.count(batch)} batches"]
+    place = drain.index(batch)
+    before, after = ([name.removeprefix(FILE) for kind, name in part if kind == "sync"]
+                     for part in (drain[:place], drain[place:]))
+    right = before == ["-wal"] and after[:1] == ["-wal"] and after[1:] in EMPTYINGS
+    return [] if right else [f"synced before the batch: {before}, after it: {after}"]
+
+
+def judge(happened: list[Happening]) -> list[str]:
+    """Everything that is wrong."""
+    places = [place for place, what in enumerate(happened) if what == ("said", "status")]
+    if len(places) != 4:
+        return [f"{len(places)} parts instead of 4"]
+    stored, live, more, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
+    drain = drain[:drain.index(("said", "sync"))]
+    wrong = []
+    for part, name, check in ((stored, "stored", lambda charge: judge_charge(charge, 1)), (live, "live", judge_live),
+                              (more, "stored", lambda charge: judge_charge(charge, 1))):
+        for number, charge in enumerate(charges(part), start=1):
+            wrong += [f"{name} charge {number}: {what}" for what in check(charge)]
+    if len(charges(stored)) != CHARGES or len(charges(live)) != CHARGES:
+        wrong.append("not every charge is there")
+    return wrong + [f"drain: {what}" for what in judge_drain(drain)]
+
+
+def check_the_judge(happened: list[Happening]) -> None:
+    """A fault planted at each kind of place must be seen."""
+    first = next(place for place, what in enumerate(happened) if what == ("said", "status"))
+    sync = ("sync", "planted")
+
+    def place(what: Happening, start: int) -> int:
+        return happened.index(what, start)
+
+    saved = place(("mark", "saved"), first)
+    last = len(happened) - 1 - happened[::-1].index(("said", "status"))
+    live = place(("send", "POST /v1/payments"), first)
+    batch = place(("send", "POST /v1/payments/batch"), last)
+    intent = place(("mark", "intent"), first)
+    planted = {
+        "an extra sync before 'saved'": [*happened[:saved], sync, *happened[saved:]],
+        "an extra sync in a live payment": [*happened[:live + 1], sync, *happened[live + 1:]],
+        "an extra sync for the intent": [*happened[:intent], sync, *happened[intent:]],
+        "an extra sync while the card is read": [*happened[:intent + 1], sync, *happened[intent + 1:]],
+        "a reader started before the intent": [*happened[:intent], ("mark", "reader_write"), *happened[intent:]],
+        "a missing sync": [what for number, what in enumerate(happened) if number != saved - 1 or what[0] != "sync"],
+        "an extra sync after a batch": [*happened[:batch + 1], ("sync", LOG), *happened[batch + 1:]],
+        "an extra sync before a batch": [*happened[:batch], ("sync", LOG), *happened[batch:]],
+    }
+    for what, faulty in planted.items():
+        if faulty == happened or not judge(faulty):
+            sys.exit(f"the count does not see {what}")
+    print(f"{len(planted)} faults planted in the log, all seen")
+
+
+def tell(happened: list[Happening]) -> None:
+    """The counts, in words."""
+    places = [place for place, what in enumerate(happened) if what == ("said", "status")]
+    stored, live, _, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
+    drain = drain[:drain.index(("said", "sync"))]
+    for name, part in (("stored", stored), ("live", live)):
+        saving = [count(between(charge, ("mark", "card_data_in"), ("mark", "saved"))) for charge in charges(part)]
+        print(f"{name} payment: syncs from card data to 'saved' {sorted(set(saving))} in {len(saving)} charges, "
+              f"{sum(map(count, charges(part))) / len(saving):g} in the whole charge, warmed up, "
+              f"{part.count(('sync', FILE))} checkpoints between them")
+    batch = drain.index(("send", "POST /v1/payments/batch"))
+    print(f"a drain of {BATCH} in one batch: {count(drain[:batch])} sync before it leaves, 1 for its answers, "
+          f"{count(drain[batch:]) - 1} to empty the log once at the end")
+
+
+def main() -> None:
+    """Plays, counts, judges."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("till", type=pathlib.Path)
+    parser.add_argument("--sandbox", type=pathlib.Path, default=ROOT / "target/debug/sandbox-acquirer")
+    parser.add_argument("--key")
+    parser.add_argument("--keep", type=pathlib.Path, help="keep the log of strace here")
+    arguments = parser.parse_args()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="takings-fsync-"))
+    try:
+        log = directory / "strace.log"
+        play(arguments, directory / "till", log)
+        happened = happenings(log.read_text())
+        if arguments.keep:
+            shutil.copy(log, arguments.keep)
+    finally:
+        shutil.rmtree(directory)
+    tell(happened)
+    if wrong := judge(happened):
+        sys.exit("\n".join(wrong))
+    check_the_judge(happened)
+    print("right")
+
+
+if __name__ == "__main__":
+    main()
