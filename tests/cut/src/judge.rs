@@ -153,3 +153,51 @@ fn count(ids: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
 fn text<'a>(record: &'a Value, field: &str) -> &'a str {
     record[field].as_str().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A till's payment beside the acquirer's and so many captures.
+    fn judged(class: &str, stage: &str, said: &str, authorization: &str, captures: usize) -> Result<(), String> {
+        let captured: Vec<_> = (0..captures).map(|_| json!({"payment_id": "p"})).collect();
+        let book = json!({
+            "payments": [{"payment_id": "p", "authorization": authorization}],
+            "captures": captured,
+            "authorizations": [{"payment_id": "p", "last_four": "1234", "amount_minor": 1, "captured_at_ms": 1}],
+        });
+        let book = Book::read(&book);
+        let payment = json!({"payment_id": "p", "class": class, "stage": stage, "authorization": authorization});
+        book.compare("p", &payment, said, &mut Counted::default())?;
+        book.charged_twice().first().map_or(Ok(()), |twice| Err(twice.clone()))
+    }
+
+    #[test]
+    fn what_is_right_passes() {
+        assert_eq!(judged("live", "approved", "approved", "approved", 1), Ok(()));
+        assert_eq!(judged("live", "not_charged", "not_confirmed", "reversed", 0), Ok(()));
+        assert_eq!(judged("live", "approved", "not_confirmed", "approved", 1), Ok(()));
+        assert_eq!(judged("deferred", "approved", "saved", "approved", 1), Ok(()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_seen() {
+        let faults = [
+            ("charged twice", judged("live", "approved", "approved", "approved", 2)),
+            ("approved, never captured", judged("live", "approved", "approved", "approved", 0)),
+            ("reversed and captured", judged("live", "not_charged", "", "reversed", 1)),
+            ("a deferred one reversed", judged("deferred", "not_charged", "saved", "reversed", 0)),
+            ("said approved, reversed", judged("live", "not_charged", "approved", "reversed", 0)),
+            ("said not charged, charged", judged("live", "approved", "not_charged", "approved", 1)),
+            ("shown as not charged, charged", judged("live", "not_charged", "", "approved", 1)),
+            ("no answer", judged("live", "being_confirmed", "not_confirmed", "approved", 1)),
+            ("still open at the acquirer", judged("live", "approved", "", "processing", 0)),
+        ];
+        for (what, verdict) in faults {
+            assert!(verdict.is_err(), "{what}");
+        }
+        let nowhere = Book::read(&json!({}));
+        let saved = json!({"payment_id": "p", "class": "deferred", "stage": "not_charged"});
+        assert!(nowhere.compare("p", &saved, "saved", &mut Counted::default()).is_err(), "lost on the way");
+    }
+}

@@ -8,6 +8,8 @@ use crate::stall::Way;
 
 /// Every byte so far from the beginning; beyond it a sample, unless everything is asked for.
 const DENSE: usize = 600;
+/// Asked for everything, a scene that takes a second each is cut at every which byte.
+const SLOW_STEP: usize = 16;
 /// So many places of the sample.
 const SAMPLE: usize = 40;
 
@@ -64,7 +66,7 @@ const WAKING: [Target; 6] = [
     target("waking: payout entries", "GET", "/v1/payouts/*/entries"),
 ];
 const WAKING_TO_PAGES: [Target; 3] = [
-    target("second page of the feed", "GET", "/v1/events"),
+    target("second page of the feed", "GET", "/v1/events?after=200"),
     target("second page of payments", "GET", "/v1/payments?cursor="),
     target("second page of entries", "GET", "/v1/payouts/*/entries?cursor="),
 ];
@@ -107,7 +109,7 @@ impl Scene {
     fn density(self, way: Way) -> (usize, usize) {
         match self {
             // Some seconds each.
-            Self::WakingToPages => (DENSE, 4),
+            Self::WakingToPages => (200, 6),
             // Variants of what is cut at every byte elsewhere.
             Self::InquiryUnheard | Self::Renewal => (4, SAMPLE),
             // A request that is cut is never complete, wherever that is.
@@ -155,7 +157,8 @@ pub(crate) fn jobs(scene: Scene, lengths: &[Lengths], args: &Args) -> Vec<Job> {
 fn places(scene: Scene, way: Way, lengths: &[Lengths], args: &Args) -> BTreeSet<usize> {
     let longest = lengths.iter().map(|lengths| lengths.of(way)).max().unwrap_or(0);
     if args.full {
-        return (0..=longest).collect();
+        let step = if scene == Scene::WakingToPages { SLOW_STEP } else { 1 };
+        return (0..=longest).step_by(step).chain([longest]).collect();
     }
     let (step, sample) = scene.density(way);
     let mut random = Random::new(args.seed, &format!("{scene:?} {way:?}"));
