@@ -1,35 +1,27 @@
 //! What is asked of the acquirer, and how what comes back is understood.
 
-use sha2::{Digest, Sha256};
 use takings_acquirers::http::Carried;
 use takings_acquirers::{
-    Answer, ApprovedBy, Card, ClockReport, ClockSource, Identity, Inquiry, Lookup, OfflineRisk, Operation, Problem,
-    ProblemSlug, Reply, Reversal, SigningContext, Submission, SubmissionKind, SubmitBatch, SubmitOne, Unverified,
-    Value, decode, encode,
+    Answer, ClockReport, ClockSource, Identity, Inquiry, Lookup, Operation, Reply, Reversal, SigningContext,
+    SubmitBatch, SubmitOne, Value, decode, encode,
 };
-use takings_domain::event::{CardRead, Lane, SendStarted};
-use takings_domain::payment::PaymentState;
-use takings_domain::settlement::Funding;
+use takings_domain::event::{Lane, SendStarted};
 use takings_domain::{Now, OperationId, PaymentId, PayoutId};
-use takings_readers::OnlineRequest;
-use zeroize::Zeroizing;
 
 use super::book::Book;
+use super::documents::DocumentKind;
 use super::live::known;
-use super::session::DocumentKind;
+use super::submission::submission;
+use super::trouble::Trouble;
 use super::{Effect, Engine, Line};
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
-use crate::hex;
 
 /// A request's time-out is the smaller of the configured one and what is left of the budget, at least this, milliseconds.
 const LEAST_TIMEOUT_MS: i64 = 1_000;
 
 /// So long somebody with a card in the hand waits for a session before the offline policy decides, milliseconds.
 const SESSION_PATIENCE_MS: i64 = 10_000;
-
-/// Who cannot sign may ask for a pause, but not for a long one, milliseconds.
-const LONGEST_UNSIGNED_WAIT_MS: i64 = 900_000;
 
 /// One request at most is under way in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,104 +77,6 @@ pub(super) struct InFlight {
 pub(super) enum Heard {
     Value(Value),
     NotModified,
-}
-
-/// Why a question brought no report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// Nothing left the phone.
-    NotSent { why: String },
-    /// The acquirer says that it did not execute it: later, or after a new session.
-    NotExecuted { code: String, retry_after_ms: Option<i64>, session: bool, server_ms: Option<i64> },
-    /// Nobody knows; `signed` if the acquirer itself says so.
-    Maybe { why: String, retry_after_ms: Option<i64>, signed: bool },
-    /// An answer that cannot be believed.
-    Unverified { why: String, unknown_key: bool },
-    /// The acquirer refuses it for good.
-    Refused { code: String, existing: Option<PaymentId> },
-}
-
-impl Trouble {
-    /// What a problem document means. Unsigned ones only delay, so they leave the question open.
-    pub(super) fn of(problem: &Problem) -> Self {
-        let code = problem.slug.as_str().to_owned();
-        let signed = problem.verified;
-        let longest_ms = if signed { i64::MAX } else { LONGEST_UNSIGNED_WAIT_MS };
-        let retry_after_ms =
-            problem.retry_after_s.map(|seconds| i64::from(seconds).saturating_mul(1_000).min(longest_ms));
-        let session = problem.slug.is_session() || problem.http == 401;
-        let not_executed =
-            session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
-        if not_executed && problem.verified {
-            // In progress is the one delay that says that it *is* being executed.
-            if problem.slug == ProblemSlug::RequestInProgress {
-                return Self::Maybe { why: code, retry_after_ms, signed };
-            }
-            return Self::NotExecuted { code, retry_after_ms, session, server_ms: problem.server_ms };
-        }
-        if not_executed || problem.http >= 500 {
-            return Self::Maybe { why: code, retry_after_ms, signed };
-        }
-        if problem.verified {
-            Self::Refused { code, existing: problem.existing_payment_id }
-        } else {
-            Self::Unverified { why: code, unknown_key: false }
-        }
-    }
-
-    /// An answer, or a part of one, that is not believed.
-    pub(super) fn unverified(why: &Unverified) -> Self {
-        let unknown_key = matches!(why, Unverified::UnknownKey { .. });
-        Self::Unverified { why: why.to_string(), unknown_key }
-    }
-
-    pub(super) fn code(&self) -> Option<&str> {
-        match self {
-            Self::NotExecuted { code, .. } | Self::Refused { code, .. } => Some(code),
-            Self::Maybe { why, .. } | Self::NotSent { why } | Self::Unverified { why, .. } => Some(why),
-        }
-    }
-
-    pub(super) fn retry_after_ms(&self) -> Option<i64> {
-        match self {
-            Self::NotExecuted { retry_after_ms, .. } | Self::Maybe { retry_after_ms, .. } => *retry_after_ms,
-            _ => None,
-        }
-    }
-
-    /// Our counter repeats itself: the acquirer knows another payment by this trace number.
-    pub(super) fn is_duplicate_transaction(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == ProblemSlug::DuplicateTransaction.as_str())
-    }
-
-    /// The acquirer refuses whatever this terminal sends, not this payment.
-    pub(super) fn is_about_the_terminal(&self) -> bool {
-        use ProblemSlug as P;
-        let slugs = [
-            P::TerminalBlocked,
-            P::TerminalUnknown,
-            P::MerchantSuspended,
-            P::AccountVerificationRequired,
-            P::DocumentRequired,
-            P::MethodNotAllowed,
-            P::NotFound,
-        ];
-        matches!(self, Self::Refused { code, .. } if slugs.iter().any(|slug| slug.as_str() == code))
-    }
-
-    pub(super) fn wants_sign_on(&self) -> bool {
-        matches!(self, Self::NotExecuted { session: true, .. })
-    }
-
-    pub(super) fn error(&self) -> TillError {
-        match self {
-            Self::NotSent { why } => TillError::retry_later("no_line", why),
-            Self::NotExecuted { code, .. } => TillError::retry_later("busy", code),
-            Self::Maybe { why, .. } => TillError::retry_later("no_answer", why),
-            Self::Unverified { why, .. } => TillError::retry_later("unverified", why),
-            Self::Refused { code, .. } => TillError::ask_merchant("refused_by_acquirer", code),
-        }
-    }
 }
 
 impl Engine {
@@ -434,101 +328,4 @@ impl Engine {
             None => ClockReport { offset_s: 0, uncertainty_s: 86_400, source: ClockSource::None },
         }
     }
-}
-
-/// One payment as it is submitted; the same at each resend but for the attempt.
-fn submission(payment: &PaymentState, blob: Option<&[u8]>) -> Result<Submission, TillError> {
-    let missing = || TillError::internal("no_card_data", payment.id());
-    let (read, _) = payment.card.as_ref().ok_or_else(missing)?;
-    let record = blob.and_then(BlobRecord::from_bytes).ok_or_else(missing)?;
-    let offline = payment.acceptance.map(|_| OfflineRisk {
-        approved_by: ApprovedBy::Merchant,
-        policy_version: payment.charge.policy_version.clone().unwrap_or_default(),
-        count_open: None,
-        total_open: None,
-    });
-    Ok(Submission {
-        payment_id: payment.id(),
-        kind: if offline.is_some() { SubmissionKind::DeferredAuthorization } else { SubmissionKind::Live },
-        amount: payment.charge.amount,
-        batch_number: payment.charge.batch_number.clone(),
-        stan: payment.charge.stan,
-        receipt_number: None,
-        captured_at_ms: payment.captured_at_ms(),
-        captured_on: payment.charge.captured_on,
-        entry_mode: read.entry_mode,
-        card: Card {
-            scheme: read.scheme,
-            masked: read.card.clone(),
-            funding: Funding::Unknown,
-            format: record.format.clone(),
-            key_id: record.key_id.clone(),
-            ksn: record.ksn.clone(),
-            ciphertext: record.ciphertext.to_vec(),
-        },
-        emv_tlv: Vec::new(),
-        offline,
-        order_reference: payment.charge.order_reference.clone(),
-        operator_id: payment.operator.clone(),
-        attempt: payment.sends.count.max(1),
-    })
-}
-
-/// The card data as it lies in the deletable table: four parts, each with its length.
-pub(super) struct BlobRecord {
-    format: String,
-    key_id: String,
-    ksn: Vec<u8>,
-    ciphertext: Zeroizing<Vec<u8>>,
-}
-
-impl BlobRecord {
-    pub(super) fn of(request: &OnlineRequest) -> Self {
-        Self {
-            format: request.format.to_owned(),
-            key_id: request.key_id.clone(),
-            ksn: hex::decode(&request.ksn_hex).unwrap_or_default(),
-            ciphertext: Zeroizing::new(request.blob.expose().to_vec()),
-        }
-    }
-
-    /// The event that says what was read, with the blob's length and digest but nothing of it.
-    pub(super) fn event(&self, request: &OnlineRequest) -> CardRead {
-        CardRead {
-            entry_mode: request.entry_mode,
-            scheme: request.scheme,
-            card: request.masked_card.clone(),
-            blob_len: u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX),
-            blob_sha256: hex::encode(&Sha256::digest(&*self.ciphertext)),
-        }
-    }
-
-    pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, TillError> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        for part in [self.format.as_bytes(), self.key_id.as_bytes(), &self.ksn, &self.ciphertext] {
-            let length = u32::try_from(part.len()).map_err(|error| TillError::fix_input("card_data", error))?;
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(part);
-        }
-        Ok(bytes)
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (format, rest) = part(bytes)?;
-        let (key_id, rest) = part(rest)?;
-        let (ksn, rest) = part(rest)?;
-        let (ciphertext, rest) = part(rest)?;
-        rest.is_empty().then_some(())?;
-        Some(Self {
-            format: String::from_utf8(format.to_vec()).ok()?,
-            key_id: String::from_utf8(key_id.to_vec()).ok()?,
-            ksn: ksn.to_vec(),
-            ciphertext: Zeroizing::new(ciphertext.to_vec()),
-        })
-    }
-}
-
-fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }

@@ -3,27 +3,26 @@
 
 use std::collections::BTreeSet;
 
-use takings_acquirers::report::{
-    EventsPage, PaymentReport, PaymentsPage, PayoutEntriesPage, PayoutReport, PayoutsPage,
-};
+use takings_acquirers::report::{EventsPage, PaymentReport, PaymentsPage};
 use takings_acquirers::{ListQuery, Operation, ProblemSlug, Unverified, Value};
-use takings_domain::event::{EntriesReported, Entry, PayoutReported, Reconciled, Via};
+use takings_domain::event::Via;
 use takings_domain::payment::PaymentState;
-use takings_domain::settlement::overdue_after_ms;
 use takings_domain::{Now, PaymentId, PayoutId};
 use takings_store::Hint;
 
 use super::Engine;
 use super::book::Book;
-use super::exchange::{Asked, Heard, Trouble};
+use super::documents::DocumentKind;
+use super::exchange::{Asked, Heard};
+use super::payouts::leads_on;
 use super::reports::{Rules, apply};
-use super::session::DocumentKind;
+use super::trouble::Trouble;
 use crate::error::TillError;
 
 /// Events and lines of one page: the contract's most.
 const PAGE_ITEMS: u32 = 200;
 /// Where the feed's cursor is kept.
-const CURSOR_META: &str = "feed_after";
+pub(super) const CURSOR_META: &str = "feed_after";
 /// So many hints are looked at before the next question.
 const HINTS_AT_ONCE: u32 = 500;
 
@@ -38,21 +37,21 @@ pub(super) struct FeedState {
     /// Payments the acquirer wants us to look at, from the sign-on.
     pub(super) asked_for: BTreeSet<PaymentId>,
     /// Where the next page of a payout's entries starts.
-    entries_cursor: Option<(PayoutId, String)>,
+    pub(super) entries_cursor: Option<(PayoutId, String)>,
     /// Changed payments are being read by pages: since when, and where the next page starts.
     list: Option<Listing>,
     /// They were, after the hints heard last.
     listed: bool,
     /// The feed no longer keeps what we missed: payments and payouts are read by pages instead.
-    missed: Option<Missed>,
+    pub(super) missed: Option<Missed>,
     /// Subjects that could not be read in this run.
-    skipped: BTreeSet<String>,
+    pub(super) skipped: BTreeSet<String>,
 }
 
 /// What is still to be listed after the feed lost our place.
-struct Missed {
+pub(super) struct Missed {
     payments_listed: bool,
-    payouts_cursor: Option<String>,
+    pub(super) payouts_cursor: Option<String>,
 }
 
 /// A walk through the payments that changed.
@@ -227,7 +226,7 @@ impl Engine {
     }
 
     /// This run could not read it; the hint stays for the next one.
-    fn skip(&mut self, subject: String) -> Result<(), TillError> {
+    pub(super) fn skip(&mut self, subject: String) -> Result<(), TillError> {
         self.feed.skipped.insert(subject);
         Ok(())
     }
@@ -316,83 +315,6 @@ impl Engine {
         Ok(())
     }
 
-    /// A page of payouts. After the last one the feed is read from the oldest event that it still has.
-    fn on_payouts(&mut self, page: &PayoutsPage, now: Now) -> Result<(), TillError> {
-        let asked = self.feed.missed.as_ref().and_then(|missed| missed.payouts_cursor.as_deref());
-        leads_on(asked, page.next_cursor.as_deref(), page.payouts.len())?;
-        for report in &page.payouts {
-            match self.write_payout(report, now) {
-                Err(error) if error.is_about_one_subject() => self.note(&error),
-                done => drop(done?),
-            }
-        }
-        match (&mut self.feed.missed, &page.next_cursor) {
-            (Some(missed), Some(_)) => missed.payouts_cursor.clone_from(&page.next_cursor),
-            _ => {
-                self.feed.missed = None;
-                let mut tx = self.ledger.begin()?;
-                tx.set_meta(CURSOR_META, b"0")?;
-                tx.commit()?;
-                if let Some(run) = &mut self.run {
-                    run.feed_read = false;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn on_payout_read(&mut self, report: &PayoutReport, now: Now) -> Result<(), TillError> {
-        let newer = self.write_payout(report, now)?;
-        if newer { Ok(()) } else { self.skip(report.payout_id.to_string()) }
-    }
-
-    /// Writes a payout's report down if it is newer than what is known; false if it is not.
-    fn write_payout(&mut self, report: &PayoutReport, now: Now) -> Result<bool, TillError> {
-        let calendar = self.documents.calendar();
-        let zone = self.documents.terms.as_ref().map(|terms| terms.timezone);
-        let overdue = report.expected_arrival_date.zip(calendar).zip(zone);
-        let overdue_after_ms =
-            overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
-        let mut tx = self.ledger.begin()?;
-        let known = tx.payout(&report.payout_id)?;
-        let newer = known.is_none_or(|known| known.report.report_version < report.version);
-        if newer {
-            tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
-            reconcile(&mut tx, now, &report.payout_id)?;
-        }
-        tx.commit()?;
-        Ok(newer)
-    }
-
-    fn on_entries(&mut self, page: &PayoutEntriesPage, now: Now) -> Result<(), TillError> {
-        let id = &page.payout_id;
-        let mut tx = self.ledger.begin()?;
-        let Some(payout) = tx.payout(id)? else { return Ok(()) };
-        let home = payout.report.net.currency();
-        if page.entries.iter().any(|entry| entry.gross.currency() != home) {
-            return Err(TillError::retry_later("unverified", "lines in another currency than their payout's"));
-        }
-        let asked = self.feed.entries_cursor.as_ref().filter(|(payout, _)| payout == id);
-        leads_on(asked.map(|(_, cursor)| cursor.as_str()), page.next_cursor.as_deref(), page.entries.len())?;
-        if !payout.complete {
-            let heard: BTreeSet<&str> = payout.entries.iter().map(|entry| entry.entry_id.as_str()).collect();
-            let entries: Vec<Entry> =
-                page.entries.iter().filter(|entry| !heard.contains(entry.entry_id.as_str())).map(entry).collect();
-            let last = page.next_cursor.is_none();
-            if last || !entries.is_empty() {
-                let (report_version, number) = (page.version, payout.pages);
-                let reported = EntriesReported { report_version, page: number, last, entries };
-                tx.append_payout(now, id, reported.into())?;
-            }
-            if last {
-                reconcile(&mut tx, now, id)?;
-            }
-        }
-        tx.commit()?;
-        self.feed.entries_cursor = page.next_cursor.clone().map(|cursor| (id.clone(), cursor));
-        Ok(())
-    }
-
     /// The acquirer no longer keeps what lies after our cursor: once in a run payments and payouts are listed, then the
     /// feed is read from the oldest event that it has.
     fn feed_lost_our_place(&mut self, why: &str) -> Result<(), TillError> {
@@ -404,25 +326,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Refuses a page that brings nothing and ends nothing, or leads back to itself: it would be read for ever.
-fn leads_on(asked: Option<&str>, next: Option<&str>, items: usize) -> Result<(), TillError> {
-    if next.is_some() && (items == 0 || next == asked) {
-        return Err(TillError::retry_later("unverified", "a page that leads nowhere"));
-    }
-    Ok(())
-}
-
-/// All lines are here: header and lines are added up, again whenever the difference changes (promise P11).
-fn reconcile(tx: &mut takings_store::Transaction<'_>, now: Now, id: &PayoutId) -> Result<(), TillError> {
-    let Some(payout) = tx.payout(id)?.filter(|payout| payout.complete) else { return Ok(()) };
-    let difference = payout.difference().map_err(|error| TillError::internal("payout_sum", error))?;
-    if payout.reconciled.as_ref().is_none_or(|known| known.difference != difference) {
-        let reconciled = Reconciled { report_version: payout.report.report_version, difference };
-        tx.append_payout(now, id, reconciled.into())?;
-    }
-    Ok(())
 }
 
 /// The question a hint asks for; none if it says nothing new.
@@ -447,39 +350,4 @@ fn meaning(tx: &mut takings_store::Transaction<'_>, hint: &Hint) -> Result<Optio
         },
         _ => None,
     })
-}
-
-fn payout_reported(report: &PayoutReport, overdue_after_ms: Option<i64>) -> PayoutReported {
-    PayoutReported {
-        payout_id: report.payout_id.clone(),
-        report_version: report.version,
-        status: report.status.value,
-        direction: report.direction.value,
-        gross: report.gross,
-        // The contract writes a deduction as a negative sum; the ledger keeps a cost as a positive one.
-        fee: report.fee.negated(),
-        net: report.net,
-        entry_count: report.entry_count,
-        business_date: report.business_date,
-        expected_date: report.expected_arrival_date,
-        overdue_after_ms,
-        arrived_at_ms: report.arrived_at_ms,
-        evidence: report.evidence.value,
-        end_to_end_id: Some(report.end_to_end_id.clone()),
-        bank_reference: report.bank_reference.clone(),
-        reissue_of: report.reissue_of.clone(),
-        failure_code: report.failure.as_ref().map(|failure| failure.code.clone()),
-    }
-}
-
-fn entry(report: &takings_acquirers::report::EntryReport) -> Entry {
-    Entry {
-        entry_id: report.entry_id.clone(),
-        entry_type: report.entry_type.value,
-        payment_id: report.payment_id,
-        captured_on: report.captured_on,
-        gross_minor: report.gross.amount_minor(),
-        fee_minor: report.fee.negated().amount_minor(),
-        net_minor: report.net.amount_minor(),
-    }
 }

@@ -14,9 +14,11 @@ use takings_store::Transaction;
 use super::Engine;
 use super::book::Book;
 use super::charging::{before_card, erase_blob, refused_outcome};
-use super::exchange::{BlobRecord, Slot, Trouble};
+use super::exchange::Slot;
 use super::run::Wanted;
 use super::session::SIGN_ON_BUDGET_MS;
+use super::submission::BlobRecord;
+use super::trouble::Trouble;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 

@@ -4,25 +4,32 @@
 //! Each effect is answered by exactly one input, or by a crash. The runtime around it carries and decides nothing,
 //! which is what lets the same engine run under a simulated clock, network and disk.
 //!
-//! * [`charging`]: intent, card, acceptance. [`live`]: the one request whose customer waits.
+//! * [`charging`]: from the intent to its outcome. [`reader`]: what the link brings. [`live`]: the card, acceptance, and
+//!   the one request whose customer waits. [`submission`]: a payment as it is sent.
 //! * [`run`]: a contact with the acquirer: session, documents, three lanes, the feed, within a budget.
-//! * [`exchange`]: what is asked of the acquirer and how the answer is read.
-//! * [`reports`]: the acquirer's word becomes events. [`feed`]: hints become questions.
+//! * [`session`], [`documents`]: who we are to the acquirer, and the policy, terms and calendar it signed.
+//! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
+//! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open.
 
 mod book;
 mod charging;
+mod documents;
 mod errors;
 mod exchange;
 mod feed;
 mod live;
 mod pace;
+mod payouts;
+mod reader;
 mod recovery;
 mod reports;
 mod run;
 mod session;
+mod submission;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,13 +47,13 @@ use crate::ports::Randomness;
 use crate::reading::Outlook;
 use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, VerifyReport};
 
-pub(crate) use charging::LinkEvent;
 use charging::OpenCharge;
+use documents::Documents;
 use exchange::InFlight;
 use feed::FeedState;
 use pace::Pace;
+pub(crate) use reader::LinkEvent;
 use run::Run;
-use session::Documents;
 
 /// Names the caller of a command, so that its reply finds it.
 pub(crate) type Ticket = u64;

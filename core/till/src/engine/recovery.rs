@@ -12,11 +12,11 @@ use takings_store::{Ledger, Transaction};
 
 use super::book::Book;
 use super::charging::erase_blob;
+use super::documents::Documents;
 use super::exchange::InFlight;
 use super::feed::FeedState;
 use super::live::known;
 use super::run::BATCH_ITEMS;
-use super::session::Documents;
 use super::{Engine, EngineConfig, Line};
 use crate::error::TillError;
 use crate::ports::Randomness;

@@ -17,9 +17,9 @@ use takings_store::Transaction;
 use super::Engine;
 use super::book::Book;
 use super::charging::erase_blob;
-use super::exchange::Trouble;
 use super::live::known;
 use super::run::BATCH_ITEMS;
+use super::trouble::Trouble;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 

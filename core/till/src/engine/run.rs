@@ -11,8 +11,8 @@ use takings_domain::payment::Task;
 use takings_domain::{Now, PaymentId};
 use takings_store::{DueItem, Patience, StoreError};
 
+use super::documents::DocumentKind;
 use super::exchange::{Asked, Slot};
-use super::session::DocumentKind;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::error::TillError;
 use crate::views::SyncReport;

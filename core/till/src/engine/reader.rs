@@ -1,0 +1,290 @@
+//! The reader's side of a charge: what the link brings becomes events, what the reader needs becomes a step.
+
+use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderConcluded};
+use takings_domain::{Now, PaymentId};
+use takings_readers::{
+    Asked, Fault, LinkLoss, Outcome, Reader, ReaderEvent, ReaderInput, ReaderOutput, StartRequest, TimerId,
+};
+
+use super::Engine;
+use super::book::Book;
+use super::charging::OpenCharge;
+use crate::charge::{ChargeOutcome, PromptView, Step};
+use crate::error::TillError;
+
+/// How long the reader waits for each thing the cardholder does, seconds.
+const CARDHOLDER_TIMEOUT_S: u8 = 60;
+
+/// What the shell tells of the link to the reader.
+pub(crate) enum LinkEvent {
+    Up { value_len: u32, generation: u32 },
+    Bytes { generation: u32, value: Vec<u8> },
+    WriteDone { generation: u32 },
+    WriteFailed { generation: u32 },
+    Down { generation: u32 },
+    Choose(u32),
+    Cancel,
+    Tick,
+}
+
+impl Engine {
+    /// One thing that happened on the link to the reader.
+    pub(super) fn link(&mut self, id: PaymentId, event: LinkEvent, now: Now) -> Result<Step, TillError> {
+        let mut step = Step::default();
+        let charge = self.charges.get_mut(&id).ok_or_else(|| TillError::not_found("charge", "this charge is over"))?;
+        if charge.outcome.is_some() && charge.reader.is_none() {
+            return self.finish_step(id, step, now);
+        }
+        if let LinkEvent::Up { value_len, generation } = event {
+            let value_len = usize::try_from(value_len).unwrap_or(0);
+            charge.reader = Some((generation, Reader::new(generation, value_len)));
+            charge.timers.clear();
+        }
+        for input in inputs(charge, &event, now) {
+            self.feed_reader(id, input, &mut step, now)?;
+        }
+        match event {
+            LinkEvent::Down { .. } => {
+                self.write_concluded(id, now)?;
+                if let Some(charge) = self.charges.get_mut(&id) {
+                    charge.reader = None;
+                    charge.timers.clear();
+                    // The customer is served: better a checkpoint now than between the next card and its answer.
+                    if charge.outcome.is_some()
+                        && let Err(error) = self.ledger.checkpoint_idle()
+                    {
+                        self.note(&error.into());
+                    }
+                }
+            }
+            LinkEvent::Cancel => self.cancel_without_reader(id, now)?,
+            _ => {}
+        }
+        self.finish_step(id, step, now)
+    }
+
+    fn feed_reader(&mut self, id: PaymentId, input: OwnedInput, step: &mut Step, now: Now) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        let Some((_, reader)) = charge.reader.as_mut() else { return Ok(()) };
+        let outputs = match reader.handle(input.borrow()) {
+            Ok(outputs) => outputs,
+            Err(error) => return Err(TillError::fix_input("reader_input", error)),
+        };
+        for output in outputs {
+            let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+            match output {
+                ReaderOutput::Write(value) => step.writes.push(value),
+                ReaderOutput::SetTimer { id, after_ms } => {
+                    let after_ms = i64::try_from(after_ms).unwrap_or(i64::MAX);
+                    charge.timers.insert(id, now.monotonic_ms.saturating_add(after_ms));
+                }
+                ReaderOutput::ClearTimer(id) => {
+                    charge.timers.remove(&id);
+                }
+                ReaderOutput::Disconnect => step.disconnect = true,
+                ReaderOutput::Event(event) => self.on_reader(id, event, step, now)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) -> Result<(), TillError> {
+        match event {
+            ReaderEvent::Ready { serial, .. } => self.start_reader(id, serial, step, now),
+            ReaderEvent::Prompt { prompt, .. } => {
+                let (word, text) = (prompt.id().to_owned(), prompt.text().to_owned());
+                step.prompt = Some(PromptView { id: word, text, choices: Vec::new() });
+                Ok(())
+            }
+            ReaderEvent::ChooseApplication(choices) => {
+                step.prompt = Some(PromptView { id: "choose_application".into(), text: String::new(), choices });
+                Ok(())
+            }
+            ReaderEvent::OnlineRequest(request) => self.on_card(id, &request, now),
+            ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, outcome, code, now),
+            ReaderEvent::OutOfService { .. }
+            | ReaderEvent::Refused { asked: Asked::Start, .. }
+            | ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
+            ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => {
+                self.end_attempt(id, AttemptEnd::LinkLost, false, now)
+            }
+            ReaderEvent::LinkLost(LinkLoss::AfterOnlineRequest)
+            | ReaderEvent::CardSeen(_)
+            | ReaderEvent::CardRemoved
+            | ReaderEvent::SeveralCards
+            | ReaderEvent::Started
+            | ReaderEvent::ReceiptData(_)
+            | ReaderEvent::BatteryLow(_)
+            | ReaderEvent::ResetSoon { .. }
+            | ReaderEvent::PowerDownSoon
+            | ReaderEvent::FrameLost
+            | ReaderEvent::Refused { .. }
+            | ReaderEvent::Fault(_) => Ok(()),
+        }
+    }
+
+    /// The reader is ready: the intent (this attempt's, too) is on disk before it is told to start.
+    fn start_reader(&mut self, id: PaymentId, serial: String, step: &mut Step, now: Now) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        if charge.outcome.is_some() || charge.card_read {
+            step.disconnect = true;
+            return Ok(());
+        }
+        let start = StartRequest {
+            amount_minor: charge.amount.amount_minor(),
+            currency_numeric: charge.amount.currency().numeric(),
+            currency_exponent: charge.amount.currency().exponent(),
+            timeout_s: CARDHOLDER_TIMEOUT_S,
+            contact: true,
+            contactless: true,
+            magstripe: true,
+        };
+        let (attempt_open, operator) = (charge.attempt_open, charge.operator.clone());
+        if !attempt_open {
+            let attempt_id = self.new_attempt(now);
+            let mut tx = self.ledger.begin()?;
+            let started = AttemptStarted { attempt_id, reader_serial: Some(serial) };
+            tx.append_payment(now, operator.as_deref(), id, started.into())?;
+            tx.commit()?;
+            if let Some(charge) = self.charges.get_mut(&id) {
+                charge.attempt_open = true;
+            }
+        }
+        self.feed_reader(id, OwnedInput::Start(start), step, now)
+    }
+
+    /// The reader's completion code: before the card it ends the charge, after it it only adds.
+    fn on_outcome(
+        &mut self,
+        id: PaymentId,
+        outcome: Outcome,
+        code: Option<[u8; 4]>,
+        now: Now,
+    ) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get(&id) else { return Ok(()) };
+        if !charge.card_read {
+            return self.end_attempt(id, attempt_end(outcome), true, now);
+        }
+        let operator = charge.operator.clone();
+        let concluded = ReaderConcluded {
+            outcome: outcome.as_str().to_owned(),
+            code: code.map(|code| crate::hex::encode(&code)).unwrap_or_default(),
+            unexpected: outcome != Outcome::Deferred,
+        };
+        // It adds nothing that a customer should wait for: no commit of its own before the shell heard how it ends.
+        if !concluded.unexpected && charge.outcome != Some(ChargeOutcome::Saved) {
+            if let Some(charge) = self.charges.get_mut(&id) {
+                charge.concluded = Some(concluded);
+            }
+            return Ok(());
+        }
+        let mut tx = self.ledger.begin()?;
+        tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn cancel_without_reader(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        match self.charges.get(&id) {
+            Some(charge) if charge.reader.is_none() => self.end_attempt(id, AttemptEnd::Cancelled, true, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish_step(&mut self, id: PaymentId, mut step: Step, now: Now) -> Result<Step, TillError> {
+        if let Some(charge) = self.charges.get(&id) {
+            step.saved.clone_from(&charge.outcome);
+            let due = charge.timers.values().min().map(|due| due.saturating_sub(now.monotonic_ms).max(0));
+            step.wait_ms = due.and_then(|wait| u64::try_from(wait).ok());
+            step.disconnect |= charge.outcome.is_some() && charge.reader.is_none();
+        }
+        Ok(step)
+    }
+
+    /// The reader's word that was kept for another commit.
+    pub(super) fn take_concluded(&mut self, id: PaymentId) -> Option<ReaderConcluded> {
+        self.charges.get_mut(&id).and_then(|charge| charge.concluded.take())
+    }
+
+    /// The answer came before the reader's last word: that has no other commit to share.
+    pub(super) fn write_concluded(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        if self.charges.get(&id).is_none_or(|charge| charge.outcome.is_none()) {
+            return Ok(());
+        }
+        let operator = self.operator_of(id);
+        if let Some(concluded) = self.take_concluded(id) {
+            let mut tx = self.ledger.begin()?;
+            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// A reader input that owns its bytes, so that it can be kept while the engine is borrowed.
+enum OwnedInput {
+    LinkUp,
+    Bytes(Vec<u8>),
+    WriteDone,
+    WriteFailed,
+    LinkDown,
+    Timer(TimerId),
+    Start(StartRequest),
+    Cancel,
+    Choose(u8),
+}
+
+impl OwnedInput {
+    fn borrow(&self) -> ReaderInput<'_> {
+        match self {
+            Self::LinkUp => ReaderInput::LinkUp,
+            Self::Bytes(bytes) => ReaderInput::Bytes(bytes),
+            Self::WriteDone => ReaderInput::WriteDone,
+            Self::WriteFailed => ReaderInput::WriteFailed,
+            Self::LinkDown => ReaderInput::LinkDown,
+            Self::Timer(id) => ReaderInput::Timer(*id),
+            Self::Start(start) => ReaderInput::Start(*start),
+            Self::Cancel => ReaderInput::Cancel,
+            Self::Choose(index) => ReaderInput::ChooseApplication(*index),
+        }
+    }
+}
+
+/// What a link event means for the reader engine. Events of another link's generation mean nothing.
+fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Vec<OwnedInput> {
+    let current = charge.reader.as_ref().map(|(generation, _)| *generation);
+    let if_current = |generation: &u32, input| if current == Some(*generation) { vec![input] } else { Vec::new() };
+    match event {
+        LinkEvent::Up { .. } => vec![OwnedInput::LinkUp],
+        LinkEvent::Bytes { generation, value } => if_current(generation, OwnedInput::Bytes(value.clone())),
+        LinkEvent::WriteDone { generation } => if_current(generation, OwnedInput::WriteDone),
+        LinkEvent::WriteFailed { generation } => if_current(generation, OwnedInput::WriteFailed),
+        LinkEvent::Down { generation } => if_current(generation, OwnedInput::LinkDown),
+        LinkEvent::Choose(index) => u8::try_from(*index).map(OwnedInput::Choose).into_iter().collect(),
+        LinkEvent::Cancel => vec![OwnedInput::Cancel],
+        LinkEvent::Tick => {
+            let due: Vec<TimerId> =
+                charge.timers.iter().filter(|(_, due)| **due <= now.monotonic_ms).map(|(id, _)| *id).collect();
+            for id in &due {
+                charge.timers.remove(id);
+            }
+            due.into_iter().map(OwnedInput::Timer).collect()
+        }
+    }
+}
+
+fn attempt_end(outcome: Outcome) -> AttemptEnd {
+    match outcome {
+        Outcome::TimedOut => AttemptEnd::TimedOut,
+        Outcome::Cancelled => AttemptEnd::Cancelled,
+        Outcome::ReadError | Outcome::TryAgain => AttemptEnd::ReadError,
+        Outcome::Declined | Outcome::DeclinedOffline => AttemptEnd::Declined,
+        Outcome::NotAccepted | Outcome::TryOtherInterface => AttemptEnd::NotAccepted,
+        Outcome::FallbackChipRetry | Outcome::FallbackMagstripe => AttemptEnd::NotAccepted,
+        Outcome::Failed => AttemptEnd::ReaderFault,
+        // Approved or deferred without card data, or a code on no list: nothing can have been charged by us.
+        Outcome::ApprovedByCard | Outcome::ApprovedOffline | Outcome::Deferred | Outcome::Unknown => {
+            AttemptEnd::Unknown
+        }
+    }
+}
