@@ -201,8 +201,10 @@ impl Engine {
             return self.not_received(id, self.server_ms(now), true, now);
         }
         let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
-        // A customer waits: rests of before do not count.
-        self.rest_over();
+        if !matches!(trouble, Trouble::NotSent { .. }) {
+            // A customer waits for what is in doubt: rests of before do not count.
+            self.rest_over();
+        }
         let clock = self.clock_facts(now);
         let judgement = Judgement { policy: self.documents.policy.as_ref(), clock };
         let again = trouble.wants_sign_on() && !self.repeated.contains(&id);

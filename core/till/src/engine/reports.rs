@@ -43,6 +43,8 @@ impl Engine {
         tx.commit()?;
         self.count(&payment);
         self.tell(&payment);
+        // There is a line: what waits need not wait for the end of a rest.
+        self.rest_over();
         Ok(())
     }
 

@@ -402,8 +402,20 @@ impl Bench {
         self.raw().execute_batch(&sql).unwrap();
     }
 
+    /// From now on a commit with this kind of event in it fails.
+    pub(super) fn fail_to_commit(&self, kind: &str) {
+        let sql = format!(
+            "CREATE TABLE trap_parent (id INTEGER PRIMARY KEY);
+             CREATE TABLE trap (id INTEGER REFERENCES trap_parent (id) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER refused AFTER INSERT ON event WHEN NEW.kind = '{kind}'
+             BEGIN INSERT INTO trap VALUES (1); END"
+        );
+        self.raw().execute_batch(&sql).unwrap();
+    }
+
     pub(super) fn mend_the_disk(&self) {
-        self.raw().execute_batch("DROP TRIGGER refused").unwrap();
+        let sql = "DROP TRIGGER refused; DROP TABLE IF EXISTS trap; DROP TABLE IF EXISTS trap_parent";
+        self.raw().execute_batch(sql).unwrap();
     }
 
     /// The phone is restored from an older copy: the acquirer knows a payment with the trace number that comes next.

@@ -42,11 +42,13 @@ fn try_to_charge(bench: &mut Bench, sale: &Sale) {
 
 #[test]
 fn a_disk_that_refuses_one_kind_of_event_loses_nothing_and_ends_nothing_in_a_loop() {
-    for kind in KINDS {
+    let refusals: [fn(&Bench, &str); 2] =
+        [|bench, kind| bench.refuse_to_write(kind), |bench, kind| bench.fail_to_commit(kind)];
+    for (kind, refuse) in KINDS.iter().flat_map(|kind| refusals.map(|refuse| (*kind, refuse))) {
         let mut bench = Bench::ready(1);
         let kept = bench.charge(&Sale::nth(1)).0;
         bench.admin("POST", "/admin/policy", &json!({"max_age_h": 71}));
-        bench.refuse_to_write(kind);
+        refuse(&bench, kind);
         try_to_charge(&mut bench, &Sale::live(2_000));
         try_to_charge(&mut bench, &Sale::nth(3));
         try_to_charge(&mut bench, &Sale::live(4_000).last_four("0099"));
@@ -96,6 +98,25 @@ fn a_card_that_could_not_be_written_down_is_not_charged_and_not_called_saved() {
         assert_eq!(bench.in_book(id), None);
         // And the order can be charged again.
         assert!(matches!(bench.charge(&sale).1, ChargeOutcome::Saved | ChargeOutcome::Approved { .. }));
+    }
+}
+
+#[test]
+fn a_commit_that_fails_is_not_called_saved_and_the_till_goes_on() {
+    for (kind, sale) in
+        [("card_read", Sale::offline(1_000)), ("accepted", Sale::offline(1_000)), ("send_started", Sale::live(1_000))]
+    {
+        let mut bench = Bench::ready(1);
+        bench.fail_to_commit(kind);
+        let id = bench.begin(&sale).unwrap();
+        bench.try_to_present(id, &sale);
+        assert!(matches!(bench.outcome(id), Some(ChargeOutcome::NotCharged { .. })), "{kind}");
+        bench.mend_the_disk();
+        bench.live_on(MINUTE);
+        assert_eq!(bench.stage(id).0, "not_charged", "{kind}");
+        assert!(matches!(bench.charge(&sale).1, ChargeOutcome::Saved | ChargeOutcome::Approved { .. }));
+        bench.drain();
+        bench.judge();
     }
 }
 

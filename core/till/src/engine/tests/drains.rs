@@ -112,6 +112,18 @@ fn p10_drains_a_till_without_a_line_rests_longer_and_longer_and_goes_on_when_it_
 }
 
 #[test]
+fn p10_drains_a_sale_that_finds_a_line_ends_the_rest() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(1_000)).0;
+    bench.line_is_down = true;
+    bench.live_on(5 * HOUR);
+    bench.line_is_down = false;
+    assert_eq!(bench.charge(&Sale::live(2_000)).1, ChargeOutcome::Approved { approved_minor: 2_000 });
+    bench.live_on(SECOND);
+    assert_eq!(bench.view(id).authorization.as_deref(), Some("approved"), "the queue follows at once");
+}
+
+#[test]
 fn p10_drains_a_blocked_terminal_is_not_hammered_and_its_queue_is_kept() {
     let mut bench = Bench::ready(1);
     let id = bench.charge(&Sale::offline(1_000)).0;
