@@ -1,5 +1,7 @@
 //! Opening the file: key first, then identity, and only then anything that writes.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ pub(crate) fn check_key(config: &OpenConfig) -> Result<(), StoreError> {
 pub(crate) fn open_writer(config: &OpenConfig) -> Result<(Connection, Found), StoreError> {
     settings::check_version()?;
     let conn = open(config, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-    let found = identify(&conn)?;
+    let found = identify(&conn, config)?;
     settings::apply_writer(&conn)?;
     Ok((conn, found))
 }
@@ -45,7 +47,7 @@ pub(crate) fn open_writer(config: &OpenConfig) -> Result<(Connection, Found), St
 /// A reader's connection to an existing ledger.
 pub(crate) fn open_reader(config: &OpenConfig) -> Result<Connection, StoreError> {
     let conn = open(config, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    match identify(&conn)? {
+    match identify(&conn, config)? {
         Found::Nothing => Err(StoreError::NotALedger),
         Found::Ledger(_) => {
             settings::apply_reader(&conn)?;
@@ -101,9 +103,12 @@ fn apply_key(_conn: &Connection, _config: &OpenConfig) -> Result<(), StoreError>
 }
 
 /// Tells whose file this is by reading alone.
-fn identify(conn: &Connection) -> Result<Found, StoreError> {
+fn identify(conn: &Connection, config: &OpenConfig) -> Result<Found, StoreError> {
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| {
         match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") && is_plain(config) => {
+                StoreError::NotEncrypted
+            }
             Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") => StoreError::WrongKey,
             Some(ErrorCode::NotADatabase) => StoreError::NotALedger,
             _ => error.into(),
@@ -119,6 +124,13 @@ fn identify(conn: &Connection) -> Result<Found, StoreError> {
         (migration::APPLICATION_ID, found) if found > 0 => Ok(Found::Ledger(found)),
         _ => Err(StoreError::NotALedger),
     }
+}
+
+/// The file begins as SQLite's own do: nobody encrypted it.
+fn is_plain(config: &OpenConfig) -> bool {
+    let mut start = [0; 16];
+    let read = File::open(config.ledger_path()).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"SQLite format 3\0"
 }
 
 /// True for errors that mean the file's content is broken.

@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The key does not fit, or the file's first page is damaged: with encryption the two look alike.
     #[error("the ledger cannot be read with this key")]
     WrongKey,
+    /// The file is not encrypted, and this build opens only what is. It was not touched.
+    #[error("the file is not encrypted")]
+    NotEncrypted,
     /// A key was given to a build without encryption, which would have ignored it.
     #[error("a key was given, but this build cannot encrypt")]
     KeyWithoutEncryption,

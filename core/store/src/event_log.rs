@@ -188,6 +188,16 @@ pub(crate) fn history(conn: &Connection, subject: u64) -> Result<History, StoreE
     Ok(history)
 }
 
+/// The ledger's own events, but for those that this build does not know: for a ledger that is only read.
+pub(crate) fn known_of_ledger(conn: &Connection) -> Result<Vec<Recorded<LedgerEvent>>, StoreError> {
+    let rows = of_subject(conn, 0)?;
+    let known = rows.iter().filter_map(|row| match row.event() {
+        Ok(Event::Ledger(event)) => Some(row.recorded(event)),
+        _ => None,
+    });
+    Ok(known.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use takings_domain::LedgerId;

@@ -14,6 +14,7 @@ use crate::head::HeadFile;
 use crate::lock::DirectoryLock;
 use crate::opening::{self, OpenReport};
 use crate::projection::apply::{SPREAD_CHUNK, spread};
+use crate::room::Room;
 use crate::transaction::Transaction;
 use crate::verify::{self, Verification};
 use crate::{StoreError, event_log, migration, rebuild, settings};
@@ -24,6 +25,7 @@ pub struct Ledger {
     ledger_id: LedgerId,
     conn: Option<Connection>,
     pub(crate) position: Position,
+    room: Room,
     // Last, so that the file is closed before somebody else may open it.
     _lock: DirectoryLock,
 }
@@ -57,7 +59,8 @@ impl Ledger {
         position: Position,
         lock: DirectoryLock,
     ) -> Self {
-        Self { config, ledger_id, conn: Some(conn), position, _lock: lock }
+        let room = Room::in_dir(&config.dir);
+        Self { config, ledger_id, conn: Some(conn), position, room, _lock: lock }
     }
 
     /// Begins the transaction of one handled input.
@@ -65,9 +68,36 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Sqlite`], or as [`Ledger::open`] if the file had to be opened again.
     pub fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        if self.room.is_low() && self.position.read_only.is_none() {
+            self.make_room();
+        }
         self.reopen_if_needed()?;
         let conn = self.conn.as_ref().ok_or(StoreError::Spoiled)?;
         Transaction::begin(conn, &mut self.position)
+    }
+
+    /// Asks before a new charge whether it will fit, with everything that must fit after it: answers and reversals.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`]: nothing was written.
+    pub fn room_for_charge(&mut self) -> Result<(), StoreError> {
+        if self.room.is_enough_for_a_charge() {
+            return Ok(());
+        }
+        self.make_room();
+        if self.room.is_enough_for_a_charge() { Ok(()) } else { Err(StoreError::DiskFull) }
+    }
+
+    /// The disk is as good as full: the ballast goes, and the log is written back into the file, so that its room is
+    /// used again. What fails here fails again, and is told, when something is written.
+    fn make_room(&mut self) {
+        self.room.make();
+        let _ = self.connection().and_then(|conn| {
+            conn.busy_timeout(std::time::Duration::ZERO)?;
+            let done = checkpoint(conn, "TRUNCATE");
+            conn.busy_timeout(connection::BUSY_TIMEOUT)?;
+            done
+        });
     }
 
     /// The connection, opened again if the last one was given up.

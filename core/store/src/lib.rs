@@ -3,6 +3,7 @@
 //! * [`Ledger`]: the one writer. [`Transaction`]: one handled input, all or nothing, one fsync.
 //! * `due`, `kept`: what a transaction asks and keeps beside the events.
 //! * [`config`], [`error`], `opening`: how a ledger is opened and what can go wrong.
+//! * `room`: what is kept free on the disk for answers.
 //! * `connection`, [`settings`], `lock`, `migration`: one file, one writer, settings that were read back.
 //! * [`head`]: the witness beside the file: how long the history is and how much is at stake.
 //! * [`hash`], `event_log`: the chain of events.
@@ -28,6 +29,7 @@ mod opening;
 pub mod projection;
 pub mod reading;
 mod rebuild;
+mod room;
 pub mod settings;
 mod transaction;
 mod verify;

@@ -17,11 +17,14 @@ use crate::head::{Head, HeadFile};
 use crate::ledger::{Ledger, Position};
 use crate::lock::DirectoryLock;
 use crate::migration::{meta, set_meta};
+use crate::room::Room;
 use crate::{StoreError, event_log, migration, rebuild};
 
 /// Meta: how many events witnesses knew of that were not here (eight bytes), and the newest such witness: its number
 /// (eight bytes) and link. It bears witness until the next event; it is counted once.
 const META_LOST: &str = "history_lost";
+/// The size of a page of the file: SQLite's own default, and SQLCipher's.
+const PAGE_BYTES: u64 = 4_096;
 /// How many of the newest events every opening checks. The whole chain is checked by [`Ledger::verify`].
 const TAIL: u64 = 64;
 
@@ -38,6 +41,8 @@ pub struct OpenReport {
     pub differs_at: Option<u64>,
     /// Why nothing can be written, if so: an event of a newer version, or newest events that do not verify.
     pub read_only: Option<String>,
+    /// It is read-only because a later version of the app wrote in it: upgrade the app.
+    pub upgrade_needed: bool,
 }
 
 /// What was read from the file.
@@ -50,12 +55,15 @@ struct Loaded {
     kinds: BTreeSet<(String, u32)>,
     differs_at: Option<u64>,
     read_only: Option<String>,
+    upgrade_needed: bool,
 }
 
 pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreError> {
     connection::check_key(&config)?;
     fs::create_dir_all(&config.dir)?;
     let lock = DirectoryLock::take(&config.dir)?;
+    // SQLite needs a little room even to read its log.
+    Room::in_dir(&config.dir).make();
     let head = Head::read(&config.dir)?.sound();
     if is_emptied(&config.dir, head.as_ref())? {
         return Err(set_aside(&config.dir, head)?);
@@ -93,14 +101,18 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
         format!("it holds events of kind {kind} version {version}, which this version does not know: upgrade the app")
     });
     let (seq, hash) = event_log::newest(&conn)?.unwrap_or((0, genesis(id)));
-    if read_only.is_none() {
-        read_only = check_tail(&conn, id, seq)?;
+    let mut upgrade_needed = read_only.is_some();
+    if read_only.is_none()
+        && let Some(trouble) = check_tail(&conn, id, seq)?
+    {
+        upgrade_needed = matches!(trouble, TailTrouble::Unknown(_));
+        read_only = Some(trouble.to_string());
     }
     if read_only.is_none() && migration::projections_are_old(&conn)? {
         rebuild::rebuild(&conn)?;
     }
     let differs_at = differs_at(&conn, head, seq)?;
-    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only })
+    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only, upgrade_needed })
 }
 
 fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
@@ -114,12 +126,23 @@ fn is_known(kind: &str, body_version: u32) -> bool {
         && [LedgerEvent::KINDS, PaymentEvent::KINDS, PayoutEvent::KINDS].iter().any(|kinds| kinds.contains(&kind))
 }
 
+/// What is wrong with the newest events.
+#[derive(Debug, thiserror::Error)]
+enum TailTrouble {
+    #[error("event {0} is missing")]
+    Missing(u64),
+    #[error("event {0} does not verify")]
+    Changed(u64),
+    #[error("{0}")]
+    Unknown(StoreError),
+}
+
 /// Checks the newest events; the reason to write nothing more, if they do not hold.
-fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<String>, StoreError> {
+fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<TailTrouble>, StoreError> {
     let before = newest.saturating_sub(TAIL);
     let mut expected = before;
     let Some(mut hash) = (if before == 0 { Some(genesis(id)) } else { event_log::hash_at(conn, before)? }) else {
-        return Ok(Some(format!("event {before} is missing")));
+        return Ok(Some(TailTrouble::Missing(before)));
     };
     let mut trouble = None;
     event_log::walk(conn, before, |row| {
@@ -128,9 +151,9 @@ fn check_tail(conn: &Connection, id: LedgerId, newest: u64) -> Result<Option<Str
             return Ok(());
         }
         if row.seq != expected || !row.follows(&hash) {
-            trouble = Some(format!("event {expected} does not verify"));
+            trouble = Some(TailTrouble::Changed(expected));
         } else if let Err(error) = row.event() {
-            trouble = Some(error.to_string());
+            trouble = Some(TailTrouble::Unknown(error));
         }
         hash = row.hash;
         Ok(())
@@ -157,6 +180,7 @@ fn compare(loaded: &Loaded, head: Option<Head>) -> Result<OpenReport, StoreError
         at_stake: ahead,
         differs_at: loaded.differs_at,
         read_only: loaded.read_only.clone(),
+        upgrade_needed: loaded.upgrade_needed,
     })
 }
 
@@ -213,6 +237,8 @@ fn is_emptied(dir: &Path, head: Option<&Head>) -> Result<bool, StoreError> {
     let logged = len(beside(dir, "-wal"))?.is_some_and(|len| len > 0);
     Ok(match len(ledger_path(dir))? {
         Some(0) => logged || head.is_some_and(|head| head.seq > 0),
+        // Less than its first page: nothing of it can be read.
+        Some(len) if len < PAGE_BYTES => head.is_some_and(|head| head.seq > 0),
         Some(_) => false,
         None => logged,
     })

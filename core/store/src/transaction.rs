@@ -74,7 +74,10 @@ impl<'a> Transaction<'a> {
         if let Some(state) = &self.own {
             return Ok(state.clone());
         }
-        let state = apply::load_ledger(self.conn)?;
+        let state = match &self.position.read_only {
+            Some(_) => apply::load_ledger_as_known(self.conn)?,
+            None => apply::load_ledger(self.conn)?,
+        };
         self.own = Some(state.clone());
         Ok(state)
     }

@@ -1,9 +1,11 @@
 //! The facade: coarse calls, plain records in and out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use takings_domain::PaymentId;
+use takings_store::{Head, StoreError, Unsent};
 
 use crate::charge::{ChargeOutcome, ChargeRequest, Step};
 use crate::config::TillConfig;
@@ -15,8 +17,9 @@ use crate::receipt;
 use crate::runtime::Runtime;
 use crate::texts::Language;
 use crate::views::{
-    ActivationView, AlertView, PaymentDetail, PaymentQuery, PaymentView, PaymentsPage, PayoutDetail, PayoutQuery,
-    PayoutsPage, Receipt, ReceiptCopy, SignOnView, StatusView, SyncReport, TakingsLine, VerifyReport,
+    ActivationView, AlertView, AtStakeView, PaymentDetail, PaymentQuery, PaymentView, PaymentsPage, PayoutDetail,
+    PayoutQuery, PayoutsPage, Receipt, ReceiptCopy, SignOnView, StatusView, SyncReport, TakingsLine, UnsentView,
+    VerifyReport,
 };
 
 /// A till: one merchant's terminal on one phone. Cheap to clone; all clones are the same till.
@@ -65,6 +68,20 @@ impl Till {
         let runtime = Runtime::start(config, store.clone(), ports, outlook.clone()).await?;
         let reading = Reading::open(&store, outlook)?;
         Ok(Self { inner: Arc::new(Inner { runtime, reading, clock, language }) })
+    }
+
+    /// What the ledger in `dir` held and had unsent, as its witness says: for one that cannot be opened, because it is
+    /// damaged or its key is lost. Needs neither key nor lock; none if there is no sound witness.
+    ///
+    /// # Errors
+    /// *Storage* if the witness is there and cannot be read.
+    pub fn at_stake(dir: &Path) -> Result<Option<AtStakeView>, TillError> {
+        let found = Head::read(dir).map_err(StoreError::from)?;
+        let unsent =
+            |sum: Unsent| UnsentView { currency: sum.currency, count: sum.count, amount_minor: sum.amount_minor };
+        Ok(found
+            .sound()
+            .map(|head| AtStakeView { events: head.seq, unsent: head.unsent.into_iter().map(unsent).collect() }))
     }
 
     /// Binds this phone to a merchant's terminal. The same code again continues the same request: nothing is burnt.

@@ -322,6 +322,26 @@ pub struct StatusView {
     pub read_only: Option<String>,
 }
 
+/// What a ledger's witness says of it, also when the ledger itself cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AtStakeView {
+    /// How many events the ledger held.
+    pub events: u64,
+    /// What had no answer of the acquirer's.
+    pub unsent: Vec<UnsentView>,
+}
+
+/// Unsent payments in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnsentView {
+    /// ISO 4217.
+    pub currency: String,
+    /// How many payments.
+    pub count: u64,
+    /// Their sum, minor units.
+    pub amount_minor: i64,
+}
+
 /// A sum in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SumView {

@@ -37,6 +37,13 @@ pub(crate) struct Args {
     pub(crate) markers: bool,
 }
 
+impl Args {
+    /// Where the till's own files are.
+    pub(crate) fn ledger_dir(&self) -> PathBuf {
+        self.dir.join("ledger")
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {

@@ -292,8 +292,8 @@ impl Card {
 }
 
 /// Reads one line: its command's name, and the command or why it is none.
-pub(crate) fn read(line: &str) -> (Option<String>, Result<Command, Refused>) {
-    let mut value: Value = match serde_json::from_str(line) {
+pub(crate) fn read(line: &[u8]) -> (Option<String>, Result<Command, Refused>) {
+    let mut value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(error) => return (None, Err(Refused::input("not_json", error.to_string()))),
     };
@@ -351,14 +351,14 @@ mod tests {
     use super::*;
 
     fn refusal(line: &str) -> String {
-        read(line).1.unwrap_err().to_json().to_string()
+        read(line.as_bytes()).1.unwrap_err().to_json().to_string()
     }
 
     #[test]
     fn a_charge_with_everything() {
         let line = r#"{"cmd":"charge","amount_minor":1250,"order":"S-1","mode":"offline","card":{"first":"6222","last_four":"0051",
             "entry_mode":"contactless","behaviour":"removed_early"},"link":{"lose_at":"between_card_and_answer"},"hold_at":"saved"}"#;
-        let Command::Charge(charge) = read(line).1.unwrap() else { panic!() };
+        let Command::Charge(charge) = read(line.as_bytes()).1.unwrap() else { panic!() };
         assert_eq!((charge.amount_minor, charge.currency.as_str(), charge.mode), (1250, "CNY", ChargeMode::Offline));
         let script = charge.card.unwrap().script().unwrap();
         assert_eq!(script.behaviour, Behaviour::RemovedEarly);

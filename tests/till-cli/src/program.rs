@@ -3,6 +3,8 @@
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
+use takings_till::Till;
+
 use crate::args::{Asked, USAGE};
 use crate::session::Session;
 
@@ -26,7 +28,10 @@ pub fn run(words: impl IntoIterator<Item = String>, input: impl BufRead, mut out
     let ended = match opened {
         Ok(session) => session.serve(),
         Err(refused) => {
-            let line = serde_json::json!({"ok": false, "error": refused.to_json()});
+            let mut line = serde_json::json!({"ok": false, "error": refused.to_json()});
+            if let Ok(Some(stake)) = Till::at_stake(&args.ledger_dir()) {
+                line["at_stake"] = serde_json::json!(stake);
+            }
             let _ = writeln!(output, "{line}");
             Err(refused)
         }

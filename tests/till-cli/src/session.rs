@@ -1,6 +1,6 @@
 //! One till from open to shutdown: reads lines, carries them out, answers.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read as _, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use crate::command::{self, Command, ReaderSettings};
 use crate::ports::{SeededRandomness, TillClock, device_key};
 use crate::state::State;
 
+/// The longest line that is taken, bytes.
+const LONGEST_LINE: u64 = 1024 * 1024;
 /// Serial of the simulated reader.
 const READER_SERIAL: &str = "B50C1A7";
 
@@ -45,7 +47,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
         });
         let randomness = Arc::new(SeededRandomness::new(args.seed, state.starts));
         let key = Arc::new(device_key(&args.dir, &*randomness)?);
-        let mut config = TillConfig::new(args.dir.join("ledger"), &args.acquirer);
+        let mut config = TillConfig::new(args.ledger_dir(), &args.acquirer);
         config.encryption_key = args.key.clone();
         config.language = args.language;
         config.own_timer = args.real_clock;
@@ -77,7 +79,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
     pub(crate) fn serve(mut self) -> Result<(), Refused> {
         let ended = loop {
             let Some(line) = self.line()? else { break Ok(()) };
-            if line.trim().is_empty() {
+            if line.trim_ascii().is_empty() {
                 continue;
             }
             let (name, command) = command::read(&line);
@@ -160,9 +162,15 @@ impl<R: BufRead, W: Write> Session<R, W> {
     }
 
     /// The next line of input, or none at its end.
-    pub(crate) fn line(&mut self) -> Result<Option<String>, Refused> {
-        let mut line = String::new();
-        Ok((self.input.read_line(&mut line)? > 0).then_some(line))
+    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, Refused> {
+        let mut line = Vec::new();
+        self.input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+            // What is cut short is no command, whatever it looks like.
+            line.push(b'!');
+            self.input.skip_until(b'\n')?;
+        }
+        Ok((!line.is_empty()).then_some(line))
     }
 
     /// Writes one line, at once.

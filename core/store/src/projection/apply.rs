@@ -13,7 +13,7 @@ use super::payout::{EntryRow, PayoutRow};
 use super::told::{AlertRow, ToDoRow};
 use super::totals;
 use crate::StoreError;
-use crate::event_log::{History, history};
+use crate::event_log::{History, history, known_of_ledger};
 
 /// How many payments one step of a payout's change reaches.
 pub(crate) const SPREAD_CHUNK: usize = 500;
@@ -143,6 +143,16 @@ pub(crate) fn load_payout(conn: &Connection, key: u64) -> Result<Option<PayoutSt
         History::Payout(events) => Ok(PayoutState::fold(&events)?),
         History::Ledger(_) | History::Payment(_) => Ok(None),
     }
+}
+
+/// The fold of those of the ledger's own events that this build knows: for a ledger that is only read.
+pub(crate) fn load_ledger_as_known(conn: &Connection) -> Result<LedgerState, StoreError> {
+    let mut state = LedgerState::default();
+    for event in known_of_ledger(conn)? {
+        // One that builds on an unknown one says nothing here.
+        let _ = state.apply(&event);
+    }
+    Ok(state)
 }
 
 /// The fold of the ledger's own events.

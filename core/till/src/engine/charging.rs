@@ -19,6 +19,8 @@ use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest};
 use crate::error::TillError;
 
+/// The largest amount a reader takes, minor units: EMV writes it in twelve digits.
+const MAX_READER_AMOUNT_MINOR: i64 = 999_999_999_999;
 /// The longest order reference and operator's name that the contract carries, in bytes of UTF-8.
 const MAX_TEXT_BYTES: usize = 64;
 
@@ -84,6 +86,7 @@ impl Engine {
     pub(super) fn charge(&mut self, request: ChargeRequest, now: Now) -> Result<PaymentId, TillError> {
         self.writable()?;
         let amount = asked_amount(&request)?;
+        self.ledger.room_for_charge()?;
         let session =
             self.state.session.clone().ok_or_else(|| TillError::sign_in("never_signed_on", "sign on first"))?;
         let terms = self.documents.terms.as_ref();
@@ -218,6 +221,9 @@ fn asked_amount(request: &ChargeRequest) -> Result<Money, TillError> {
     let currency = Currency::from_code(&request.currency).map_err(|error| TillError::fix_input("currency", error))?;
     if request.amount_minor <= 0 {
         return Err(TillError::fix_input("amount", "the amount must be above zero"));
+    }
+    if request.amount_minor > MAX_READER_AMOUNT_MINOR {
+        return Err(TillError::fix_input("amount", "the amount has more than twelve digits"));
     }
     if let Some(order) = &request.order_reference
         && (order.is_empty() || order.len() > MAX_TEXT_BYTES || order.chars().any(char::is_control))

@@ -14,6 +14,7 @@ impl From<StoreError> for TillError {
             }
             StoreError::ReadOnly { .. } => "read_only",
             StoreError::WrongKey => "wrong_key",
+            StoreError::NotEncrypted => "not_encrypted",
             StoreError::KeyWithoutEncryption => "key_without_encryption",
             StoreError::KeyMissing => "key_missing",
             StoreError::Setting { .. } => "setting",

@@ -206,6 +206,8 @@ pub(crate) struct Engine {
     ticks: Vec<Ticket>,
     missing_events: u64,
     read_only: Option<String>,
+    /// A later version of the app wrote in this ledger: that is why.
+    upgrade_needed: bool,
     last_now: Now,
     effects: Vec<Effect>,
 }
@@ -303,7 +305,8 @@ impl Engine {
     fn writable(&self) -> Result<(), TillError> {
         match &self.read_only {
             None => Ok(()),
-            Some(why) => Err(TillError::upgrade_app("read_only", why)),
+            Some(why) if self.upgrade_needed => Err(TillError::upgrade_app("read_only", why)),
+            Some(why) => Err(TillError::storage("read_only", why)),
         }
     }
 }

@@ -61,6 +61,7 @@ impl Engine {
             repeated: BTreeSet::new(),
             missing_events: report.missing_events,
             read_only: report.read_only,
+            upgrade_needed: report.upgrade_needed,
             last_now: now,
             effects: Vec::new(),
         };
@@ -79,6 +80,7 @@ impl Engine {
         let thumbprint = self.key.public_jwk().thumbprint();
         match &self.state.opened {
             Some(opened) if opened.device_key_thumbprint == thumbprint => Ok(()),
+            None if self.read_only.is_some() => Ok(()),
             Some(_) => Err(TillError::storage("another_key", "this ledger belongs to another device key")),
             None => {
                 let opened = Opened { ledger_id, device_key_thumbprint: thumbprint };
