@@ -30,9 +30,11 @@ pub fn held(dir: &Path) -> Outcome<Held> {
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     let number =
         |sql: &str| -> Outcome<u64> { Ok(u64::try_from(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?)?) };
-    let page = number("PRAGMA page_size")?;
-    let used = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
-    Ok(Held { file: fs::metadata(path)?.len(), used: used * page, events: number("SELECT count(*) FROM event")? })
+    let (pages, free) = (number("PRAGMA page_count")?, number("PRAGMA freelist_count")?);
+    let file = fs::metadata(path)?.len();
+    // SQLCipher answers the size of a page in words of its own.
+    let used = file / pages.max(1) * (pages - free);
+    Ok(Held { file, used, events: number("SELECT count(*) FROM event")? })
 }
 
 /// A ledger of the store's with `payments` payments of this life.
