@@ -70,6 +70,7 @@ struct Found {
     plain_first: Samples,
     plain_deep: Samples,
     plain_open: Samples,
+    wal_open: Samples,
     first: Samples,
     deep: Samples,
     stage: Samples,
@@ -94,6 +95,7 @@ pub fn run(table: &mut Table, dir: &Path, payments: u64, samples: usize) -> Outc
     line("plain SQLite: first 50", &found.plain_first, &found.plain_first);
     line("plain SQLite: 50 from anywhere", &found.plain_deep, &found.plain_deep);
     line("plain SQLite: open, first 50", &found.plain_open, &found.plain_open);
+    line("plain SQLite in WAL, to write: open, first 50", &found.wal_open, &found.plain_open);
     line("**first page**", &found.first, &found.plain_first);
     line("**deep page**", &found.deep, &found.plain_deep);
     line("first page of a stage", &found.stage, &found.plain_first);
@@ -146,11 +148,15 @@ fn pages(found: &mut Found, dir: &Path, samples: usize) -> Outcome<()> {
 fn openings(found: &mut Found, dir: &Path, samples: usize) -> Outcome<()> {
     let all = PaymentFilter::default();
     let config = history::config(dir);
-    let Found { plain_open, open, reader_open, till_open, .. } = found;
+    let plain = dir.join("plain.db");
+    let wal = dir.join("plain-wal.db");
+    fs::copy(&plain, &wal)?;
+    let Found { plain_open, wal_open, open, reader_open, till_open, .. } = found;
     in_turns(
         samples,
         &mut [
-            &mut || plain_open.time(|| plain_page(&bare::connect(&dir.join("plain.db"), None, false)?, i64::MAX)),
+            &mut || plain_open.time(|| plain_page(&bare::connect(&plain, None, false)?, i64::MAX)),
+            &mut || wal_open.time(|| plain_page(&bare::connect(&wal, None, true)?, i64::MAX)),
             &mut || {
                 let (ledger, reader) = open.time(|| {
                     let (ledger, _) = Ledger::open(config.clone())?;
@@ -172,7 +178,8 @@ fn openings(found: &mut Found, dir: &Path, samples: usize) -> Outcome<()> {
                 Ok(runtime.block_on(till.shutdown())?)
             },
         ],
-    )
+    )?;
+    Ok(fs::remove_file(wal)?)
 }
 
 fn plain_page(conn: &Connection, before: i64) -> Outcome<()> {

@@ -12,12 +12,15 @@ const USAGE: &str = "takings-bench [PART …] [--dir DIR] [--small]
   PART    capture, lists, drain, disk, peers (with that feature); default: all
           profile: what SQLite does in a capture and a drain; anatomy: what lies in the file
   --dir   where ledgers and comparisons are written, on the disk to measure (default target/bench)
+  --payments N
+          length of the long history (default 1000000)
   --small a thousandth of the work: to see that it runs
 ";
 
 struct Asked {
     parts: Vec<String>,
     dir: PathBuf,
+    payments: u64,
     small: bool,
 }
 
@@ -39,11 +42,15 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { parts: Vec::new(), dir: PathBuf::from("target/bench"), small: false };
+    let mut asked = Asked { parts: Vec::new(), dir: PathBuf::from("target/bench"), payments: 1_000_000, small: false };
     let mut words = words;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--dir" => asked.dir = words.next().ok_or("--dir: a value is missing")?.into(),
+            "--payments" => {
+                let value = words.next().ok_or("--payments: a value is missing")?;
+                asked.payments = value.parse().map_err(|_| format!("--payments {value}: not a number"))?;
+            }
             "--small" => asked.small = true,
             "capture" | "lists" | "drain" | "disk" | "peers" | "profile" | "anatomy" => asked.parts.push(word),
             _ => return Err(format!("{word}?\n\n{USAGE}")),
@@ -66,19 +73,20 @@ fn run(table: &mut Table, asked: &Asked) -> Outcome<()> {
         table.note("Sync calls are not counted on this system, and no 2 ms sync call can be made.");
     }
     for part in &asked.parts {
-        measure(table, part, &dir, asked.small)?;
+        measure(table, part, &dir, asked)?;
     }
     Ok(())
 }
 
-fn measure(table: &mut Table, part: &str, dir: &Path, small: bool) -> Outcome<()> {
+fn measure(table: &mut Table, part: &str, dir: &Path, asked: &Asked) -> Outcome<()> {
+    let small = asked.small;
     let ram = Path::new("/dev/shm");
     match part {
         "capture" => {
             let ram = (ram.is_dir() && syncs::are_ours()?).then_some(ram);
             capture::run(table, dir, ram, if small { 40 } else { 1_500 })
         }
-        "lists" => [1_000, if small { 2_000 } else { 1_000_000 }].into_iter().try_for_each(|payments| {
+        "lists" => [1_000, if small { 2_000 } else { asked.payments }].into_iter().try_for_each(|payments| {
             let ledger = lists::prepared(dir, payments, table)?;
             lists::run(table, &ledger, payments, if small { 10 } else { 500 })
         }),
