@@ -98,6 +98,7 @@ pub fn acceptance(tx: &mut Transaction<'_>, number: u64, blob: Option<&[u8]>) ->
         card: MaskedCard::new("541333", &format!("{:04}", number % 10_000)),
         blob_len: 616,
         blob_sha256: "5f".repeat(32),
+        captured_at_ms: None,
     };
     tx.append(now, Some("zhang"), &subject, card)?;
     if let Some(blob) = blob {

@@ -224,6 +224,10 @@ pub struct CardRead {
     pub blob_len: u32,
     /// SHA-256 of the blob, hex.
     pub blob_sha256: String,
+    /// When it was read by the acquirer's clock, as well as the phone knew it, milliseconds UTC: the phone's own may be
+    /// years away, and this is what deadlines and the acquirer go by. None: the same as the event's own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured_at_ms: Option<i64>,
 }
 
 /// The reader's completion code. It adds to a payment; it never changes one in silence.

@@ -64,7 +64,9 @@ pub fn to_do(payment: &PaymentState) -> Option<ToDo> {
     }
     match payment.acceptance {
         Some(acceptance) => Some(due(Lane::Drain, &payment.sends, acceptance.at_ms, acceptance.deadline_ms)),
-        None if payment.sends.count > 0 => Some(due(Lane::Live, &payment.sends, payment.captured_at_ms(), None)),
+        None if payment.sends.count > 0 => {
+            Some(due(Lane::Live, &payment.sends, payment.sends.first_at_ms.unwrap_or(payment.started_at_ms), None))
+        }
         None => None,
     }
 }

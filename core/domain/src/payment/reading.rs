@@ -11,10 +11,11 @@ impl PaymentState {
         self.charge.payment_id
     }
 
-    /// When the card was read, else when the charge began; wall clock, milliseconds UTC.
+    /// When the card was read, by the acquirer's clock as well as the phone knew it, milliseconds UTC; before that when
+    /// the charge began, by the phone's.
     #[must_use]
     pub fn captured_at_ms(&self) -> i64 {
-        self.card.as_ref().map_or(self.started_at_ms, |(_, at_ms)| *at_ms)
+        self.card.as_ref().map_or(self.started_at_ms, |(read, at_ms)| read.captured_at_ms.unwrap_or(*at_ms))
     }
 
     /// The acquirer's final word on authorization, if there is one: anything but `processing`.

@@ -131,13 +131,14 @@ fn till_events() -> Vec<Any<Event>> {
         )),
         of((any::<[u8; 16]>(), maybe(text()))
             .prop_map(|(id, reader_serial)| AttemptStarted { attempt_id: AttemptId::from_bytes(id), reader_serial })),
-        of((word(EntryMode::ALL), word(Scheme::ALL), text(), text(), any::<u32>(), text()).prop_map(
-            |(entry_mode, scheme, first, last, blob_len, blob_sha256)| CardRead {
+        of((word(EntryMode::ALL), word(Scheme::ALL), text(), text(), any::<u32>(), text(), maybe(ms())).prop_map(
+            |(entry_mode, scheme, first, last, blob_len, blob_sha256, captured_at_ms)| CardRead {
                 entry_mode,
                 scheme,
                 card: MaskedCard::new(&first, &last),
                 blob_len,
                 blob_sha256,
+                captured_at_ms,
             },
         )),
         of((text(), text(), any::<bool>()).prop_map(|(outcome, code, unexpected)| ReaderConcluded {

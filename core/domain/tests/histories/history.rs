@@ -259,6 +259,7 @@ pub(crate) fn card_read() -> CardRead {
         card: MaskedCard::new("622848", "1234"),
         blob_len: 620,
         blob_sha256: "5f".repeat(32),
+        captured_at_ms: None,
     }
 }
 

@@ -87,6 +87,7 @@ pub(crate) fn card_read(last_four: &str) -> CardRead {
         card: MaskedCard::new("541333", last_four),
         blob_len: 16,
         blob_sha256: "00".repeat(32),
+        captured_at_ms: None,
     }
 }
 

@@ -68,13 +68,14 @@ impl BlobRecord {
     }
 
     /// The event that says what was read, with the blob's length and digest but nothing of it.
-    pub(super) fn event(&self, request: &OnlineRequest) -> CardRead {
+    pub(super) fn event(&self, request: &OnlineRequest, captured_at_ms: Option<i64>) -> CardRead {
         CardRead {
             entry_mode: request.entry_mode,
             scheme: request.scheme,
             card: request.masked_card.clone(),
             blob_len: u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX),
             blob_sha256: hex::encode(&Sha256::digest(&*self.ciphertext)),
+            captured_at_ms,
         }
     }
 

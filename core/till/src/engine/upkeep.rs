@@ -111,7 +111,7 @@ impl Engine {
         }
         let passed_ms = now.monotonic_ms.saturating_sub(before.monotonic_ms);
         let by_ms = now.wall_ms.saturating_sub(before.wall_ms).saturating_sub(passed_ms);
-        if by_ms.abs() > CLOCK_DRIFT_MS {
+        if by_ms.unsigned_abs() > CLOCK_DRIFT_MS.unsigned_abs() {
             self.append_ledger(now, ClockJumped { by_ms }.into())?;
         }
         Ok(())
@@ -191,7 +191,7 @@ impl Engine {
                     amount_minor: sum.total.amount_minor(),
                 })
                 .collect(),
-            oldest_unsent_age_ms: oldest.map(|oldest| now.wall_ms.saturating_sub(oldest)),
+            oldest_unsent_age_ms: oldest.map(|oldest| self.server_ms(now).saturating_sub(oldest)),
             policy_version: policy.map(|policy| policy.version.clone()),
             max_open_count: limit.map(|limit| limit.max_count_open),
             last_seq,
