@@ -47,14 +47,13 @@ pub(super) struct ClockFacts {
     pub(super) now_pessimistic_ms: i64,
     /// The acquirer's clock as well as we know it, milliseconds UTC.
     pub(super) server_ms: i64,
-    /// The acquirer's clock less the phone's at the last sign-on, milliseconds.
-    offset_ms: i64,
 }
 
 impl ClockFacts {
-    /// The age of something the phone's wall clock dated, milliseconds: by whichever reading makes it older.
-    pub(super) fn age_ms(&self, wall_ms: i64) -> i64 {
-        self.now_pessimistic_ms.saturating_sub(wall_ms.min(wall_ms.saturating_add(self.offset_ms)))
+    /// The age of something captured at this instant of the acquirer's clock, milliseconds: by the reading that makes it
+    /// older.
+    pub(super) fn age_ms(&self, captured_at_ms: i64) -> i64 {
+        self.now_pessimistic_ms.saturating_sub(captured_at_ms)
     }
 }
 
@@ -91,8 +90,9 @@ impl Engine {
         let clock = self.clock_facts(now);
         let policy = self.documents.policy.as_ref();
         let judgement = Judgement { policy, clock };
+        let captured_at_ms = Some(self.server_ms(now)).filter(|at_ms| *at_ms != now.wall_ms);
         let mut tx = self.ledger.begin()?;
-        tx.append_payment(now, operator.as_deref(), id, record.event(request).into())?;
+        tx.append_payment(now, operator.as_deref(), id, record.event(request, captured_at_ms).into())?;
         tx.put_card_blob(id, &record.to_bytes()?)?;
         let payment = known(&mut tx, id)?;
         if !live || payment.charge.mode == ChargeMode::Offline {
@@ -178,7 +178,6 @@ impl Engine {
             trusted_age_ms: self.state.anchor.map(|anchor| anchor.age_ms(now)),
             now_pessimistic_ms: self.pessimistic_ms(now),
             server_ms: self.server_ms(now),
-            offset_ms: self.state.anchor.map_or(0, |anchor| anchor.offset_ms()),
         }
     }
 
