@@ -249,3 +249,36 @@ fn p3_honest_what_certainly_did_not_leave_is_judged_offline_and_what_may_have_le
     assert_eq!(outcome, ChargeOutcome::NotConfirmed);
     assert_eq!(bench.view(id).delivery.as_deref(), Some("in_doubt"));
 }
+
+#[test]
+fn p3_honest_a_code_on_no_list_is_no_decline_and_no_approval_whatever_word_stands_beside_it() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(1_000).last_four("0068")).0;
+    bench.sync();
+    bench.admin("POST", &format!("/admin/payments/{id}"), &json!({"action": "decline", "code": "ZY"}));
+    bench.sync();
+    assert_eq!(bench.in_book(id).unwrap()["authorization"], json!("declined"));
+    let view = bench.view(id);
+    assert_eq!((view.stage.as_str(), view.cause.as_deref()), ("needs_you", Some("unlisted_code")));
+    assert_eq!(view.authorization.as_deref(), Some("processing"), "not what the word says");
+    bench.assert_verified();
+}
+
+#[test]
+fn p3_honest_an_inquiry_that_is_refused_is_not_repeated_without_end_and_decides_nothing() {
+    for problem in ["terminal-not-signed-on", "clock-skew"] {
+        let mut bench = Bench::ready(1);
+        bench.spoil(LIVE, 1, Fault::DropAnswer);
+        let id = bench.charge(&Sale::live(1_000)).0;
+        bench.pass(2 * MINUTE);
+        bench.plant(json!({"on": INQUIRE, "kind": "refuse", "problem": problem}));
+        bench.sync();
+        bench.live_on(HOUR);
+        assert!(bench.sent.iter().filter(|name| *name == INQUIRE).count() < 40, "{problem}: {}", bench.sent.len());
+        assert_eq!(bench.outcome(id), Some(ChargeOutcome::NotConfirmed), "{problem}");
+        bench.good_line();
+        bench.drain();
+        assert_eq!(bench.outcome(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }), "{problem}");
+        bench.judge();
+    }
+}
