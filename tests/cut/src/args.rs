@@ -6,7 +6,7 @@ use crate::Wrong;
 
 /// How to call it.
 pub(crate) const USAGE: &str =
-    "usage: cut [--full] [--seed N] [--only NAME]… [--workers N] [--till FILE] [--sandbox FILE]";
+    "usage: cut [--full] [--seed N] [--only NAME]… [--workers N] [--till FILE] [--sandbox FILE] [--dir DIR]";
 
 /// The arguments.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct Args {
     pub(crate) till: PathBuf,
     /// The acquirer.
     pub(crate) sandbox: PathBuf,
+    /// Where tills live meanwhile.
+    pub(crate) dir: PathBuf,
 }
 
 impl Args {
@@ -37,6 +39,7 @@ impl Args {
             workers: 2,
             till: beside.join("till-cli"),
             sandbox: beside.join("sandbox-acquirer"),
+            dir: std::env::temp_dir(),
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -48,6 +51,7 @@ impl Args {
                 "--workers" => args.workers = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
                 "--till" => args.till = value()?.into(),
                 "--sandbox" => args.sandbox = value()?.into(),
+                "--dir" => args.dir = value()?.into(),
                 other => return Err(Wrong(format!("unknown argument {other}"))),
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct Stall {
 impl Stall {
     /// Starts an acquirer and the line to it.
     pub(crate) fn open(args: &Args) -> Result<Self, Wrong> {
-        let dir = fresh_dir()?;
+        let dir = fresh_dir(&args.dir)?;
         let mut sandbox = Command::new(&args.sandbox)
             .args(["--now-ms", &START_MS.to_string()])
             .stdin(Stdio::piped())
@@ -161,11 +161,8 @@ impl Drop for Stall {
     }
 }
 
-/// In memory where there is such a place: no power cut is played here, and a sync would only wait.
-fn fresh_dir() -> Result<PathBuf, Wrong> {
+fn fresh_dir(parent: &Path) -> Result<PathBuf, Wrong> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir = parent.join(format!("takings-cut-{}-{count}", std::process::id()));
     std::fs::create_dir_all(&dir).during("a folder")?;
