@@ -102,7 +102,8 @@ impl Till {
     }
 
     /// Starts a charge. When this returns, the intent is on disk. What the offline policy refuses already now is on
-    /// record too, and the charge says so at its first step.
+    /// record too, and the charge says so at its first step. Where the session is over and the last contact found a
+    /// line, a new one is opened first (ten seconds at most), so that the charge belongs to the batch in force.
     ///
     /// # Errors
     /// *Fix input* for an amount or currency that cannot be; *ask merchant* `order_already_charged` with the other

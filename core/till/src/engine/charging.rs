@@ -66,6 +66,7 @@ impl Engine {
     /// for a line, one is opened first, while the customer fetches the card.
     pub(super) fn ask_charge(&mut self, ticket: Ticket, request: ChargeRequest, now: Now) {
         let hopeful = self.line != Line::Down && self.state.session.is_some() && self.can_go_live(now);
+        let hopeful = hopeful && !self.session_is_hopeless();
         if request.mode != ChargeMode::Offline && hopeful && !self.has_session(now) && self.writable().is_ok() {
             self.waiting_charges.push((ticket, request));
             return self.open_session(now);

@@ -2,8 +2,8 @@
 
 use takings_acquirers::http::Carried;
 use takings_acquirers::{
-    Answer, ClockReport, ClockSource, Identity, Inquiry, Lookup, Operation, Reply, Reversal, SigningContext,
-    SubmitBatch, SubmitOne, Value, decode, encode,
+    Answer, ClockReport, ClockSource, EncodeError, Identity, Inquiry, Lookup, Operation, Reply, Reversal,
+    SigningContext, SubmitBatch, SubmitOne, Value, decode, encode,
 };
 use takings_domain::event::{Lane, SendStarted};
 use takings_domain::{Now, OperationId, PaymentId, PayoutId};
@@ -186,6 +186,10 @@ impl Engine {
                 }
                 self.effects.push(Effect::Send { op, request, timeout_ms });
             }
+            // A defect of ours: no later line would make it better. It is refused as the acquirer would.
+            Err(error @ EncodeError::Invalid { .. }) => {
+                self.answer_ourselves(op, Trouble::Refused { code: error.to_string(), existing: None }, now);
+            }
             // Nothing left the phone: the same road as a refused connection, with the reason kept.
             Err(error) => self.answer(op, Carried::NotSent(error.to_string()), now),
         }
@@ -205,6 +209,16 @@ impl Engine {
             Err(Trouble::NotSent { why }) => self.line_down(why),
             Err(trouble) => self.hear_trouble(trouble, now),
         }
+        self.conclude(asked, heard, now);
+    }
+
+    /// A question that never left ends as if it had been refused.
+    fn answer_ourselves(&mut self, op: OperationId, trouble: Trouble, now: Now) {
+        let Some(InFlight { asked, .. }) = self.in_flight.remove(&op) else { return };
+        self.conclude(asked, Err(trouble), now);
+    }
+
+    fn conclude(&mut self, asked: Asked, heard: Result<Heard, Trouble>, now: Now) {
         let customer = if let Asked::Live(id) = &asked { Some(*id) } else { None };
         let about = asked.clone();
         let done = match self.dispatch(asked, heard, now) {

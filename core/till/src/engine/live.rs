@@ -66,13 +66,19 @@ impl Engine {
         }
         charge.card_read = true;
         let op = self.new_operation(now);
-        match self.keep_card(id, request, op, now) {
-            Ok(Kept::Decided(outcome)) => self.decide(id, outcome),
-            Ok(Kept::Sending) => self.send_live(op, id, now)?,
-            Ok(Kept::Waiting) => self.waiting_live.push_back(id),
-            Err(error) => return self.card_in_question(id, error, now),
-        }
-        Ok(())
+        let done = match self.keep_card(id, request, op, now) {
+            Ok(Kept::Sending) => self.send_live(op, id, now),
+            Ok(Kept::Decided(outcome)) => {
+                self.decide(id, outcome);
+                Ok(())
+            }
+            Ok(Kept::Waiting) => {
+                self.waiting_live.push_back(id);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        done.or_else(|error| self.card_in_question(id, error, now))
     }
 
     /// One commit: the card, and what is decided about it.
@@ -108,8 +114,8 @@ impl Engine {
         Ok(if lane_free { Kept::Sending } else { Kept::Waiting })
     }
 
-    /// Writing the card down failed, or nobody knows whether it did. Nothing left the phone; what the ledger holds now
-    /// decides what the screen may say.
+    /// A card could not be written down or sent, or nobody knows whether it was written. Nothing left the phone; what
+    /// the ledger holds now decides what the screen may say.
     fn card_in_question(&mut self, id: PaymentId, error: TillError, now: Now) -> Result<(), TillError> {
         self.left_open = true;
         let found = self.ledger.begin().and_then(|mut tx| tx.payment(id));
@@ -125,8 +131,8 @@ impl Engine {
             Some(payment) if payment.sends.open.is_some() => {
                 return self.live_trouble(id, Trouble::NotSent { why: error.to_string() }, now);
             }
-            Some(payment) if payment.refused_by.is_none() => self.waiting_live.push_back(id),
             _ => {
+                // Settled as interrupted: whatever is on disk of it is given up.
                 let detail = Some(error.code().to_owned());
                 self.decide(id, ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail });
                 return Err(error);
@@ -162,15 +168,23 @@ impl Engine {
             return self.give_up_waiting_live(now);
         }
         if !self.has_session(now) {
+            if self.session_is_hopeless() {
+                return self.give_up_waiting_live(now);
+            }
             self.open_session(now);
             return Ok(());
         }
         while self.slot_free(Slot::Live)
             && let Some(id) = self.waiting_live.pop_front()
         {
-            self.next_live(id, now)?;
+            self.next_live(id, now).or_else(|error| self.card_in_question(id, error, now))?;
         }
         Ok(())
+    }
+
+    /// A session was opened just now and is none: another one would not be, either.
+    pub(super) fn session_is_hopeless(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.signed_on)
     }
 
     pub(super) fn clock_facts(&self, now: Now) -> ClockFacts {
@@ -255,21 +269,25 @@ impl Engine {
     /// Customers who wait for a session that cannot be had: the offline policy decides.
     pub(super) fn give_up_waiting_live(&mut self, now: Now) -> Result<(), TillError> {
         while let Some(id) = self.waiting_live.pop_front() {
-            let operator = self.operator_of(id);
-            let clock = self.clock_facts(now);
-            let judgement = Judgement { policy: self.documents.policy.as_ref(), clock };
-            let mut tx = self.ledger.begin()?;
-            let payment = known(&mut tx, id)?;
-            if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
-                drop(tx);
-                self.decide(id, ChargeOutcome::NotConfirmed);
-                continue;
+            match self.judge_waiting(id, now) {
+                Ok(outcome) => self.decide(id, outcome),
+                Err(error) => self.card_in_question(id, error, now)?,
             }
-            let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
-            tx.commit()?;
-            self.decide(id, outcome);
         }
         Ok(())
+    }
+
+    fn judge_waiting(&mut self, id: PaymentId, now: Now) -> Result<ChargeOutcome, TillError> {
+        let operator = self.operator_of(id);
+        let judgement = Judgement { policy: self.documents.policy.as_ref(), clock: self.clock_facts(now) };
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.acceptance.is_some() || payment.is_closed() || payment.sends.may_have_arrived {
+            return Ok(ChargeOutcome::NotConfirmed);
+        }
+        let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
+        tx.commit()?;
+        Ok(outcome)
     }
 
     /// The acquirer promised that it has no such payment and will refuse it for ever.

@@ -185,7 +185,7 @@ impl Engine {
     }
 
     fn start_what_is_due(&mut self, now: Now) -> Result<(), TillError> {
-        if self.has_session(now) {
+        if self.has_session(now) || self.session_is_hopeless() {
             self.begin_waiting_charges(now);
         }
         self.serve_waiting_live(now)?;

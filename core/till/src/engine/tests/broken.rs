@@ -132,3 +132,38 @@ fn an_answer_that_could_not_be_written_down_is_fetched_again() {
     assert_eq!(bench.authorizations(id), 1);
     assert!(matches!(bench.ask(Command::Verify), Ok(Reply::Verified(report)) if report.sound));
 }
+
+#[test]
+fn a_customer_who_waits_for_the_lane_hears_when_the_disk_refuses() {
+    for kind in ["send_started", "accepted", "offline_refused", "send_ended"] {
+        let refusals: [fn(&Bench, &str); 2] =
+            [|bench, kind| bench.refuse_to_write(kind), |bench, kind| bench.fail_to_commit(kind)];
+        for refuse in refusals {
+            let mut bench = Bench::ready(1);
+            bench.spoil(LIVE, 1, Fault::Late);
+            let (first, second) = (Sale::live(1_000), Sale::live(2_000));
+            let (a, b) = (bench.begin(&first).unwrap(), bench.begin(&second).unwrap());
+            bench.present(a, &first);
+            bench.present(b, &second);
+            bench.run();
+            assert_eq!(bench.outcome_now(b), None);
+            refuse(&bench, kind);
+            bench.line_is_down = kind != "send_started";
+            bench.deliver_late(false);
+            assert!(bench.outcome_now(b).is_some(), "{kind}: nobody is left waiting");
+            bench.mend_the_disk();
+            bench.good_line();
+            bench.live_on(5 * MINUTE);
+            bench.drain();
+            bench.days_later(3);
+            bench.outcome(a);
+            bench.outcome(b);
+            bench.judge();
+            for id in [a, b] {
+                let stage = bench.stage(id).0;
+                assert!(["arrived", "not_charged"].contains(&stage.as_str()), "{kind}: {stage} {:?}", bench.kinds(id));
+            }
+            bench.assert_verified();
+        }
+    }
+}

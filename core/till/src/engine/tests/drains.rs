@@ -151,24 +151,19 @@ fn p10_drains_a_feed_that_fails_does_not_stop_the_queue() {
 #[test]
 fn p10_drains_a_poisoned_item_does_not_hold_up_the_others() {
     let mut bench = Bench::ready(1);
-    // A card whose last digits the reader hides cannot be said in the contract's words.
-    let mut hidden = Sale::offline(1_000);
-    hidden.card.last_four = String::new();
-    bench.admin(
-        "POST",
-        "/admin/policy",
-        &json!({"limits": [{
-            "currency": "CNY", "max_amount": 50_000, "max_count_open": 500, "max_total_open": 5_000_000,
-        }]}),
-    );
-    bench.sync();
-    let poison = bench.begin(&hidden).unwrap();
-    bench.present(poison, &hidden);
-    let others: Vec<_> = (0..3).map(|n| bench.charge(&Sale::nth(n)).0).collect();
-    bench.drain();
-    for id in others {
-        assert_eq!(bench.view(id).authorization.as_deref(), Some("approved"));
+    let before: Vec<_> = (0..30).map(|n| bench.charge(&Sale::nth(n)).0).collect();
+    // A card whose last digits nobody saw cannot be said in the contract's words.
+    let poison = bench.accept_a_card_without_digits();
+    let after: Vec<_> = (30..60).map(|n| bench.charge(&Sale::nth(n)).0).collect();
+    bench.live_on(10 * MINUTE);
+    for id in before.iter().chain(&after) {
+        assert_eq!(bench.view(*id).authorization.as_deref(), Some("approved"));
     }
+    let view = bench.view(poison);
+    assert_eq!((view.stage.as_str(), view.cause.as_deref()), ("needs_you", Some("refused_by_acquirer")));
+    assert_eq!(bench.alerts().iter().filter(|alert| alert.alert_kind == "payment_parked").count(), 1);
+    assert_eq!(bench.waiting(), 0);
+    bench.assert_verified();
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
-use takings_domain::event::ChargeMode;
-use takings_domain::{EntryMode, PaymentId};
+use takings_domain::event::{Accepted, CardRead, ChargeMode, Class};
+use takings_domain::{EntryMode, MaskedCard, PaymentId, Scheme};
 use takings_readers::simulated::{CardScript, Stage};
 
+use super::super::book::Book;
 use super::super::{Command, LinkEvent, Reply};
 use super::bench::Bench;
 use crate::charge::{ChargeOutcome, ChargeRequest, Step};
@@ -224,6 +225,32 @@ impl Bench {
 
     pub(super) fn cancel(&mut self, id: PaymentId) -> Result<(), TillError> {
         self.ask(Command::Cancel { payment: id, operator: None }).map(|_| ())
+    }
+
+    /// A payment accepted with a card of which the reader showed nothing.
+    pub(super) fn accept_a_card_without_digits(&mut self) -> PaymentId {
+        let id = self.begin(&Sale::offline(1_000)).unwrap();
+        let now = self.now;
+        let engine = self.engine();
+        let mut tx = engine.ledger.begin().unwrap();
+        let blank = CardRead {
+            entry_mode: EntryMode::Chip,
+            scheme: Scheme::Visa,
+            card: MaskedCard::new("", ""),
+            blob_len: 4,
+            blob_sha256: String::new(),
+            captured_at_ms: None,
+        };
+        tx.append_payment(now, None, id, blank.into()).unwrap();
+        // Format, key, key serial number and ciphertext, each with its length.
+        let parts: [&[u8]; 4] = [b"dynaflex", b"9010010B61", &[1; 10], &[2; 64]];
+        let record: Vec<u8> =
+            parts.iter().flat_map(|part| [&(part.len() as u32).to_be_bytes()[..], part].concat()).collect();
+        tx.put_card_blob(id, &record).unwrap();
+        let accepted = Accepted { class: Class::Deferred, deadline_ms: Some(now.wall_ms + super::bench::DAY) };
+        tx.append_payment(now, None, id, accepted.into()).unwrap();
+        tx.commit().unwrap();
+        id
     }
 
     // What the merchant sees.
