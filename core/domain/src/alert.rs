@@ -1,9 +1,9 @@
 //! What is worth telling, once: derived from what a fold was before and after an event.
 
 use crate::axes::words;
-use crate::event::{LedgerEvent, NoticeKind, PaymentEvent, PaymentReported, PayoutEvent};
+use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PaymentReported, PayoutEvent};
 use crate::ledger::LedgerState;
-use crate::payment::PaymentState;
+use crate::payment::{LIVE_WINDOW_MS, PaymentState};
 use crate::payout::PayoutState;
 use crate::{Arrival, Authorization, PayoutStatus};
 
@@ -20,6 +20,8 @@ words! {
         PaymentExpired => "payment_expired",
         /// No answer within the window.
         PaymentInDoubt => "payment_in_doubt",
+        /// A payment was approved when its customer had stopped waiting: charged, and perhaps without the goods.
+        PaymentConfirmedLate => "payment_confirmed_late",
         /// A payment the till could not confirm was undone: nothing is charged.
         PaymentReversed => "payment_reversed",
         /// The acquirer holds a payment back.
@@ -28,6 +30,8 @@ words! {
         PaymentReleased => "payment_released",
         /// The expected day passed without the money.
         PaymentOverdue => "payment_overdue",
+        /// The expected day of a payout passed without the money.
+        PayoutOverdue => "payout_overdue",
         /// The acquirer sent a payout to the bank.
         PayoutSent => "payout_sent",
         /// A payout arrived.
@@ -60,6 +64,7 @@ pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &P
         PaymentEvent::SendEnded(_) | PaymentEvent::ReversalReported(_) if newly(stands_still) => {
             Some((AlertKind::PaymentParked, version))
         }
+        PaymentEvent::Accepted(_) if is_confirmed_late(after) => Some((AlertKind::PaymentConfirmedLate, version)),
         PaymentEvent::Expired(_) => Some((AlertKind::PaymentExpired, version)),
         PaymentEvent::ReversalReported(_) if newly(PaymentState::is_undone) && !before.is_some_and(is_reversed) => {
             Some((AlertKind::PaymentReversed, version))
@@ -70,6 +75,13 @@ pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &P
         }),
         _ => None,
     }
+}
+
+/// Live, and approved after the window in which the customer waits: what the screen said then was "not confirmed".
+fn is_confirmed_late(payment: &PaymentState) -> bool {
+    let taken = payment.acceptance.filter(|acceptance| acceptance.class == Class::Live);
+    let waited_ms = taken.zip(payment.sends.first_at_ms).map(|(taken, first_ms)| taken.at_ms.saturating_sub(first_ms));
+    waited_ms.is_some_and(|waited_ms| waited_ms >= LIVE_WINDOW_MS)
 }
 
 /// Approved for less than was asked.
@@ -133,6 +145,7 @@ pub fn of_payout(before: Option<&PayoutState>, event: &PayoutEvent, after: &Payo
         PayoutEvent::Reconciled(reconciled) => {
             (reconciled.difference.amount_minor() != 0).then_some((AlertKind::PayoutDifference, version))
         }
+        PayoutEvent::OverdueNoticed(notice) => Some((AlertKind::PayoutOverdue, notice.due_ms)),
     }
 }
 

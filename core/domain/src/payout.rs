@@ -21,6 +21,8 @@ pub struct PayoutState {
     pub complete: bool,
     /// The comparison of header and entries, once made.
     pub reconciled: Option<Reconciled>,
+    /// Instants (milliseconds UTC) since which it was noticed to be overdue.
+    pub noticed_ms: Vec<i64>,
     /// The number of its newest event.
     pub last_seq: u64,
     known: BTreeSet<String>,
@@ -37,6 +39,7 @@ impl PayoutState {
             pages: 0,
             complete: false,
             reconciled: None,
+            noticed_ms: Vec::new(),
             last_seq: first.seq,
             known: BTreeSet::new(),
         }
@@ -77,6 +80,12 @@ impl PayoutState {
             }
             PayoutEvent::EntriesReported(page) => self.page(page).map_err(refuse)?,
             PayoutEvent::Reconciled(reconciled) => self.reconcile(reconciled).map_err(refuse)?,
+            PayoutEvent::OverdueNoticed(notice) => {
+                if self.noticed_ms.contains(&notice.due_ms) {
+                    return Err(refuse("the same notice is given once"));
+                }
+                self.noticed_ms.push(notice.due_ms);
+            }
         }
         self.last_seq = recorded.seq;
         Ok(())
@@ -125,6 +134,14 @@ impl PayoutState {
             rest = rest.checked_sub(Money::new(entry.net_minor, rest.currency())?)?;
         }
         Ok(rest)
+    }
+
+    /// The instant (milliseconds UTC) from which on it is to be told that the money is overdue; none once told, and none
+    /// when it is not on its way.
+    #[must_use]
+    pub fn notice_after_ms(&self) -> Option<i64> {
+        let on_its_way = matches!(self.report.status, PayoutStatus::Created | PayoutStatus::Sent);
+        self.report.overdue_after_ms.filter(|after| on_its_way && !self.noticed_ms.contains(after))
     }
 
     /// What a payment reads from this payout through the given entry.

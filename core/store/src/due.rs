@@ -20,6 +20,9 @@ const LONGEST_SEQUENCE: u32 = 1_000;
 /// The longest wait the acquirer can ask for, milliseconds.
 const LONGEST_HOLD_MS: i64 = 86_400_000;
 
+/// See [`Transaction::oldest_unsent_ms`].
+pub(crate) const OLDEST_UNSENT: &str = "SELECT min(captured_at_ms) FROM payment WHERE unsent = 1";
+
 /// No pause of ours, by the clock as it is.
 const IS_DUE: &str = "t.due_ms NOT BETWEEN ?1 + 1 AND ?2";
 /// No wait that the acquirer asked for.
@@ -160,12 +163,34 @@ impl Transaction<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// The next instant at which [`Transaction::notices_due`] has something new; it may have passed.
+    /// Payouts that are overdue without that having been told, each with the instant since which; earliest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn payouts_overdue(&mut self, now_ms: i64, limit: u32) -> Result<Vec<(PayoutId, i64)>, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT payout_id, notice_after_ms FROM payout WHERE notice_after_ms <= ?
+             ORDER BY notice_after_ms, key LIMIT ?",
+        )?;
+        let rows = statement.query_map((now_ms, limit), |row| {
+            Ok(column(row, 0, "payout.payout_id").and_then(|id| Ok((id, row.get(1)?))))
+        })?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// The next instant at which [`Transaction::notices_due`] or [`Transaction::payouts_overdue`] has something new; it
+    /// may have passed.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn next_notice_ms(&mut self) -> Result<Option<i64>, StoreError> {
-        self.one("SELECT min(notice_after_ms) FROM payment WHERE notice_after_ms IS NOT NULL", [])
+        self.one(
+            "SELECT min(at) FROM (
+                 SELECT min(notice_after_ms) AS at FROM payment WHERE notice_after_ms IS NOT NULL
+                 UNION ALL SELECT min(notice_after_ms) FROM payout WHERE notice_after_ms IS NOT NULL)",
+            [],
+        )
     }
 
     /// Payments with a send without an end, or left between intent and acceptance: what an opening looks at first.
@@ -188,6 +213,14 @@ impl Transaction<'_> {
         let mut statement = self.conn.prepare_cached(&sql)?;
         let rows = statement.query_map([], |row| Ok(WaitingRow::read(row, 0)))?;
         rows.map(|row| row?).collect()
+    }
+
+    /// When the oldest payment that the acquirer has not confirmed was captured, milliseconds UTC.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn oldest_unsent_ms(&mut self) -> Result<Option<i64>, StoreError> {
+        self.one(OLDEST_UNSENT, [])
     }
 
     /// When the oldest payment that was accepted offline and can still be sent or answered was captured, wall clock,

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension};
 use takings_domain::{PaymentId, PayoutId};
 
 use crate::config::OpenConfig;
+use crate::due::OLDEST_UNSENT;
 use crate::event_log::{self, EventRow};
 use crate::projection::row::{Column, Row, column_list};
 use crate::projection::totals::{BalanceRow, UNSENT, WaitingRow};
@@ -130,10 +131,10 @@ impl Reader {
     pub fn status(&self) -> Result<Status, StoreError> {
         self.snapshot(|conn| {
             let sql = format!("SELECT {} FROM waiting WHERE what = ? ORDER BY currency", column_list::<WaitingRow>());
-            let oldest = "SELECT min(captured_at_ms) FROM payment WHERE unsent = 1";
+            let mut oldest = conn.prepare_cached(OLDEST_UNSENT)?;
             Ok(Status {
                 unsent: read_rows(conn, &sql, [UNSENT])?,
-                oldest_unsent_ms: conn.prepare_cached(oldest)?.query_row([], |row| row.get(0)).optional()?.flatten(),
+                oldest_unsent_ms: oldest.query_row([], |row| row.get(0)).optional()?.flatten(),
                 last_seq: event_log::newest(conn)?.map_or(0, |(seq, _)| seq),
                 missing_events: crate::opening::Lost::read(conn)?.events,
             })

@@ -10,6 +10,7 @@ pub mod config;
 mod engine;
 pub mod error;
 mod hex;
+mod outlook;
 pub mod ports;
 mod reading;
 mod receipt;

@@ -1,57 +1,27 @@
 //! Lists and details, read on a connection of their own beside the engine, as the records a shell shows.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
 use takings_domain::event::Subject;
 use takings_domain::payment::Stage;
-use takings_domain::settlement::expected_if_accepted;
-use takings_domain::{Calendar, LedgerId, PaymentId, PayoutId, PayoutStatus, SettlementTerms};
+use takings_domain::{LedgerId, Now, PaymentId, PayoutId, PayoutStatus};
 use takings_store::reading::payments::PaymentFilter;
 use takings_store::reading::{PageKey, Reader};
 use takings_store::{Alert, DatabaseKey, EntryRow, EventRow, OpenConfig, PaymentRow, PayoutRow};
 
 use crate::config::TillConfig;
 use crate::error::TillError;
+use crate::outlook::Outlook;
 use crate::views::{
     AlertView, PaymentDetail, PaymentQuery, PaymentView, PaymentsPage, PayoutDetail, PayoutEntryView, PayoutQuery,
     PayoutView, PayoutsPage, TakingsLine, TimelineEntry,
 };
 
-/// How a receipt writes an instant.
-const TIME_FORMAT: &str = "%Y-%m-%d %H:%M:%S %:z";
 /// Rows of a page where the caller does not say.
 const USUAL_ROWS: u32 = 50;
 /// The most rows of a page.
 const MOST_ROWS: u32 = 200;
-
-/// What the expected day of a payment that is not accepted yet is computed from; the engine keeps it current.
-#[derive(Clone, Default)]
-pub(crate) struct Outlook(Arc<RwLock<Option<(SettlementTerms, Calendar)>>>);
-
-impl Outlook {
-    pub(crate) fn set(&self, terms: SettlementTerms, calendar: Calendar) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((terms, calendar));
-    }
-
-    /// This instant (milliseconds UTC) as the acquirer's zone writes it, with its offset; UTC before the first terms.
-    pub(crate) fn local_time(&self, at_ms: i64) -> String {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let zone = known.as_ref().map(|(terms, _)| terms.timezone);
-        let Some(at) = chrono::DateTime::from_timestamp_millis(at_ms) else { return String::new() };
-        match zone {
-            Some(zone) => at.with_timezone(&zone).format(TIME_FORMAT).to_string(),
-            None => at.format(TIME_FORMAT).to_string(),
-        }
-    }
-
-    /// The day the money would come if the payment were accepted at this instant, milliseconds UTC.
-    fn if_sent_at(&self, at_ms: i64) -> Option<NaiveDate> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let (terms, calendar) = known.as_ref()?;
-        expected_if_accepted(terms, calendar, at_ms).ok().map(|expected| expected.date)
-    }
-}
 
 /// How the store is opened for this configuration.
 pub(crate) fn store_config(config: &TillConfig, new_ledger_id: LedgerId) -> OpenConfig {
@@ -102,7 +72,8 @@ impl Reading {
         self.outlook.local_time(at_ms)
     }
 
-    pub(crate) fn payments(&self, query: &PaymentQuery, now_ms: i64) -> Result<PaymentsPage, TillError> {
+    pub(crate) fn payments(&self, query: &PaymentQuery, now: Now) -> Result<PaymentsPage, TillError> {
+        let now_ms = self.outlook.server_ms(now);
         let filter = PaymentFilter {
             stage: query.stage.as_deref().map(stage).transpose()?,
             from: query.from,
@@ -118,13 +89,15 @@ impl Reading {
         Ok(PaymentsPage { payments, next: page.next.map(|key| key.to_string()) })
     }
 
-    pub(crate) fn payment(&self, id: PaymentId, now_ms: i64) -> Result<PaymentDetail, TillError> {
+    pub(crate) fn payment(&self, id: PaymentId, now: Now) -> Result<PaymentDetail, TillError> {
+        let now_ms = self.outlook.server_ms(now);
         let found = self.with(|reader| Ok(reader.payment(id)?))?.ok_or_else(|| TillError::not_found("payment", id))?;
         let timeline = found.timeline.into_iter().map(timeline_entry).collect();
         Ok(PaymentDetail { payment: self.payment_view(&found.row, now_ms), timeline })
     }
 
-    pub(crate) fn takings(&self, from: NaiveDate, to: NaiveDate, now_ms: i64) -> Result<Vec<TakingsLine>, TillError> {
+    pub(crate) fn takings(&self, from: NaiveDate, to: NaiveDate, now: Now) -> Result<Vec<TakingsLine>, TillError> {
+        let now_ms = self.outlook.server_ms(now);
         let sums = self.with(|reader| Ok(reader.takings(Some(from), Some(to), now_ms)?))?;
         let line = |sum: takings_store::reading::takings::TakingsSum| TakingsLine {
             stage: sum.stage.as_str().to_owned(),
@@ -135,7 +108,8 @@ impl Reading {
         Ok(sums.into_iter().map(line).collect())
     }
 
-    pub(crate) fn payouts(&self, query: &PayoutQuery, now_ms: i64) -> Result<PayoutsPage, TillError> {
+    pub(crate) fn payouts(&self, query: &PayoutQuery, now: Now) -> Result<PayoutsPage, TillError> {
+        let now_ms = self.outlook.server_ms(now);
         let unknown = || TillError::fix_input("status", "not a status of a payout");
         let status =
             query.status.as_deref().map(|word| PayoutStatus::from_word(word).ok_or_else(unknown)).transpose()?;
@@ -151,7 +125,8 @@ impl Reading {
         })
     }
 
-    pub(crate) fn payout(&self, id: &str, now_ms: i64) -> Result<PayoutDetail, TillError> {
+    pub(crate) fn payout(&self, id: &str, now: Now) -> Result<PayoutDetail, TillError> {
+        let now_ms = self.outlook.server_ms(now);
         let payout_id = PayoutId::new(id).map_err(|error| TillError::fix_input("payout_id", error))?;
         self.with(|reader| {
             let found = reader.payout(&payout_id)?.ok_or_else(|| TillError::not_found("payout", id))?;

@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 use crate::config::TillConfig;
 use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
 use crate::error::TillError;
+use crate::outlook::Outlook;
 use crate::ports::{Clock, Ports};
-use crate::reading::Outlook;
 
 /// The longest the engine's thread sleeps before it looks at the clock again, milliseconds.
 const LONGEST_SLEEP_MS: i64 = 60_000;

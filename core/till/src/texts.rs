@@ -172,10 +172,12 @@ texts! {
         PaymentParked: "交易需要处理", "a payment needs you";
         PaymentExpired: "交易超过上送期限", "a payment was not sent in time";
         PaymentInDoubt: "交易结果仍未知", "a payment is still in doubt";
+        PaymentConfirmedLate: "顾客离开后交易才获批准，顾客已被扣款", "a payment was approved after its customer stopped waiting: the customer is charged";
         PaymentReversed: "未确认的交易已冲正，未扣款", "an unconfirmed payment was undone: nothing is charged";
         PaymentHeld: "一笔款项被暂缓结算", "the acquirer holds a payment back";
         PaymentReleased: "暂缓的款项已放行", "a held payment was let go";
         PaymentOverdue: "一笔款项逾期未到账", "a payment's money is overdue";
+        PayoutOverdue: "一笔结算款逾期未到账", "a payout is overdue";
         PayoutSent: "款项已发往银行", "a payout was sent to the bank";
         PayoutArrived: "款项已到账", "a payout arrived";
         PayoutReturned: "银行退票", "the bank sent a payout back";

@@ -11,8 +11,9 @@ use crate::charge::{ChargeOutcome, ChargeRequest, Step};
 use crate::config::TillConfig;
 use crate::engine::{Command, LinkEvent, Reply};
 use crate::error::TillError;
+use crate::outlook::Outlook;
 use crate::ports::{Clock, Ports};
-use crate::reading::{Outlook, Reading};
+use crate::reading::Reading;
 use crate::receipt;
 use crate::runtime::Runtime;
 use crate::texts::Language;
@@ -163,8 +164,8 @@ impl Till {
     /// # Errors
     /// *Fix input* for a word, limit or page key that is none.
     pub async fn payments(&self, query: PaymentQuery) -> Result<PaymentsPage, TillError> {
-        let now_ms = self.inner.clock.now().wall_ms;
-        self.read(move |inner| inner.reading.payments(&query, now_ms)).await
+        let now = self.inner.clock.now();
+        self.read(move |inner| inner.reading.payments(&query, now)).await
     }
 
     /// One payment with its history.
@@ -173,8 +174,8 @@ impl Till {
     /// *Not found* for an unknown id.
     pub async fn payment(&self, payment_id: &str) -> Result<PaymentDetail, TillError> {
         let payment = parse(payment_id)?;
-        let now_ms = self.inner.clock.now().wall_ms;
-        self.read(move |inner| inner.reading.payment(payment, now_ms)).await
+        let now = self.inner.clock.now();
+        self.read(move |inner| inner.reading.payment(payment, now)).await
     }
 
     /// Sums by stage for the sales from one day to another, both included, in the acquirer's zone.
@@ -182,8 +183,8 @@ impl Till {
     /// # Errors
     /// *Storage* only.
     pub async fn takings(&self, from: NaiveDate, to: NaiveDate) -> Result<Vec<TakingsLine>, TillError> {
-        let now_ms = self.inner.clock.now().wall_ms;
-        self.read(move |inner| inner.reading.takings(from, to, now_ms)).await
+        let now = self.inner.clock.now();
+        self.read(move |inner| inner.reading.takings(from, to, now)).await
     }
 
     /// Payouts, newest first.
@@ -191,8 +192,8 @@ impl Till {
     /// # Errors
     /// *Fix input* for a word, limit or page key that is none.
     pub async fn payouts(&self, query: PayoutQuery) -> Result<PayoutsPage, TillError> {
-        let now_ms = self.inner.clock.now().wall_ms;
-        self.read(move |inner| inner.reading.payouts(&query, now_ms)).await
+        let now = self.inner.clock.now();
+        self.read(move |inner| inner.reading.payouts(&query, now)).await
     }
 
     /// One payout with its lines.
@@ -200,9 +201,9 @@ impl Till {
     /// # Errors
     /// *Not found* for an unknown id.
     pub async fn payout(&self, payout_id: &str) -> Result<PayoutDetail, TillError> {
-        let now_ms = self.inner.clock.now().wall_ms;
+        let now = self.inner.clock.now();
         let payout = payout_id.to_owned();
-        self.read(move |inner| inner.reading.payout(&payout, now_ms)).await
+        self.read(move |inner| inner.reading.payout(&payout, now)).await
     }
 
     /// How the till is: session, line, queue, risk used, ledger.

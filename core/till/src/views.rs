@@ -310,16 +310,44 @@ pub struct StatusView {
     pub unsent: Vec<SumView>,
     /// Age of the oldest, milliseconds.
     pub oldest_unsent_age_ms: Option<i64>,
-    /// How much of the offline policy is used.
+    /// The offline policy in force.
     pub policy_version: Option<String>,
-    /// The policy's limit on the open count, for the home currency.
-    pub max_open_count: Option<u32>,
+    /// How much of it is used, for each currency it allows.
+    pub offline_risk: Vec<OfflineRiskView>,
     /// The ledger's newest event.
     pub last_seq: u64,
     /// Events that a witness outside the file says are missing.
     pub missing_events: u64,
     /// The ledger can only be read, and why.
     pub read_only: Option<String>,
+    /// What went wrong last, if the newest contact with the acquirer did not end well or the phone's disk refused.
+    pub trouble: Option<TroubleView>,
+}
+
+/// What customers went away with that no bank has confirmed yet, against what the acquirer allows. Minor units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfflineRiskView {
+    /// ISO 4217.
+    pub currency: String,
+    /// How many payments wait.
+    pub count: u32,
+    /// The most that may.
+    pub max_count: u32,
+    /// Their sum.
+    pub amount_minor: i64,
+    /// The most it may be.
+    pub max_amount_minor: i64,
+    /// Age of the oldest by the reading of the clock that makes it oldest, milliseconds.
+    pub oldest_age_ms: Option<i64>,
+}
+
+/// Something that went wrong while nobody was waiting for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TroubleView {
+    /// When, wall clock, milliseconds UTC.
+    pub at_ms: i64,
+    /// What, for support.
+    pub detail: String,
 }
 
 /// What a ledger's witness says of it, also when the ledger itself cannot be opened.

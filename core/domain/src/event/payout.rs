@@ -12,6 +12,7 @@ events! {
         PayoutReported => "payout_reported",
         EntriesReported => "entries_reported",
         Reconciled => "reconciled",
+        OverdueNoticed => "overdue_noticed",
     }
 }
 
@@ -103,4 +104,11 @@ pub struct Reconciled {
     pub report_version: u64,
     /// The payout's net less the sum of its entries' net: zero, or an item of its own.
     pub difference: Money,
+}
+
+/// The core noticed by itself that the expected day passed without the money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverdueNoticed {
+    /// Overdue since this instant, milliseconds UTC: the same instant is noticed once.
+    pub due_ms: i64,
 }

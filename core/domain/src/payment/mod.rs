@@ -11,7 +11,7 @@ mod sends;
 pub mod standing;
 pub mod state;
 
-pub use next::{Task, ToDo, notice_due, pause_ms, task, to_do};
+pub use next::{Task, ToDo, notice_due, own_attention_after_ms, pause_ms, task, to_do};
 pub use sends::Sends;
 pub use standing::{Acts, Base, Cause, NextStep, PayoutLink, Source, Stage, Why, arrival, base, standing_at};
-pub use state::{Acceptance, Attempt, Delivery, FoldError, PaymentState, Report, ReversalState};
+pub use state::{Acceptance, Attempt, Delivery, FoldError, LIVE_WINDOW_MS, PaymentState, Report, ReversalState};

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::sends::Sends;
+use super::standing::{Base, PayoutLink, Stage};
 use super::state::{LIVE_WINDOW_MS, PaymentState};
 use crate::OperationId;
 use crate::event::{Lane, NoticeKind};
@@ -110,10 +111,19 @@ pub fn pause_ms(op: OperationId, n: u32) -> i64 {
     i64::try_from(u64::from_be_bytes(draw) % u64::try_from(limit.saturating_add(1)).unwrap_or(1)).unwrap_or(0)
 }
 
-/// Notices that are due at `now_ms` (milliseconds UTC) and were not given yet.
+/// The instant (milliseconds UTC) from which on this payment needs somebody and says so by itself. Money that is late
+/// together with its payout is told once, by the payout.
+#[must_use]
+pub fn own_attention_after_ms(base: &Base, link: Option<&PayoutLink>) -> Option<i64> {
+    let by_payout = matches!(base.stage, Stage::OnItsWay | Stage::Approved)
+        && link.is_some_and(|link| link.overdue_after_ms.is_some());
+    base.attention_after_ms.filter(|_| !by_payout)
+}
+
+/// Notices that are due at `now_ms` (milliseconds UTC) and were not given yet. `attention_after_ms` as
+/// [`own_attention_after_ms`] gives it.
 #[must_use]
 pub fn notice_due(payment: &PaymentState, attention_after_ms: Option<i64>, now_ms: i64) -> Option<(NoticeKind, i64)> {
-    use super::standing::Stage;
     let after_ms = attention_after_ms.filter(|after| now_ms >= *after)?;
     let kind = match super::standing::base(payment, None).stage {
         // Its deadline ends in an `expired` event, which tells for itself.

@@ -18,6 +18,12 @@ impl PaymentState {
         self.card.as_ref().map_or(self.started_at_ms, |(read, at_ms)| read.captured_at_ms.unwrap_or(*at_ms))
     }
 
+    /// The acquirer's clock less the phone's when the card was read, milliseconds.
+    pub(crate) fn clock_offset_ms(&self) -> i64 {
+        let read = self.card.as_ref().and_then(|(read, at_ms)| read.captured_at_ms.zip(Some(*at_ms)));
+        read.map_or(0, |(captured_at_ms, at_ms)| captured_at_ms.saturating_sub(at_ms))
+    }
+
     /// The acquirer's final word on authorization, if there is one: anything but `processing`.
     #[must_use]
     pub fn decision(&self) -> Option<Authorization> {

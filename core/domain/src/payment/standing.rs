@@ -337,7 +337,9 @@ fn waiting(payment: &PaymentState) -> Base {
     match payment.delivery() {
         Some(Delivery::Queued) if payment.acceptance.is_some() => Base::plain(Stage::SavedOnPhone, deadline_ms),
         Some(_) => {
-            let window = payment.sends.first_at_ms.map(|first| first.saturating_add(LIVE_WINDOW_MS));
+            // Sends are dated by the wall clock, this and the deadline by the acquirer's, as the capture is.
+            let first_ms = payment.sends.first_at_ms.map(|first| first.saturating_add(payment.clock_offset_ms()));
+            let window = first_ms.map(|first| first.saturating_add(LIVE_WINDOW_MS));
             let until = if payment.is_deferred() { deadline_ms } else { window };
             Base::plain(Stage::BeingConfirmed, until)
         }

@@ -252,6 +252,7 @@ fn payout_events() -> Vec<Any<Event>> {
         of((any::<u64>(), any::<u32>(), any::<bool>(), entries)
             .prop_map(|(report_version, page, last, entries)| EntriesReported { report_version, page, last, entries })),
         of((any::<u64>(), money()).prop_map(|(report_version, difference)| Reconciled { report_version, difference })),
+        of(any::<i64>().prop_map(|due_ms| OverdueNoticed { due_ms })),
     ]
 }
 

@@ -119,7 +119,7 @@ fn the_customers_patience_ends_with_a_question() {
     story! {
         late;
         |_| report(1, Authorization::Approved) => "delivered | approved | - | acquirer 1800 | -";
-        |_| taken_live() => "delivered | approved | - | acquirer 1800 | -";
+        |_| taken_live() => "delivered | approved | - | acquirer 1800 | payment_confirmed_late";
     };
 }
 

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use takings_domain::PayoutStatus::{self, Arrived, Created, Failed, Held, Returned, Sent};
 use takings_domain::alert;
 use takings_domain::balance::{Account, payout_postings};
-use takings_domain::event::{EntriesReported, Entry, PayoutEvent, PayoutReported, Reconciled, Recorded};
+use takings_domain::event::{
+    EntriesReported, Entry, OverdueNoticed, PayoutEvent, PayoutReported, Reconciled, Recorded,
+};
 use takings_domain::payment::{self, FoldError};
 use takings_domain::payout::PayoutState;
 use takings_domain::{Direction, EntryType, Evidence, PayoutId};
@@ -230,6 +232,31 @@ fn a_payout_on_its_way_too_long() {
     assert_eq!(payout.line(), "sent by none | on_its_way | payout 1789, fees 11 | -");
     payout.payment = payout.payment.wait(1);
     assert_eq!(payout.line(), "sent by none | needs_you: unknown_overdue | payout 1789, fees 11 | -");
+    assert_eq!(payout.state.notice_after_ms(), Some(PAYOUT_OVERDUE_MS));
+    let notice = || OverdueNoticed { due_ms: PAYOUT_OVERDUE_MS };
+    let told = payouts! {
+        payout;
+        "sent by none | needs_you: unknown_overdue | payout 1789, fees 11 | -";
+        notice() => "sent by none | needs_you: unknown_overdue | payout 1789, fees 11 | payout_overdue";
+    };
+    assert_eq!(told.state.notice_after_ms(), None);
+    assert_eq!(told.refuses(notice()), "the same notice is given once");
+    // A new day, missed again, is a new fact; what arrived is never overdue.
+    let later_ms = PAYOUT_OVERDUE_MS + DAY_MS;
+    let moved = told.clone().then(PayoutReported { overdue_after_ms: Some(later_ms), ..reported(2, Sent) });
+    assert_eq!(moved.state.notice_after_ms(), Some(later_ms));
+    assert_eq!(moved.then(reported(3, Arrived)).state.notice_after_ms(), None);
+}
+
+#[test]
+fn money_late_with_its_payout_is_told_by_the_payout() {
+    let payout = Payout::heard(reported(1, Sent)).then(the_sale());
+    let link = payout.state.payments().next().map(|(_, entry)| payout.state.link(entry));
+    let alone = payment::base(&payout.payment.state, None);
+    assert!(payment::own_attention_after_ms(&alone, None).is_some());
+    let inside = payment::base(&payout.payment.state, link.as_ref());
+    assert_eq!(inside.attention_after_ms, Some(PAYOUT_OVERDUE_MS));
+    assert_eq!(payment::own_attention_after_ms(&inside, link.as_ref()), None);
 }
 
 #[test]

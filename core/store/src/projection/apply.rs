@@ -69,7 +69,7 @@ pub(crate) fn payout_event(
             return Ok(lines.iter().filter_map(EntryRow::pays_for).collect());
         }
         PayoutEvent::PayoutReported(_) | PayoutEvent::EntriesReported(_) => owe_spread(conn, after.key)?,
-        PayoutEvent::Reconciled(_) => {}
+        PayoutEvent::Reconciled(_) | PayoutEvent::OverdueNoticed(_) => {}
     }
     Ok(Vec::new())
 }

@@ -137,6 +137,7 @@ impl PaymentRow {
     pub(crate) fn of(state: &PaymentState, link: Option<&KeyedLink>) -> Self {
         let payout = link.map(|(_, link)| link);
         let base = payment::base(state, payout);
+        let own_attention_after_ms = payment::own_attention_after_ms(&base, payout);
         let card = state.card.as_ref().map(|(card, _)| card);
         let report = state.report.as_ref();
         let approved = state.is_approved().then(|| state.approved_minor());
@@ -193,7 +194,7 @@ impl PaymentRow {
             cause: base.why.map(|why| why.cause),
             stage: base.stage,
             attention_after_ms: base.attention_after_ms,
-            notice_after_ms: payment::notice_due(state, base.attention_after_ms, i64::MAX).map(|(_, after)| after),
+            notice_after_ms: payment::notice_due(state, own_attention_after_ms, i64::MAX).map(|(_, after)| after),
             unsent: is_unsent(state),
             open_work: has_open_work(state),
             payout_key: link.map(|(key, _)| *key),

@@ -43,6 +43,8 @@ rows! {
         expected_date: Option<NaiveDate>,
         /// Overdue from this instant.
         overdue_after_ms: Option<i64>,
+        /// From this instant on it is overdue and that was not told yet.
+        notice_after_ms: Option<i64>,
         /// When it arrived.
         arrived_at_ms: Option<i64>,
         /// On whose word.
@@ -101,6 +103,7 @@ impl PayoutRow {
             business_date: report.business_date,
             expected_date: report.expected_date,
             overdue_after_ms: report.overdue_after_ms,
+            notice_after_ms: state.notice_after_ms(),
             arrived_at_ms: report.arrived_at_ms,
             evidence: report.evidence,
             end_to_end_id: report.end_to_end_id.clone(),

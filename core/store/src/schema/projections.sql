@@ -86,6 +86,7 @@ CREATE TABLE payout (
     business_date    TEXT NOT NULL,
     expected_date    TEXT,
     overdue_after_ms INTEGER,
+    notice_after_ms  INTEGER,
     arrived_at_ms    INTEGER,
     evidence         TEXT NOT NULL,
     end_to_end_id    TEXT,
@@ -96,6 +97,7 @@ CREATE TABLE payout (
 
 CREATE INDEX payout_status ON payout (status);
 CREATE INDEX payout_reissue ON payout (reissue_of) WHERE reissue_of IS NOT NULL;
+CREATE INDEX payout_notice ON payout (notice_after_ms) WHERE notice_after_ms IS NOT NULL;
 CREATE INDEX payout_incomplete ON payout (complete) WHERE complete = 0;
 
 CREATE TABLE payout_entry (

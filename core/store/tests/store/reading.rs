@@ -1,7 +1,8 @@
 //! Lists go by key, sums are kept, and time decides on reading who needs somebody.
 
-use takings_domain::event::{Noticed, Subject};
+use takings_domain::event::{Noticed, OverdueNoticed, PaymentReported, Subject};
 use takings_domain::payment::{Stage, notice_due};
+use takings_domain::settlement::{Basis, ExpectedArrival};
 use takings_domain::{Authorization, PayoutStatus};
 use takings_store::{Ledger, Page, PageKey, PaymentFilter, PaymentRow, Reader, StoreError, Verification};
 use tempfile::{TempDir, tempdir};
@@ -135,7 +136,7 @@ fn a_list_and_its_sums_agree_with_a_plain_count_at_any_time() {
 }
 
 #[test]
-fn what_is_overdue_is_told_once() {
+fn a_late_payout_is_told_once_and_not_by_its_payments() {
     let dir = tempdir().unwrap();
     let mut ledger = stall(&dir);
     let subject = Subject::Payout(payout_id(1));
@@ -144,16 +145,50 @@ fn what_is_overdue_is_told_once() {
     tx.append(at(1), None, &subject, page(1, 0, true, vec![line(1, 1, 100, 1)])).unwrap();
     let due_ms = MORNING_MS + 5 * 86_400_000;
     assert_eq!(tx.next_notice_ms().unwrap(), Some(due_ms));
-    assert_eq!(tx.notices_due(due_ms - 1, 10).unwrap(), []);
-    assert_eq!(tx.notices_due(due_ms, 10).unwrap(), [(id(1), due_ms)]);
-    let state = tx.payment(id(1)).unwrap().unwrap();
-    let (kind, due_ms) = notice_due(&state, Some(due_ms), due_ms).unwrap();
-    tx.append(at(2), None, &Subject::Payment(id(1)), Noticed { kind, due_ms }).unwrap();
+    assert_eq!(tx.payouts_overdue(due_ms - 1, 10).unwrap(), []);
+    assert_eq!(tx.payouts_overdue(due_ms, 10).unwrap(), [(payout_id(1), due_ms)]);
     assert_eq!(tx.notices_due(due_ms, 10).unwrap(), []);
+    tx.append(at(2), None, &subject, OverdueNoticed { due_ms }).unwrap();
+    assert_eq!(tx.payouts_overdue(due_ms, 10).unwrap(), []);
+    assert!(tx.append(at(2), None, &subject, OverdueNoticed { due_ms }).is_err(), "once");
     assert_eq!(tx.next_notice_ms().unwrap(), None);
     tx.commit().unwrap();
     let row = reader(&dir).payment(id(1)).unwrap().unwrap().row;
     assert_eq!(row.standing_at(due_ms).0, Stage::NeedsYou, "it was told, and it still needs somebody");
+}
+
+#[test]
+fn money_late_without_a_payout_is_told_once_by_each_payment() {
+    let dir = tempdir().unwrap();
+    let mut ledger = stall(&dir);
+    let due_ms = MORNING_MS + 4 * 86_400_000;
+    let mut tx = ledger.begin().unwrap();
+    let date = "2026-11-24".parse().unwrap();
+    let expected = ExpectedArrival {
+        date,
+        earliest: date,
+        latest: date,
+        basis: Basis::Acquirer,
+        provisional: false,
+        overdue_after_ms: due_ms,
+    };
+    for number in [1, 2] {
+        let expecting = PaymentReported { expected: Some(expected), ..report(2, Authorization::Approved) };
+        tx.append(at(1), None, &Subject::Payment(id(number)), expecting).unwrap();
+    }
+    assert_eq!(tx.next_notice_ms().unwrap(), Some(due_ms));
+    assert_eq!(tx.notices_due(due_ms - 1, 10).unwrap(), []);
+    assert_eq!(tx.notices_due(due_ms, 10).unwrap(), [(id(1), due_ms), (id(2), due_ms)]);
+    let state = tx.payment(id(1)).unwrap().unwrap();
+    let (kind, due_ms) = notice_due(&state, Some(due_ms), due_ms).unwrap();
+    tx.append(at(2), None, &Subject::Payment(id(1)), Noticed { kind, due_ms }).unwrap();
+    assert_eq!(tx.notices_due(due_ms, 10).unwrap(), [(id(2), due_ms)]);
+    // From here on the payout speaks for it.
+    let subject = Subject::Payout(payout_id(1));
+    tx.append(at(3), None, &subject, payout(1, 1, PayoutStatus::Sent, 99, 1)).unwrap();
+    tx.append(at(3), None, &subject, page(1, 0, true, vec![line(1, 2, 100, 1)])).unwrap();
+    assert_eq!(tx.notices_due(due_ms, 10).unwrap(), []);
+    tx.commit().unwrap();
 }
 
 #[test]

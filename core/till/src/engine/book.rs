@@ -29,7 +29,7 @@ pub(super) trait Book {
     /// What was accepted offline in this currency and has no answer.
     fn exposure(&mut self, currency: Currency) -> Result<Exposure, StoreError>;
     /// What has no answer, by currency.
-    fn unsent(&mut self) -> Result<Vec<Exposure>, StoreError>;
+    fn unsent(&mut self) -> Result<Vec<(u64, Money)>, StoreError>;
     /// A kept value that is text.
     fn kept_text(&mut self, key: &str) -> Result<Option<String>, StoreError>;
 }
@@ -58,25 +58,25 @@ impl Book for Transaction<'_> {
     }
 
     fn exposure(&mut self, currency: Currency) -> Result<Exposure, StoreError> {
-        exposure(self, "offline", currency)
+        let rows = self.waiting()?;
+        let row = rows.iter().find(|row| row.what == "offline" && row.currency == currency);
+        let (count, amount_minor) = row.map_or((0, 0), |row| (row.count, row.amount_minor));
+        Ok(Exposure {
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            total: Money::new(amount_minor, currency)?,
+            oldest_captured_at_ms: self.oldest_offline_ms(currency)?,
+        })
     }
 
-    fn unsent(&mut self) -> Result<Vec<Exposure>, StoreError> {
+    fn unsent(&mut self) -> Result<Vec<(u64, Money)>, StoreError> {
         let rows = self.waiting()?;
         let unsent = rows.iter().filter(|row| row.what == "unsent" && row.count > 0);
-        unsent.map(|row| exposure(self, "unsent", row.currency)).collect()
+        unsent
+            .map(|row| Ok((row.count.try_into().unwrap_or(u64::MAX), Money::new(row.amount_minor, row.currency)?)))
+            .collect()
     }
 
     fn kept_text(&mut self, key: &str) -> Result<Option<String>, StoreError> {
         Ok(self.meta(key)?.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
-}
-
-fn exposure(tx: &mut Transaction<'_>, what: &str, currency: Currency) -> Result<Exposure, StoreError> {
-    let rows = tx.waiting()?;
-    let row = rows.iter().find(|row| row.what == what && row.currency == currency);
-    let (count, amount_minor) = row.map_or((0, 0), |row| (row.count, row.amount_minor));
-    let oldest_captured_at_ms = tx.oldest_offline_ms(currency)?;
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(Exposure { count, total: Money::new(amount_minor, currency)?, oldest_captured_at_ms })
 }

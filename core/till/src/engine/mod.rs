@@ -43,9 +43,9 @@ use takings_store::{Ledger, OpenConfig};
 
 use crate::charge::{ChargeOutcome, ChargeRequest, Step};
 use crate::error::TillError;
+use crate::outlook::{Outlook, ServerClock};
 use crate::ports::Randomness;
-use crate::reading::Outlook;
-use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, VerifyReport};
+use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, TroubleView, VerifyReport};
 
 use charging::OpenCharge;
 use documents::Documents;
@@ -208,6 +208,10 @@ pub(crate) struct Engine {
     read_only: Option<String>,
     /// A later version of the app wrote in this ledger: that is why.
     upgrade_needed: bool,
+    /// A payout's change has not reached all its payments yet.
+    spread_owed: bool,
+    /// What went wrong last and was not made good since.
+    trouble: Option<TroubleView>,
     last_now: Now,
     effects: Vec<Effect>,
 }
@@ -235,6 +239,7 @@ impl Engine {
             // Last, because everything above opens the file again.
             self.ledger.rest();
         }
+        self.outlook.set_clock(self.server_clock());
         std::mem::take(&mut self.effects)
     }
 
@@ -262,7 +267,7 @@ impl Engine {
         self.effects.push(Effect::Reply(ticket, reply));
     }
 
-    /// Ten random bytes' worth of a fresh id.
+    /// Fresh random bytes.
     fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0_u8; N];
         self.randomness.fill(&mut bytes);
@@ -279,8 +284,11 @@ impl Engine {
 
     /// The acquirer's clock as well as we know it, milliseconds UTC: what requests are dated and signed with.
     fn server_ms(&self, now: Now) -> i64 {
-        let known_ms = self.state.anchor.map_or(now.wall_ms, |anchor| anchor.trusted_ms(now));
-        known_ms.saturating_add(self.correction_ms)
+        self.server_clock().server_ms(now)
+    }
+
+    fn server_clock(&self) -> ServerClock {
+        ServerClock { anchor: self.state.anchor, correction_ms: self.correction_ms }
     }
 
     /// The acquirer's clock heard since the phone's last start and counted on by a clock nobody can set,
@@ -295,11 +303,13 @@ impl Engine {
         self.state.anchor.map_or(now.wall_ms, |anchor| anchor.pessimistic_ms(now))
     }
 
-    /// Remembers trouble that has no caller to tell; the next sync report carries it.
+    /// Remembers trouble that has no caller to tell: the report of this contact carries it, and the status.
     fn note(&mut self, error: &TillError) {
+        let error = error.to_string();
         if let Some(run) = &mut self.run {
-            run.report.detail = Some(error.to_string());
+            run.report.detail = Some(error.clone());
         }
+        self.trouble = Some(TroubleView { at_ms: self.last_now.wall_ms, detail: error });
     }
 
     fn writable(&self) -> Result<(), TillError> {

@@ -62,6 +62,8 @@ impl Engine {
             missing_events: report.missing_events,
             read_only: report.read_only,
             upgrade_needed: report.upgrade_needed,
+            spread_owed: false,
+            trouble: None,
             last_now: now,
             effects: Vec::new(),
         };
@@ -72,6 +74,7 @@ impl Engine {
             engine.settle(now)?;
             engine.spread()?;
         }
+        engine.outlook.set_clock(engine.server_clock());
         Ok(engine)
     }
 

@@ -15,7 +15,7 @@ use super::documents::DocumentKind;
 use super::exchange::{Asked, Slot};
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::error::TillError;
-use crate::views::SyncReport;
+use crate::views::{SyncReport, TroubleView};
 
 /// No send starts with less than this left of the budget, milliseconds (our decision: an answer takes its time).
 const LEAST_TO_SEND_MS: i64 = 12_000;
@@ -328,6 +328,7 @@ impl Engine {
         if run.report.detail.is_none() {
             run.report.detail = error.as_ref().map(TillError::to_string);
         }
+        self.trouble = run.report.detail.clone().map(|detail| TroubleView { at_ms: now.wall_ms, detail });
         let unheard = || TillError::retry_later(if why == "budget" { "no_line" } else { "busy" }, why);
         let signed_on = |view: Result<Reply, TillError>| match error.clone() {
             Some(error) => Err(error),

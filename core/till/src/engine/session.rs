@@ -94,15 +94,16 @@ impl Engine {
     pub(super) fn sign_on(&mut self, request_id: OperationId, now: Now) -> Result<Operation, TillError> {
         let ledger_id = self.state.opened.as_ref().map(|opened| opened.ledger_id);
         let (seq, hash) = (self.ledger.last_seq(), self.ledger.last_hash());
-        let unsent = self.ledger.begin()?.unsent()?;
-        let count: u64 = unsent.iter().map(|sum| u64::from(sum.count)).sum();
+        let mut tx = self.ledger.begin()?;
+        let (unsent, oldest_ms) = (tx.unsent()?, tx.oldest_unsent_ms()?);
+        let count: u64 = unsent.iter().map(|(count, _)| count).sum();
         Ok(Operation::SignOn(SignOn {
             request_id,
             app_version: self.app_version.clone(),
             device_ms: now.wall_ms,
             queue_count: u32::try_from(count).unwrap_or(u32::MAX),
-            queue_totals: unsent.iter().map(|sum| sum.total).collect(),
-            queue_oldest_captured_at_ms: unsent.iter().filter_map(|sum| sum.oldest_captured_at_ms).min(),
+            queue_totals: unsent.iter().map(|(_, total)| *total).collect(),
+            queue_oldest_captured_at_ms: oldest_ms,
             ledger_head: ledger_id.map(|ledger_id| LedgerHead { ledger_id, seq, hash }),
         }))
     }

@@ -1,6 +1,8 @@
 //! What time alone brings, and the merchant's commands that need no line.
 
-use takings_domain::event::{CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, ServiceMarked};
+use takings_domain::event::{
+    CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, OverdueNoticed, ServiceMarked,
+};
 use takings_domain::payment::{self, Delivery};
 use takings_domain::{Now, PaymentId};
 use takings_store::Verification;
@@ -12,12 +14,14 @@ use super::pace::LOOK_AGAIN_MS;
 use super::run::Wanted;
 use super::{Effect, Engine, Reply};
 use crate::error::TillError;
-use crate::views::{ActivationView, StatusView, SumView, VerifyReport};
+use crate::views::{ActivationView, OfflineRiskView, StatusView, SumView, VerifyReport};
 
 /// The wall clock may drift this far against the monotonic one without remark, milliseconds.
 const CLOCK_DRIFT_MS: i64 = 60_000;
 /// So much is done per tick; the rest waits for the next.
 const PER_TICK: u32 = 200;
+/// The pause between two chunks of a payout's change while a card is at the reader, milliseconds.
+const SPREAD_AGAIN_MS: i64 = 200;
 /// How long a contact that time began may last, milliseconds.
 const OWN_BUDGET_MS: i64 = 60_000;
 
@@ -34,7 +38,7 @@ impl Engine {
         }
         if self.run.is_none() && self.something_due(now) {
             self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);
-        } else if self.run.is_none() && self.charges.values().all(OpenCharge::is_decided) {
+        } else if self.run.is_none() && !self.card_at_reader() {
             self.idle_maintenance();
         }
     }
@@ -61,7 +65,8 @@ impl Engine {
         let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
         // Whatever could be done about the others was done just now: they are not looked at again in a hurry.
         let others = others.into_iter().flatten().map(|at| at.max(now.wall_ms.saturating_add(LOOK_AGAIN_MS)));
-        self.effects.extend(due.into_iter().chain(others).min().map(Effect::WakeAt));
+        let spread = self.spread_owed.then(|| now.wall_ms.saturating_add(SPREAD_AGAIN_MS));
+        self.effects.extend(due.into_iter().chain(others).chain(spread).min().map(Effect::WakeAt));
     }
 
     /// Payments whose deadline has passed stop here; their card data goes.
@@ -93,14 +98,26 @@ impl Engine {
                 tx.append_payment(now, None, id, Noticed { kind, due_ms }.into())?;
             }
         }
+        for (id, due_ms) in tx.payouts_overdue(now_ms, PER_TICK)? {
+            tx.append_payout(now, &id, OverdueNoticed { due_ms }.into())?;
+        }
         tx.commit()?;
         Ok(())
     }
 
-    /// A payout's state reaches its payments in chunks, each its own transaction.
+    /// A payout's state reaches its payments in chunks, each its own transaction. A card at the reader goes first: then
+    /// one chunk, and the rest a little later.
     pub(super) fn spread(&mut self) -> Result<(), TillError> {
-        while self.ledger.spread_chunk()? {}
-        Ok(())
+        loop {
+            self.spread_owed = self.ledger.spread_chunk()?;
+            if !self.spread_owed || self.card_at_reader() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn card_at_reader(&self) -> bool {
+        !self.charges.values().all(OpenCharge::is_decided)
     }
 
     /// The wall clock moved on its own: on record, because limits of age lean on it.
@@ -168,11 +185,10 @@ impl Engine {
 
     pub(super) fn status(&mut self, now: Now) -> Result<StatusView, TillError> {
         let last_seq = self.ledger.last_seq();
-        let unsent = self.ledger.begin()?.unsent()?;
-        let oldest = unsent.iter().filter_map(|sum| sum.oldest_captured_at_ms).min();
-        let home = self.documents.terms.as_ref().map(|terms| terms.currency);
-        let policy = self.documents.policy.as_ref();
-        let limit = policy.and_then(|policy| policy.limits.iter().find(|limit| Some(limit.currency) == home));
+        let mut tx = self.ledger.begin()?;
+        let (unsent, oldest) = (tx.unsent()?, tx.oldest_unsent_ms()?);
+        drop(tx);
+        let offline_risk = self.offline_risk(now)?;
         Ok(StatusView {
             activation: self.state.activated.as_ref().map(|activated| ActivationView {
                 merchant_id: activated.merchant_id.clone(),
@@ -183,26 +199,45 @@ impl Engine {
             now_ms: now.wall_ms,
             trusted_ms: self.state.anchor.map(|anchor| anchor.trusted_ms(now)),
             line: self.line.as_str().to_owned(),
-            unsent_count: unsent.iter().map(|sum| u64::from(sum.count)).sum(),
+            unsent_count: unsent.iter().map(|(count, _)| count).sum(),
             unsent: unsent
                 .iter()
-                .map(|sum| SumView {
-                    currency: sum.total.currency().code().to_owned(),
-                    amount_minor: sum.total.amount_minor(),
+                .map(|(_, total)| SumView {
+                    currency: total.currency().code().to_owned(),
+                    amount_minor: total.amount_minor(),
                 })
                 .collect(),
             oldest_unsent_age_ms: oldest.map(|oldest| self.server_ms(now).saturating_sub(oldest)),
-            policy_version: policy.map(|policy| policy.version.clone()),
-            max_open_count: limit.map(|limit| limit.max_count_open),
+            policy_version: self.documents.policy.as_ref().map(|policy| policy.version.clone()),
+            offline_risk,
             last_seq,
             missing_events: self.missing_events,
             read_only: self.read_only.clone(),
+            trouble: self.trouble.clone(),
         })
+    }
+
+    fn offline_risk(&mut self, now: Now) -> Result<Vec<OfflineRiskView>, TillError> {
+        let Some(policy) = &self.documents.policy else { return Ok(Vec::new()) };
+        let now_ms = self.pessimistic_ms(now);
+        let mut tx = self.ledger.begin()?;
+        let used = policy.limits.iter().map(|limit| {
+            let open = tx.exposure(limit.currency)?;
+            Ok(OfflineRiskView {
+                currency: limit.currency.code().to_owned(),
+                count: open.count,
+                max_count: limit.max_count_open,
+                amount_minor: open.total.amount_minor(),
+                max_amount_minor: limit.max_total_open_minor,
+                oldest_age_ms: open.oldest_captured_at_ms.map(|oldest| now_ms.saturating_sub(oldest).max(0)),
+            })
+        });
+        used.collect()
     }
 
     pub(super) fn verify(&mut self) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
-            self.spread()?;
+            while self.ledger.spread_chunk()? {}
         }
         let (events, broken_at, missing, detail) = match self.ledger.verify()? {
             Verification::Sound { events } => (events, None, 0, None),

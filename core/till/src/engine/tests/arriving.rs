@@ -145,7 +145,7 @@ fn p11_adds_up_entries_over_several_pages_killed_in_between() {
         assert_eq!((payout.entries_heard, payout.difference_minor), (211, Some(0)), "killed at {at}");
         let book = bench.book();
         assert_eq!(book["payouts"][0]["entries"].as_array().unwrap().len(), 211);
-        let detail = bench.reading().payout(&payout.payout_id, bench.now.wall_ms).unwrap();
+        let detail = bench.reading().payout(&payout.payout_id, bench.now).unwrap();
         let net: i64 = detail.entries.iter().map(|entry| entry.net_minor).sum();
         assert_eq!(net, payout.net_minor);
         assert!(bench.payments().iter().all(|line| line.stage == "arrived"));
@@ -154,10 +154,11 @@ fn p11_adds_up_entries_over_several_pages_killed_in_between() {
 }
 
 #[test]
-fn overdue_is_noticed_by_the_core_and_told_once() {
+fn a_late_payout_is_noticed_by_the_core_and_told_once_for_all_its_payments() {
     let mut bench = Bench::ready(1);
     bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
     let id = bench.charge(&Sale::offline(10_000)).0;
+    let other = bench.charge(&Sale::nth(1)).0;
     bench.drain();
     bench.live_on(3 * DAY + 10 * HOUR);
     bench.sync();
@@ -165,11 +166,15 @@ fn overdue_is_noticed_by_the_core_and_told_once() {
     bench.live_on(DAY);
     bench.kill_and_reopen();
     bench.live_on(DAY);
-    assert_eq!(bench.stage(id), ("needs_you".into(), "unknown_overdue".into()));
-    assert_eq!(bench.count(id, "noticed"), 1);
+    for id in [id, other] {
+        assert_eq!(bench.stage(id), ("needs_you".into(), "unknown_overdue".into()));
+    }
     bench.live_on(2 * DAY);
     bench.sync();
-    assert_eq!(told(&bench).iter().filter(|kind| *kind == "payment_overdue").count(), 1, "{:?}", told(&bench));
+    let overdue: Vec<_> = bench.alerts().into_iter().filter(|alert| alert.alert_kind.ends_with("_overdue")).collect();
+    assert_eq!(overdue.len(), 1, "{overdue:?}");
+    let payout = bench.view(id).payout_id;
+    assert_eq!((overdue[0].alert_kind.as_str(), Some(overdue[0].subject_id.clone())), ("payout_overdue", payout));
     assert_eq!(bench.view(id).next_step.as_deref(), Some("ask_for_payout"));
 }
 

@@ -20,8 +20,8 @@ use super::super::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
 use super::line::{self, Fault, Rule};
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
+use crate::outlook::Outlook;
 use crate::ports::Randomness;
-use crate::reading::Outlook;
 use crate::views::SyncReport;
 
 /// Saturday 2026-11-21, 10:00 in Shanghai.

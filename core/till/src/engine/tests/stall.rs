@@ -260,7 +260,7 @@ impl Bench {
     }
 
     pub(super) fn detail(&self, id: PaymentId) -> PaymentDetail {
-        self.reading().payment(id, self.now.wall_ms).unwrap()
+        self.reading().payment(id, self.now).unwrap()
     }
 
     pub(super) fn view(&self, id: PaymentId) -> PaymentView {
@@ -285,7 +285,7 @@ impl Bench {
         let mut query = PaymentQuery { limit: Some(200), ..PaymentQuery::default() };
         let mut found = Vec::new();
         loop {
-            let page = self.reading().payments(&query, self.now.wall_ms).unwrap();
+            let page = self.reading().payments(&query, self.now).unwrap();
             found.extend(page.payments);
             query.after = page.next;
             if query.after.is_none() {
@@ -295,7 +295,7 @@ impl Bench {
     }
 
     pub(super) fn payouts(&self) -> Vec<PayoutView> {
-        self.reading().payouts(&PayoutQuery::default(), self.now.wall_ms).unwrap().payouts
+        self.reading().payouts(&PayoutQuery::default(), self.now).unwrap().payouts
     }
 
     pub(super) fn alerts(&self) -> Vec<AlertView> {
