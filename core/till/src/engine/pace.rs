@@ -9,7 +9,7 @@ use super::Engine;
 /// The shortest rest after a contact that left something undone, milliseconds.
 const LEAST_REST_MS: i64 = 500;
 /// What is overdue for another reason than the line is looked at again after this long, milliseconds.
-pub(super) const LOOK_AGAIN_MS: i64 = 1_000;
+pub(super) const LOOK_AGAIN_MS: i64 = 60_000;
 
 /// See the module. Instants on the monotonic clock, milliseconds.
 #[derive(Debug, Default)]

@@ -91,6 +91,7 @@ fn p3_honest_no_time_out_decides_a_live_payment() {
     bench.good_line();
     bench.drain();
     assert_eq!(bench.outcome(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
+    assert_eq!(bench.told("payment_confirmed_late"), 1, "the screen said not confirmed, and the customer left");
     bench.judge();
 }
 
@@ -105,6 +106,7 @@ fn p3_honest_a_lost_answer_is_fetched_by_sending_the_same_again_while_the_custom
     let view = bench.view(id);
     assert_eq!((view.class.as_deref(), view.delivery.as_deref()), (Some("live"), Some("delivered")));
     assert_eq!(bench.in_book(id).unwrap()["requests"], json!(3));
+    assert_eq!(bench.told("payment_confirmed_late"), 0, "the customer was still there");
     bench.judge();
 }
 

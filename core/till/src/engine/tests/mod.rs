@@ -13,4 +13,5 @@ mod kept;
 mod line;
 mod once;
 mod secret;
+mod seen;
 mod stall;

@@ -302,6 +302,11 @@ impl Bench {
         self.reading().alerts(200).unwrap()
     }
 
+    /// How often alerts of this kind were told.
+    pub(super) fn told(&self, kind: &str) -> usize {
+        self.alerts().iter().filter(|alert| alert.alert_kind == kind).count()
+    }
+
     pub(super) fn status(&mut self) -> StatusView {
         match self.ask(Command::Status) {
             Ok(Reply::Status(status)) => *status,

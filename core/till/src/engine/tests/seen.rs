@@ -1,0 +1,77 @@
+//! What the merchant sees without asking for anything: the state of the till, and lists under a wrong clock.
+
+use serde_json::json;
+
+use super::bench::{Bench, DAY, HOUR};
+use super::stall::Sale;
+
+#[test]
+fn the_status_says_how_much_of_the_offline_limits_is_used() {
+    let mut bench = Bench::ready(1);
+    let limits = json!({"limits": [{
+        "currency": "CNY", "max_amount": 50_000, "max_count_open": 7, "max_total_open": 90_000,
+    }]});
+    bench.admin("POST", "/admin/policy", &limits);
+    bench.sync();
+    bench.line_is_down = true;
+    for n in 0..3 {
+        bench.charge(&Sale::nth(n));
+    }
+    bench.pass(HOUR);
+    let status = bench.status();
+    let [risk] = status.offline_risk.as_slice() else { panic!("{status:?}") };
+    assert_eq!((risk.currency.as_str(), risk.count, risk.max_count), ("CNY", 3, 7));
+    assert_eq!((risk.amount_minor, risk.max_amount_minor), (3_300, 90_000));
+    assert!(risk.oldest_age_ms.is_some_and(|age_ms| (HOUR..HOUR + 60_000).contains(&age_ms)), "{risk:?}");
+    assert_eq!((status.unsent_count, status.unsent[0].amount_minor), (3, 3_300));
+    bench.good_line();
+    bench.drain();
+    let status = bench.status();
+    assert_eq!((status.offline_risk[0].count, status.offline_risk[0].oldest_age_ms), (0, None));
+    assert_eq!((status.unsent_count, status.oldest_unsent_age_ms), (0, None));
+}
+
+#[test]
+fn the_status_says_what_went_wrong_until_it_is_made_good() {
+    let mut bench = Bench::ready(1);
+    assert_eq!(bench.status().trouble, None);
+    bench.line_is_down = true;
+    bench.charge(&Sale::offline(1_000));
+    bench.sync();
+    assert!(bench.status().trouble.is_some_and(|trouble| trouble.detail.contains("line")), "{:?}", bench.status());
+    bench.good_line();
+    bench.drain();
+    assert_eq!(bench.status().trouble, None);
+    // Nobody asked for anything: the disk refuses what time alone would write.
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    bench.refuse_to_write("overdue_noticed");
+    bench.pass(5 * DAY);
+    bench.live_on(HOUR);
+    assert_eq!(bench.told("payout_overdue"), 0);
+    assert!(bench.status().trouble.is_some(), "{:?}", bench.status());
+    bench.mend_the_disk();
+    bench.live_on(DAY);
+    bench.sync();
+    assert_eq!(bench.told("payout_overdue"), 1);
+    assert_eq!(bench.status().trouble, None);
+}
+
+#[test]
+fn a_wrong_clock_makes_no_money_late_and_hides_none_that_is() {
+    let mut bench = Bench::ready(1);
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    let id = bench.charge(&Sale::offline(10_000)).0;
+    bench.drain();
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    bench.now.wall_ms += 30 * DAY;
+    assert_eq!(bench.stage(id).0, "on_its_way", "Tuesday: one day of grace");
+    assert!(bench.payouts().iter().all(|payout| !payout.overdue));
+    bench.now.wall_ms -= 60 * DAY;
+    bench.live_on(5 * DAY);
+    assert_eq!(bench.stage(id).1, "unknown_overdue");
+    assert!(bench.payouts().iter().all(|payout| payout.overdue));
+    assert_eq!(bench.told("payout_overdue"), 1);
+}
