@@ -39,7 +39,10 @@ pub(crate) fn check_key(config: &OpenConfig) -> Result<(), StoreError> {
 pub(crate) fn open_writer(config: &OpenConfig) -> Result<(Connection, Found), StoreError> {
     settings::check_version()?;
     let conn = open(config, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Closing would write the log back: not into a file that is not ours, or not with this key.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let found = identify(&conn, config)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     settings::apply_writer(&conn)?;
     Ok((conn, found))
 }
@@ -136,6 +139,14 @@ fn is_plain(config: &OpenConfig) -> bool {
 /// True for errors that mean the file's content is broken.
 pub(crate) fn is_corrupt(error: &StoreError) -> bool {
     matches!(error, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt))
+}
+
+impl StoreError {
+    /// True if a part of the file cannot be read: its content is broken. Nothing was set aside yet.
+    #[must_use]
+    pub fn is_unreadable_file(&self) -> bool {
+        is_corrupt(self)
+    }
 }
 
 #[cfg(all(test, feature = "sqlcipher"))]

@@ -250,6 +250,17 @@ fn beside(dir: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+impl Ledger {
+    /// Gives up a ledger whose content proved broken as its first user read it: sets it aside as an opening does. Answers
+    /// [`StoreError::Damaged`], or why that failed.
+    #[must_use]
+    pub fn set_aside(mut self) -> StoreError {
+        self.rest();
+        let aside = |dir: &Path| set_aside(dir, Head::read(dir)?.sound());
+        aside(self.dir()).unwrap_or_else(|error| error)
+    }
+}
+
 /// Renames the file and SQLite's own beside it; the next opening starts a new ledger, and the witness stays.
 fn set_aside(dir: &Path, head: Option<Head>) -> Result<StoreError, StoreError> {
     let name = |number: u32, suffix: &str| beside(dir, &format!(".damaged-{number}{suffix}"));

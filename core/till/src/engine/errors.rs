@@ -4,6 +4,9 @@ use takings_store::StoreError;
 
 use crate::error::TillError;
 
+/// The code of a ledger part of which cannot be read; an opening that meets it sets the file aside.
+pub(super) const UNREADABLE_FILE: &str = "unreadable_file";
+
 impl From<StoreError> for TillError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -21,6 +24,7 @@ impl From<StoreError> for TillError {
             StoreError::Damaged { .. } => "damaged",
             StoreError::CommitUnknown { .. } => "commit_unknown",
             StoreError::DiskFull => "disk_full",
+            error if error.is_unreadable_file() => UNREADABLE_FILE,
             StoreError::Sqlite(_) => "sqlite",
             StoreError::Io(_) => "io",
             StoreError::Spoiled

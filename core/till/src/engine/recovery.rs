@@ -7,12 +7,13 @@ use takings_acquirers::DeviceSigner;
 use takings_domain::event::{
     Abandoned, AttemptEnd, AttemptEnded, EraseReason, Lane, LedgerEvent, Opened, SendEnded, SendResult,
 };
-use takings_domain::{Now, OperationId, PaymentId};
+use takings_domain::{LedgerId, Now, OperationId, PaymentId};
 use takings_store::{Ledger, Transaction};
 
 use super::book::Book;
 use super::charging::erase_blob;
 use super::documents::Documents;
+use super::errors::UNREADABLE_FILE;
 use super::exchange::InFlight;
 use super::feed::FeedState;
 use super::live::known;
@@ -67,19 +68,28 @@ impl Engine {
             last_now: now,
             effects: Vec::new(),
         };
-        engine.state = engine.ledger.begin()?.ledger_state()?;
-        engine.introduce(new_ledger_id, now)?;
-        engine.load_documents()?;
-        if engine.read_only.is_none() {
-            engine.settle(now)?;
-            engine.spread()?;
+        match engine.resume(new_ledger_id, now) {
+            // What the store's own look did not meet.
+            Err(error) if error.code() == UNREADABLE_FILE => Err(engine.ledger.set_aside().into()),
+            resumed => resumed.map(|()| engine),
         }
-        engine.outlook.set_clock(engine.server_clock());
-        Ok(engine)
+    }
+
+    /// Takes up the work where the last run left it.
+    fn resume(&mut self, new_ledger_id: LedgerId, now: Now) -> Result<(), TillError> {
+        self.state = self.ledger.begin()?.ledger_state()?;
+        self.introduce(new_ledger_id, now)?;
+        self.load_documents()?;
+        if self.read_only.is_none() {
+            self.settle(now)?;
+            self.spread()?;
+        }
+        self.outlook.set_clock(self.server_clock());
+        Ok(())
     }
 
     /// A new ledger gets its first event; an old one must belong to this device key.
-    fn introduce(&mut self, ledger_id: takings_domain::LedgerId, now: Now) -> Result<(), TillError> {
+    fn introduce(&mut self, ledger_id: LedgerId, now: Now) -> Result<(), TillError> {
         let thumbprint = self.key.public_jwk().thumbprint();
         match &self.state.opened {
             Some(opened) if opened.device_key_thumbprint == thumbprint => Ok(()),
