@@ -27,7 +27,11 @@ impl Drop for Dir {
 /// Runs a till over these lines; the address of the acquirer refuses every connection.
 fn run(dir: &Dir, more: &[&str], lines: &str) -> (ExitCode, Vec<Value>) {
     let path = dir.0.display().to_string();
-    let words = [&["--dir", &path, "--acquirer", "http://127.0.0.1:9"], more].concat();
+    let mut words = [&["--dir", &path, "--acquirer", "http://127.0.0.1:9"], more].concat();
+    let key = "5c".repeat(32);
+    if cfg!(feature = "sqlcipher") {
+        words.extend(["--key", &key]);
+    }
     let mut said = Vec::new();
     let code = till_cli::run(words.into_iter().map(str::to_owned), Cursor::new(lines.to_owned()), &mut said);
     (
