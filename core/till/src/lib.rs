@@ -22,5 +22,5 @@ pub mod views;
 pub use charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
 pub use config::TillConfig;
 pub use error::TillError;
-pub use ports::{Clock, DeviceSigner, Ports, Randomness, SoftwareKey};
+pub use ports::{Clock, DeviceSigner, Line, Ports, Randomness, SoftwareKey};
 pub use till::{Charge, Till};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-pub use takings_acquirers::{DeviceSigner, SoftwareKey};
+pub use takings_acquirers::http::Carried;
+pub use takings_acquirers::{Answer, DeviceSigner, SignedRequest, SoftwareKey};
 use takings_domain::Now;
 
 /// The phone's clocks.
@@ -18,6 +19,15 @@ pub trait Randomness: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// A line to the acquirer that is not HTTP: a demonstration's, a test's.
+///
+/// It is used on the engine's own thread, one request after the other, and its answer is heard before anything else:
+/// the same calls then make the same ledger. It answers soon and does not call the till.
+pub trait Line: Send + Sync {
+    /// Carries one request, once, and says how far it came.
+    fn carry(&self, request: &SignedRequest, timeout_ms: u64) -> Carried;
+}
+
 /// Everything the core borrows.
 #[derive(Clone)]
 pub struct Ports {
@@ -27,6 +37,8 @@ pub struct Ports {
     pub randomness: Arc<dyn Randomness>,
     /// The key that signs requests: in hardware on a phone, P-256.
     pub device_key: Arc<dyn DeviceSigner>,
+    /// The line to the acquirer; none: HTTP.
+    pub line: Option<Arc<dyn Line>>,
 }
 
 impl fmt::Debug for Ports {

@@ -2,8 +2,12 @@
 //!
 //! The engine's thread is the writer's thread: whoever wants something sends a message and waits for its answer. A send
 //! leaves on tokio and comes back as a message. The one timer is the thread's own waiting.
+//!
+//! An engine that breaks (a panic) is dropped and opened again from the ledger, which holds whatever was said; whoever
+//! waited for it hears *internal*.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,7 +24,7 @@ use crate::config::TillConfig;
 use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
 use crate::error::TillError;
 use crate::outlook::Outlook;
-use crate::ports::{Clock, Ports};
+use crate::ports::{Line, Ports};
 
 /// The longest the engine's thread sleeps before it looks at the clock again, milliseconds.
 const LONGEST_SLEEP_MS: i64 = 60_000;
@@ -68,7 +72,10 @@ impl Runtime {
         outlook: Outlook,
     ) -> Result<Self, TillError> {
         // First what can refuse: a tokio that is dropped inside another panics.
-        let transport = transport(&config)?;
+        let way = match &ports.line {
+            Some(line) => Way::Lent(Arc::clone(line)),
+            None => Way::Http(transport(&config)?),
+        };
         let tokio = Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(4)
@@ -79,7 +86,7 @@ impl Runtime {
         let handle = tokio.handle().clone();
         let (inbox, messages) = mpsc::channel();
         let (opened, is_open) = oneshot::channel();
-        let carrier = Carrier { inbox: inbox.clone(), transport, handle: handle.clone() };
+        let carrier = Carrier { inbox: inbox.clone(), way, handle: handle.clone() };
         let own_timer = config.own_timer;
         let settings = EngineConfig {
             store,
@@ -106,6 +113,11 @@ impl Runtime {
         let (waiter, reply) = mpsc::sync_channel(1);
         self.send(command, Waiter::Thread(waiter))?;
         reply.recv().map_err(|_| stopped())?
+    }
+
+    /// What the till's own calls run on.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Runs a read beside the engine.
@@ -157,18 +169,33 @@ fn transport(config: &TillConfig) -> Result<Arc<HttpTransport>, TillError> {
 /// What carries sends out and brings answers back.
 struct Carrier {
     inbox: Sender<Message>,
-    transport: Arc<HttpTransport>,
+    way: Way,
     handle: Handle,
 }
 
+/// How a request reaches the acquirer.
+enum Way {
+    Http(Arc<HttpTransport>),
+    Lent(Arc<dyn Line>),
+}
+
 impl Carrier {
-    fn carry(&self, op: OperationId, request: SignedRequest, timeout_ms: u64) {
-        let (inbox, transport) = (self.inbox.clone(), Arc::clone(&self.transport));
+    /// Carries a request. A lent line's answer is there at once; the other's comes as a message.
+    fn carry(&self, op: OperationId, request: SignedRequest, timeout_ms: u64) -> Option<Carried> {
+        let transport = match &self.way {
+            Way::Http(transport) => Arc::clone(transport),
+            Way::Lent(line) => {
+                let carried = catch_unwind(AssertUnwindSafe(|| line.carry(&request, timeout_ms)));
+                return Some(carried.unwrap_or_else(|_| Carried::Maybe("the line failed".to_owned())));
+            }
+        };
+        let inbox = self.inbox.clone();
         self.handle.spawn(async move {
             let carried = transport.send(&request, timeout_ms).await;
             // A stopped engine finds the send without an end when it opens again.
             drop(inbox.send(Message::Answer(op, carried)));
         });
+        None
     }
 }
 
@@ -183,32 +210,44 @@ fn spawn_engine(
 ) -> Result<JoinHandle<()>, TillError> {
     std::thread::Builder::new()
         .name("takings-engine".into())
-        .spawn(move || {
-            let now = ports.clock.now();
-            match Engine::open(settings, ports.device_key, ports.randomness, now) {
-                Ok(engine) => {
-                    drop(opened.send(Ok(())));
-                    Loop {
-                        engine,
-                        clock: ports.clock,
-                        carrier,
-                        own_timer,
-                        waiters: BTreeMap::new(),
-                        tickets: 0,
-                        wake_at_ms: None,
-                    }
-                    .run(&messages);
+        .spawn(move || match open(&settings, &ports) {
+            Ok(engine) => {
+                drop(opened.send(Ok(())));
+                Loop {
+                    engine: Some(engine),
+                    settings,
+                    ports,
+                    carrier,
+                    own_timer,
+                    waiters: BTreeMap::new(),
+                    tickets: 0,
+                    wake_at_ms: None,
                 }
-                Err(error) => drop(opened.send(Err(error))),
+                .run(&messages);
             }
+            Err(error) => drop(opened.send(Err(error))),
         })
         .map_err(|error| TillError::internal("thread", error))
 }
 
+/// Opens the engine on what the ledger holds.
+fn open(settings: &EngineConfig, ports: &Ports) -> Result<Engine, TillError> {
+    let now = ports.clock.now();
+    let (key, randomness) = (Arc::clone(&ports.device_key), Arc::clone(&ports.randomness));
+    catch_unwind(AssertUnwindSafe(|| Engine::open(settings.clone(), key, randomness, now)))
+        .unwrap_or_else(|_| Err(broken()))
+}
+
+fn broken() -> TillError {
+    TillError::internal("broken", "the engine failed; what the ledger holds counts")
+}
+
 /// The engine's thread.
 struct Loop {
-    engine: Engine,
-    clock: Arc<dyn Clock>,
+    /// None while the ledger cannot be opened again after a failure.
+    engine: Option<Engine>,
+    settings: EngineConfig,
+    ports: Ports,
     carrier: Carrier,
     own_timer: bool,
     waiters: BTreeMap<Ticket, Waiter>,
@@ -242,22 +281,132 @@ impl Loop {
         let Some(at_ms) = self.wake_at_ms.filter(|_| self.own_timer) else {
             return messages.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
-        let wait_ms = at_ms.saturating_sub(self.clock.now().wall_ms).clamp(0, LONGEST_SLEEP_MS);
+        let wait_ms = at_ms.saturating_sub(self.ports.clock.now().wall_ms).clamp(0, LONGEST_SLEEP_MS);
         messages.recv_timeout(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
     }
 
     fn handle(&mut self, input: Input) {
-        let now = self.clock.now();
-        for effect in self.engine.handle(input, now) {
-            match effect {
-                Effect::Send { op, request, timeout_ms } => self.carrier.carry(op, request, timeout_ms),
-                Effect::Reply(ticket, answered) => {
-                    if let Some(waiter) = self.waiters.remove(&ticket) {
-                        waiter.tell(answered);
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut sends = Vec::new();
+            for effect in self.decide(input) {
+                match effect {
+                    Effect::Send { op, request, timeout_ms } => sends.push((op, request, timeout_ms)),
+                    Effect::Reply(ticket, answered) => {
+                        if let Some(waiter) = self.waiters.remove(&ticket) {
+                            waiter.tell(answered);
+                        }
                     }
+                    Effect::WakeAt(at_ms) => self.wake_at_ms = Some(at_ms),
                 }
-                Effect::WakeAt(at_ms) => self.wake_at_ms = Some(at_ms),
+            }
+            for (op, request, timeout_ms) in sends {
+                let carried = self.carrier.carry(op, request, timeout_ms);
+                inputs.extend(carried.map(|carried| Input::Answer(op, carried)));
             }
         }
+    }
+
+    /// What the engine makes of an input; nothing if it fails at it.
+    fn decide(&mut self, input: Input) -> Vec<Effect> {
+        if self.engine.is_none() {
+            match open(&self.settings, &self.ports) {
+                Ok(engine) => self.engine = Some(engine),
+                Err(error) => return self.give_up(&error),
+            }
+        }
+        let Some(engine) = &mut self.engine else { return Vec::new() };
+        let now = self.ports.clock.now();
+        if let Ok(effects) = catch_unwind(AssertUnwindSafe(|| engine.handle(input, now))) {
+            return effects;
+        }
+        // Whatever it held in memory may be half done; the ledger is not.
+        let engine = self.engine.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(engine))));
+        self.give_up(&broken())
+    }
+
+    /// Everybody who waits hears why; the next try is made when somebody asks, or in a while.
+    fn give_up(&mut self, error: &TillError) -> Vec<Effect> {
+        for (_, waiter) in std::mem::take(&mut self.waiters) {
+            waiter.tell(Err(error.clone()));
+        }
+        vec![Effect::WakeAt(self.ports.clock.now().wall_ms.saturating_add(LONGEST_SLEEP_MS))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use takings_acquirers::{Alg, SoftwareKey};
+    use takings_domain::Now;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::Till;
+    use crate::ports::{Clock, Randomness};
+
+    struct Phone;
+
+    impl Clock for Phone {
+        fn now(&self) -> Now {
+            Now { wall_ms: 1_795_226_400_000, monotonic_ms: 1_000, boot_id: 1 }
+        }
+    }
+
+    impl Randomness for Phone {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(5);
+        }
+    }
+
+    impl Line for Phone {
+        #[expect(clippy::panic, reason = "a line that breaks")]
+        fn carry(&self, request: &SignedRequest, _timeout_ms: u64) -> Carried {
+            panic!("{request:?}");
+        }
+    }
+
+    async fn till(dir: &std::path::Path) -> Till {
+        let mut config = TillConfig::new(dir, "https://acquirer.example");
+        config.own_timer = false;
+        if cfg!(feature = "sqlcipher") {
+            config.encryption_key = Some(Zeroizing::new([9; 32]));
+        }
+        let key = SoftwareKey::from_secret(Alg::EcdsaP256Sha256, &Zeroizing::new([7; 32])).unwrap();
+        let ports = Ports {
+            clock: Arc::new(Phone),
+            randomness: Arc::new(Phone),
+            device_key: Arc::new(key),
+            line: Some(Arc::new(Phone)),
+        };
+        Till::open(config, ports).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_fails_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let till = till(dir.path()).await;
+        for _ in 0..3 {
+            let (failed, waiting) = tokio::join!(till.planted_panic(), till.acknowledge(0));
+            assert_eq!(failed, Err(broken()));
+            assert!(waiting == Ok(()) || waiting == Err(broken()), "{waiting:?}");
+            assert_eq!(till.status().await.unwrap().last_seq, 1);
+        }
+        assert!(till.verify().await.unwrap().sound);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_fails_leaves_the_engine_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let till = till(dir.path()).await;
+        let config =
+            sandbox_acquirer::Config { seed: 1, start_ms: Phone.now().wall_ms, public_url: None, journal: None };
+        let asked = sandbox_acquirer::Request::json("POST", "/admin/activation-codes", &serde_json::json!({}));
+        let answer = sandbox_acquirer::Sandbox::new(config).unwrap().handle(Phone.now().wall_ms, &asked);
+        let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let refused = till.activate(answer["activation_code"].as_str().unwrap()).await;
+        assert!(matches!(refused, Err(TillError::RetryLater { .. })), "{refused:?}");
+        assert!(till.status().await.unwrap().trouble.unwrap().detail.contains("the line failed"));
+        assert!(till.verify().await.unwrap().sound);
     }
 }

@@ -281,6 +281,21 @@ impl Till {
             .await
     }
 
+    /// What this till's calls run on, for whoever must bring a call to its end although its caller may go away.
+    #[must_use]
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.inner.runtime.handle().clone()
+    }
+
+    /// Breaks the engine, for tests.
+    ///
+    /// # Errors
+    /// *Internal*, always.
+    #[cfg(any(test, feature = "planted"))]
+    pub async fn planted_panic(&self) -> Result<(), TillError> {
+        expect_reply!(self.inner.runtime.ask(Command::Panic).await, Reply::Done => ())
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Inner) -> Result<T, TillError> + Send + 'static,

@@ -51,7 +51,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
         config.encryption_key = args.key.clone();
         config.language = args.language;
         config.own_timer = args.real_clock;
-        let ports = Ports { clock: Arc::<TillClock>::clone(&clock), randomness, device_key: key };
+        let ports = Ports { clock: Arc::<TillClock>::clone(&clock), randomness, device_key: key, line: None };
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let till = runtime.block_on(Till::open(config, ports))?;
         let mut reader = SimulatedReader::new(args.seed, READER_SERIAL);

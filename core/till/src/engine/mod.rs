@@ -109,6 +109,9 @@ pub(crate) enum Command {
     Verify,
     Tick,
     Background,
+    /// Fails in the middle of its work, for tests.
+    #[cfg(any(test, feature = "planted"))]
+    Panic,
 }
 
 /// What a caller gets.
@@ -156,6 +159,7 @@ impl Line {
 }
 
 /// What the engine is made with.
+#[derive(Clone)]
 pub(crate) struct EngineConfig {
     pub(crate) store: OpenConfig,
     pub(crate) acquirer_url: String,
@@ -263,6 +267,9 @@ impl Engine {
             Command::Status => self.status(now).map(|status| Reply::Status(Box::new(status))),
             Command::Verify => self.verify(),
             Command::Background => self.background(),
+            #[cfg(any(test, feature = "planted"))]
+            #[expect(clippy::panic, reason = "that is what it is for")]
+            Command::Panic => panic!("planted"),
         };
         self.effects.push(Effect::Reply(ticket, reply));
     }

@@ -84,6 +84,7 @@ impl Stall {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             randomness: Arc::clone(&self.randomness) as Arc<dyn Randomness>,
             device_key: Arc::new(key),
+            line: None,
         }
     }
 

@@ -80,6 +80,7 @@ impl Phone {
             clock: Arc::<HandClock>::clone(&self.clock),
             randomness: Arc::new(Counted(Mutex::new(0), self.starts)),
             device_key: Arc::new(SoftwareKey::from_secret(Alg::EcdsaP256Sha256, &Zeroizing::new([0x11; 32])).unwrap()),
+            line: None,
         };
         self.till = Some(self.runtime.block_on(Till::open(config, ports))?);
         Ok(())
