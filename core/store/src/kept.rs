@@ -69,11 +69,9 @@ impl Transaction<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn card_blob(&mut self, payment: PaymentId) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        self.catch_up()?;
-        let mut statement = self.conn.prepare_cached(
-            "SELECT b.bytes FROM card_blob AS b JOIN payment AS p ON p.key = b.subject WHERE p.payment_id = ?",
-        )?;
-        let bytes: Option<Vec<u8>> = statement.query_row([payment.as_bytes()], |row| row.get(0)).optional()?;
+        let Some(key) = self.key_if_begun(payment)? else { return Ok(None) };
+        let mut statement = self.conn.prepare_cached("SELECT bytes FROM card_blob WHERE subject = ?")?;
+        let bytes: Option<Vec<u8>> = statement.query_row([key.cast_signed()], |row| row.get(0)).optional()?;
         Ok(bytes.map(Zeroizing::new))
     }
 
@@ -95,9 +93,16 @@ impl Transaction<'_> {
     }
 
     fn key_of(&mut self, payment: PaymentId) -> Result<u64, StoreError> {
-        self.catch_up()?;
-        find::payment_key(self.conn, payment)?
+        self.key_if_begun(payment)?
             .ok_or(StoreError::Misplaced { kind: "card_blob", why: "the payment has not begun" })
+    }
+
+    /// A payment this transaction has in hand needs no look-up, and its row need not have caught up.
+    fn key_if_begun(&self, payment: PaymentId) -> Result<Option<u64>, StoreError> {
+        match self.known_key(payment) {
+            Some(key) => Ok(Some(key)),
+            None => find::payment_key(self.conn, payment),
+        }
     }
 
     /// Keeps a signed document under the digest of its exact bytes (hex). The same digest again changes nothing.

@@ -266,6 +266,11 @@ impl<'a> Transaction<'a> {
         kinds.append(&mut self.new_kinds);
     }
 
+    /// The key of a payment that was read or begun in this transaction.
+    pub(crate) fn known_key(&self, id: PaymentId) -> Option<u64> {
+        self.payments.get(&id).and_then(Option::as_ref).map(|state| state.key)
+    }
+
     /// Brings rows up to the folds, before somebody queries them.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         if self.lagging.is_empty() {

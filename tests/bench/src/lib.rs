@@ -14,6 +14,7 @@ pub mod history;
 pub mod lists;
 pub mod machine;
 pub mod measure;
+pub mod openings;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod stall;

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use takings_bench::history::Life;
 use takings_bench::table::Table;
-use takings_bench::{Outcome, capture, disk, drain, lists, machine, syncs};
+use takings_bench::{Outcome, capture, disk, drain, lists, machine, openings, syncs};
 
 const USAGE: &str = "takings-bench [PART …] [--dir DIR] [--small]
 
-  PART    capture, lists, drain, disk, peers (with that feature); default: all
+  PART    capture, lists, openings, drain, disk, peers (with that feature); default: all
           profile: what SQLite does in a capture and a drain; anatomy: what lies in the file
   --dir   where ledgers and comparisons are written, on the disk to measure (default target/bench)
   --payments N
@@ -52,12 +52,12 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
                 asked.payments = value.parse().map_err(|_| format!("--payments {value}: not a number"))?;
             }
             "--small" => asked.small = true,
-            "capture" | "lists" | "drain" | "disk" | "peers" | "profile" | "anatomy" => asked.parts.push(word),
+            "capture" | "lists" | "openings" | "drain" | "disk" | "peers" | "profile" | "anatomy" => asked.parts.push(word),
             _ => return Err(format!("{word}?\n\n{USAGE}")),
         }
     }
     if asked.parts.is_empty() {
-        let usual = ["capture", "lists", "drain", "disk"].iter().chain(cfg!(feature = "peers").then_some(&"peers"));
+        let usual = ["capture", "lists", "openings", "drain", "disk"].iter().chain(cfg!(feature = "peers").then_some(&"peers"));
         asked.parts = usual.map(|part| (*part).to_owned()).collect();
     }
     Ok(asked)
@@ -90,6 +90,10 @@ fn measure(table: &mut Table, part: &str, dir: &Path, asked: &Asked) -> Outcome<
             let ledger = lists::prepared(dir, payments, table)?;
             lists::run(table, &ledger, payments, if small { 10 } else { 500 })
         }),
+        "openings" => {
+            let ledger = lists::prepared(dir, 1_000, table)?;
+            openings::run(table, &ledger)
+        }
         "drain" => drain::run(table, dir, if small { 100 } else { 10_000 }, if small { 1 } else { 3 }),
         "disk" => disk::run(table, if small { 500 } else { 10_000 }),
         "profile" => drain::profile(table, dir, if small { 200 } else { 10_000 }),

@@ -152,6 +152,14 @@ pub fn reopen(dir: &Path, url: &str) -> Outcome<(Till, Runtime)> {
     Ok((till, runtime))
 }
 
+/// Threads as a till has them for its line and its reads.
+///
+/// # Errors
+/// As the system.
+pub fn line_threads() -> Outcome<Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(4).enable_all().build()?)
+}
+
 /// The test key of every till here.
 ///
 /// # Errors
@@ -166,7 +174,7 @@ async fn open_till(dir: &Path, url: &str, clock: Arc<Ticking>) -> Outcome<Till> 
     config.own_timer = false;
     let device_key = device_key()?;
     let randomness = Arc::new(Seeded(AtomicU64::new(0)));
-    Ok(Till::open(config, Ports { clock, randomness, device_key: Arc::new(device_key) }).await?)
+    Ok(Till::open(config, Ports { clock, randomness, device_key: Arc::new(device_key), line: None }).await?)
 }
 
 /// Wall and monotonic time that pass only when told to.

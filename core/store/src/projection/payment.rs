@@ -1,5 +1,7 @@
 //! A payment's line and its attempts.
 
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -125,12 +127,41 @@ rows! {
 /// The payout a payment is in, with its key.
 pub(crate) type KeyedLink = (u64, PayoutLink);
 
-/// Updates that touch as few indexes as can be: a column stands in the group of the indexes it is part of.
-const UPDATE_GROUPS: [(&str, &[&str]); 3] = [
-    ("card", &["captured_at_ms", "scheme", "entry_mode", "card_first", "last_four"]),
-    ("standing", &["stage", "attention_after_ms", "notice_after_ms", "unsent", "open_work", "payout_key"]),
-    ("fixed", &["key", "payment_id", "amount_minor", "currency", "captured_on", "order_reference"]),
+/// Columns that are written together, so that an update touches as few indexes as can be: a column stands in the group
+/// of the indexes it is part of; all others make one more group.
+const UPDATE_GROUPS: [&[&str]; 3] = [
+    &["captured_at_ms", "scheme", "entry_mode", "card_first", "last_four"],
+    &["stage", "attention_after_ms", "notice_after_ms", "unsent", "open_work", "payout_key"],
+    &["key", "payment_id", "amount_minor", "currency", "captured_on", "order_reference"],
 ];
+
+/// The columns of one group, by their place, and the statement that writes them.
+struct Update {
+    columns: Vec<usize>,
+    sql: String,
+}
+
+/// Texts of statements are made once: making them took longer than running them.
+static UPDATES: LazyLock<Vec<Update>> = LazyLock::new(|| {
+    let group = |column: &str| UPDATE_GROUPS.iter().position(|group| group.contains(&column));
+    let groups = (0..UPDATE_GROUPS.len()).map(Some).chain([None]);
+    groups
+        .map(|wanted| {
+            let of_all = 0..PaymentRow::COLUMNS.len();
+            let columns: Vec<usize> = of_all.filter(|at| group(PaymentRow::COLUMNS[*at]) == wanted).collect();
+            let set = columns.iter().map(|at| format!("{} = ?", PaymentRow::COLUMNS[*at]));
+            let set = set.collect::<Vec<_>>().join(", ");
+            Update { columns, sql: format!("UPDATE payment SET {set} WHERE key = ?") }
+        })
+        .collect()
+});
+static INSERT: LazyLock<String> = LazyLock::new(|| insert_sql::<PaymentRow>(""));
+static SELECT: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM payment WHERE key = ?", column_list::<PaymentRow>()));
+static INSERT_ATTEMPT: LazyLock<String> = LazyLock::new(|| insert_sql::<AttemptRow>("OR REPLACE"));
+static SELECT_ATTEMPTS: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM attempt WHERE subject = ? ORDER BY number", column_list::<AttemptRow>())
+});
 
 impl PaymentRow {
     /// The line of this payment: a function of its fold and of the payout it is in, nothing else.
@@ -203,35 +234,28 @@ impl PaymentRow {
 
     /// The row as it stands in the table.
     pub(crate) fn load(conn: &Connection, key: u64) -> Result<Option<Self>, StoreError> {
-        let sql = format!("SELECT {} FROM payment WHERE key = ?", column_list::<Self>());
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(&SELECT)?;
         statement.query_row([key.cast_signed()], |row| Ok(Self::read(row, 0))).optional()?.transpose()
     }
 
     /// Writes the row, touching only what differs from `old`.
     pub(crate) fn save(&self, conn: &Connection, old: Option<&Self>) -> Result<(), StoreError> {
-        let new = self.values();
+        let mut new = self.values();
         let Some(old) = old.map(Row::values) else {
-            conn.prepare_cached(&insert_sql::<Self>(""))?.execute(params_from_iter(new))?;
+            conn.prepare_cached(&INSERT)?.execute(params_from_iter(new))?;
             return Ok(());
         };
-        for (group, _) in UPDATE_GROUPS.iter().chain([&("other", &[] as &[&str])]) {
-            let columns: Vec<usize> =
-                (0..Self::COLUMNS.len()).filter(|at| group_of(Self::COLUMNS[*at]) == *group).collect();
+        for Update { columns, sql } in UPDATES.iter() {
             if columns.iter().all(|at| old[*at] == new[*at]) {
                 continue;
             }
-            let set = columns.iter().map(|at| format!("{} = ?", Self::COLUMNS[*at])).collect::<Vec<_>>().join(", ");
-            let values = columns.iter().map(|at| new[*at].clone()).chain([Value::Integer(self.key.cast_signed())]);
-            let sql = format!("UPDATE payment SET {set} WHERE key = ?");
-            conn.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+            // A column stands in one group only.
+            let values = columns.iter().map(|at| std::mem::replace(&mut new[*at], Value::Null));
+            let key = Value::Integer(self.key.cast_signed());
+            conn.prepare_cached(sql)?.execute(params_from_iter(values.chain([key])))?;
         }
         Ok(())
     }
-}
-
-fn group_of(column: &str) -> &'static str {
-    UPDATE_GROUPS.iter().find(|(_, columns)| columns.contains(&column)).map_or("other", |(group, _)| *group)
 }
 
 fn is_unsent(state: &PaymentState) -> bool {
@@ -262,8 +286,7 @@ impl AttemptRow {
 
     /// The attempts as they stand in the table.
     pub(crate) fn load(conn: &Connection, subject: u64) -> Result<Vec<Self>, StoreError> {
-        let sql = format!("SELECT {} FROM attempt WHERE subject = ? ORDER BY number", column_list::<Self>());
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(&SELECT_ATTEMPTS)?;
         let rows = statement.query_map([subject.cast_signed()], |row| Ok(Self::read(row, 0)))?;
         rows.map(|row| row?).collect()
     }
@@ -271,10 +294,9 @@ impl AttemptRow {
     /// Writes those that differ.
     pub(crate) fn save(conn: &Connection, state: &PaymentState) -> Result<(), StoreError> {
         let old = Self::load(conn, state.key)?;
-        let mut statement = conn.prepare_cached(&insert_sql::<Self>("OR REPLACE"))?;
         for row in Self::of(state) {
             if !old.contains(&row) {
-                statement.execute(params_from_iter(row.values()))?;
+                conn.prepare_cached(&INSERT_ATTEMPT)?.execute(params_from_iter(row.values()))?;
             }
         }
         Ok(())

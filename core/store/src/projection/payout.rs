@@ -1,5 +1,7 @@
 //! A payout's line and its entries.
 
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use takings_domain::payout::PayoutState;
@@ -82,6 +84,9 @@ rows! {
     }
 }
 
+static SELECT: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM payout WHERE key = ?", column_list::<PayoutRow>()));
+
 impl PayoutRow {
     /// The line of this payout: a function of its fold.
     pub(crate) fn of(state: &PayoutState) -> Self {
@@ -115,8 +120,7 @@ impl PayoutRow {
 
     /// The row as it stands in the table.
     pub(crate) fn load(conn: &Connection, key: u64) -> Result<Option<Self>, StoreError> {
-        let sql = format!("SELECT {} FROM payout WHERE key = ?", column_list::<Self>());
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(&SELECT)?;
         statement.query_row([key.cast_signed()], |row| Ok(Self::read(row, 0))).optional()?.transpose()
     }
 

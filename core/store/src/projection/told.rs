@@ -1,5 +1,7 @@
 //! What is to be done and what is to be told.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use takings_domain::alert::{AlertKind, Told};
 use takings_domain::event::Lane;
@@ -41,6 +43,11 @@ rows! {
     }
 }
 
+static SELECT_TO_DO: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM to_do WHERE subject = ?", column_list::<ToDoRow>()));
+static INSERT_TO_DO: LazyLock<String> = LazyLock::new(|| insert_sql::<ToDoRow>("OR REPLACE"));
+static INSERT_ALERT: LazyLock<String> = LazyLock::new(|| insert_sql::<AlertRow>("OR IGNORE"));
+
 impl ToDoRow {
     /// What is to be done for this payment: a function of its fold.
     pub(crate) fn of(state: &PaymentState) -> Option<Self> {
@@ -55,8 +62,7 @@ impl ToDoRow {
 
     /// The row as it stands in the table.
     pub(crate) fn load(conn: &Connection, subject: u64) -> Result<Option<Self>, StoreError> {
-        let sql = format!("SELECT {} FROM to_do WHERE subject = ?", column_list::<Self>());
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(&SELECT_TO_DO)?;
         statement.query_row([subject.cast_signed()], |row| Ok(Self::read(row, 0))).optional()?.transpose()
     }
 
@@ -66,7 +72,7 @@ impl ToDoRow {
         match Self::of(state) {
             new if new == old => {}
             Some(new) => {
-                conn.prepare_cached(&insert_sql::<Self>("OR REPLACE"))?.execute(params_from_iter(new.values()))?;
+                conn.prepare_cached(&INSERT_TO_DO)?.execute(params_from_iter(new.values()))?;
             }
             None => {
                 conn.prepare_cached("DELETE FROM to_do WHERE subject = ?")?.execute([state.key.cast_signed()])?;
@@ -92,7 +98,7 @@ impl AlertRow {
 
     /// Queues the alert, unless the same fact was told before.
     pub(crate) fn save(&self, conn: &Connection) -> Result<(), StoreError> {
-        conn.prepare_cached(&insert_sql::<Self>("OR IGNORE"))?.execute(params_from_iter(self.values()))?;
+        conn.prepare_cached(&INSERT_ALERT)?.execute(params_from_iter(self.values()))?;
         Ok(())
     }
 }
