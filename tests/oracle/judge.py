@@ -4,7 +4,7 @@
     .tools/venv/bin/python tests/oracle/judge.py SCRIPT.jsonl ACQUIRER-LEDGER.json OUT.json
 
 Every payment of OUT is computed anew: class, authorization, clearing, arrival, stage, expected day, gross, fee, net,
-evidence, payout. So are the payouts and the totals. The book itself is held against the published rules, too: an
+evidence, payout. So are the payouts, the alerts that were told, and the totals. The book itself is held against the published rules, too: an
 acquirer that is wrong is no witness. Prints the first differences and exits with 1; 0 if there is none.
 """
 
@@ -15,6 +15,7 @@ import pathlib
 import sys
 
 import calendar_oracle as calendar
+import judge_told as told_of
 
 SHOWN = 20
 TERMS = calendar.Terms("business_day", 1, dt.time(23, 0))
@@ -25,6 +26,9 @@ NOT_CHARGED = {"interrupted", "abandoned", "not_received"}
 BEFORE_DATA = {"before_card", "card_data"}
 NOTHING = ("delivery", "authorization", "clearing", "arrival", "expected_date", "payout_id",
            "gross_minor", "fee_minor", "net_minor", "accepted_at_ms")
+
+PAYOUT_BY_ARRIVAL = {"in_payout": "created", "sent": "sent", "arrived": "arrived"}
+BANK_LINES = {"created": [], "sent": [], "arrived": ["credit"], "returned": ["credit", "debit"]}
 
 Paid = collections.namedtuple("Paid", "arrival stage evidence cause expected payouts")
 
@@ -224,42 +228,81 @@ def judge_twice(findings: Findings, ledger: dict) -> int:
     return len(twice)
 
 
-def judge_payouts(findings: Findings, head: dict, sales: dict, ledger: dict, out: dict) -> None:
-    """Payouts computed from the payments: which there must be, and what they must pay."""
+def judge_payouts(findings: Findings, head: dict, sales: dict, ledger: dict, out: dict) -> set:
+    """Payouts computed from the payments: which there must be, what they must pay and where they must stand. Returns
+    those whose day passed without the money."""
     must: dict[tuple, list] = collections.defaultdict(list)
+    moneys = {}
     for payment in ledger["payments"]:
         sale = sales[payment["order_reference"]]
         authorization, approved, _ = verdict(sale)
         if payment["authorization"] != authorization or authorization == "declined":
             continue
-        for days in paid(head, payment["accepted_at_ms"], out["closed_at_ms"]).payouts:
-            must[days].append((payment["payment_id"], approved, fee(sale, approved)))
-    merged: dict[tuple, list] = collections.defaultdict(list)
-    for (business_date, day), rows in must.items():
-        again = business_date.isoformat() == head["returned_business_date"] and \
-            day != calendar.expected_date(at(business_date, 12, 0), TERMS).date
-        merged[(day, again)].extend(rows)
+        money = paid(head, payment["accepted_at_ms"], out["closed_at_ms"])
+        for place, (_, day) in enumerate(money.payouts):
+            must[day, place > 0].append((payment["payment_id"], approved, fee(sale, approved)))
+            # What was paid again had come back before.
+            came_back = place + 1 < len(money.payouts)
+            moneys[day, place > 0] = "returned" if came_back else PAYOUT_BY_ARRIVAL[money.arrival]
     told = {payout["payout"]["payout_id"]: payout for payout in out["payouts"]}
-    findings.equal("payouts", "number in the book", len(merged), len(ledger["payouts"]))
-    findings.equal("payouts", "number in the till", len(merged), len(told))
+    findings.equal("payouts", "number in the book", len(must), len(ledger["payouts"]))
+    findings.equal("payouts", "number in the till", len(must), len(told))
+    overdue = set()
     for payout in ledger["payouts"]:
         where = payout["payout_id"]
-        day = dt.date.fromisoformat(payout["payout_date"])
-        rows = merged.get((day, payout["reissue_of"] is not None))
-        if rows is None or where not in told:
+        key = (dt.date.fromisoformat(payout["payout_date"]), payout["reissue_of"] is not None)
+        if key not in must or where not in told:
             findings.lines.append(f"{where}: no such payout by the rules, or not in the till")
             continue
-        gross, cost = sum(row[1] for row in rows), sum(row[2] for row in rows)
-        head_line, entries = told[where]["payout"], told[where]["entries"]
-        for name, figure in (("gross_minor", gross), ("fee_minor", cost), ("net_minor", gross - cost)):
-            findings.equal(where, name, figure, head_line[name])
-        findings.equal(where, "status", payout["status"], head_line["status"])
-        findings.equal(where, "difference_minor", 0, head_line["difference_minor"])
-        findings.equal(where, "entries", sorted((row[0], row[1], row[2], row[1] - row[2]) for row in rows),
-                       sorted((entry["payment_id"], entry["gross_minor"], entry["fee_minor"], entry["net_minor"])
-                              for entry in entries))
-        overdue = payout["status"] in ("created", "sent") and out["closed_at_ms"] >= calendar.overdue_after_ms(day)
-        findings.equal(where, "overdue", overdue, head_line["overdue"])
+        judge_payout_money(findings, must[key], payout, told[where])
+        judge_payout_state(findings, ledger, moneys[key], payout, told[where]["payout"])
+        after_ms = calendar.overdue_after_ms(key[0])
+        waits = payout["status"] in ("created", "sent")
+        findings.equal(where, "overdue", waits and out["closed_at_ms"] >= after_ms, told[where]["payout"]["overdue"])
+        if min([out["closed_at_ms"], *(line["at_ms"] for line in bank_lines(ledger, where))]) >= after_ms:
+            overdue.add(where)
+    return overdue
+
+
+def bank_lines(ledger: dict, payout_id: str) -> list:
+    """What the bank booked for a payout, in order."""
+    return [line for line in ledger["bank"]["lines"] if line["payout_id"] == payout_id]
+
+
+def judge_payout_money(findings: Findings, rows: list, payout: dict, told: dict) -> None:
+    """Entries and sums: by the rules, in the acquirer's book, in the till."""
+    where = payout["payout_id"]
+    gross, cost = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    for name, figure in (("gross_minor", gross), ("fee_minor", cost), ("net_minor", gross - cost)):
+        findings.equal(where, name, figure, told["payout"][name])
+        # The book writes a fee as what it takes away.
+        findings.equal(f"book: {where}", name, -figure if name == "fee_minor" else figure, payout[name])
+    findings.equal(where, "difference_minor", 0, told["payout"]["difference_minor"])
+    findings.equal(where, "entry_count", len(rows), told["payout"]["entry_count"])
+    findings.equal(where, "entries", sorted((row[0], row[1], row[2], row[1] - row[2]) for row in rows),
+                   sorted((entry["payment_id"], entry["gross_minor"], entry["fee_minor"], entry["net_minor"])
+                          for entry in told["entries"]))
+
+
+def judge_payout_state(findings: Findings, ledger: dict, status: str, payout: dict, told: dict) -> None:
+    """Status, direction, evidence and days: by the rules, in both books, in the till."""
+    where = payout["payout_id"]
+    evidence = "bank_notification" if status == "arrived" else "none"
+    for whose, say in ((f"book: {where}", payout), (where, told)):
+        findings.equal(whose, "status", status, say["status"])
+        findings.equal(whose, "evidence", evidence, say["evidence"])
+    lines = bank_lines(ledger, where)
+    findings.equal(f"bank: {where}", "lines", BANK_LINES[status], [line["direction"] for line in lines])
+    for line in lines:
+        findings.equal(f"bank: {where}", "amount_minor", abs(told["net_minor"]), line["amount_minor"])
+        findings.equal(f"bank: {where}", "reference", told["end_to_end_id"], line["reference"])
+    findings.equal(where, "direction", "credit" if payout["net_minor"] >= 0 else "debit", told["direction"])
+    findings.equal(where, "arrived_at_ms", lines[0]["at_ms"] if lines else None, told["arrived_at_ms"])
+    findings.equal(where, "expected_date", payout["payout_date"], told["expected_date"])
+    failure = payout["failure"][0] if payout["failure"] else None
+    findings.equal(where, "failure_code", failure, told["failure_code"])
+    for name in ("business_date", "currency", "reissue_of", "reissued_by"):
+        findings.equal(where, name, payout[name], told[name])
 
 
 def total(payments: list, name: str) -> int:
@@ -330,7 +373,9 @@ def judge(head: dict, sales: dict, ledger: dict, out: dict) -> list[str]:
                        f"{reversal['payment_id']}: a deferred payment was reversed by itself")
     lost = judge_orders(findings, sales, ledger, by_order)
     twice = judge_twice(findings, ledger)
-    judge_payouts(findings, head, sales, ledger, out)
+    overdue = judge_payouts(findings, head, sales, ledger, out)
+    told_of.judge_faults(findings, head, ledger, out)
+    told_of.judge_alerts(findings, head, ledger, out, overdue)
     judge_totals(findings, out, lost, twice)
     judge_bank(findings, ledger, out)
     return findings.lines

@@ -31,7 +31,7 @@ impl Sandbox {
             ("GET", ["clock"]) => (200, self.clock()),
             ("PUT", ["clock"]) => self.put_clock(&body),
             ("POST", ["activation-codes"]) => self.post_code(&body),
-            ("GET", ["faults"]) => (200, json!({"faults": self.faults.rules()})),
+            ("GET", ["faults"]) => (200, json!({"faults": self.faults.rules(), "fired": self.faults.fired()})),
             ("POST", ["faults"]) => match self.faults.plant(&body, self.seed) {
                 Ok(rule) => (201, json!(rule)),
                 Err(text) => refused(400, &text),

@@ -62,16 +62,32 @@ pub(crate) struct Rule {
     stream: Stream,
 }
 
-/// All rules, in the order they were planted.
+/// A rule fired: what happened to which request, and when.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Fired {
+    at_ms: i64,
+    fault_id: String,
+    #[serde(flatten)]
+    kind: Kind,
+    method: String,
+    path: String,
+}
+
+/// All rules, in the order they were planted, and what they did. Removing a rule does not undo what it did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     rules: Vec<Rule>,
+    fired: Vec<Fired>,
     made: u32,
 }
 
 impl Faults {
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    pub(crate) fn fired(&self) -> &[Fired] {
+        &self.fired
     }
 
     /// Plants a rule from its JSON; the error says which field is wrong.
@@ -118,7 +134,7 @@ impl Faults {
     }
 
     /// The fault for this request: the first rule that matches and fires.
-    pub(crate) fn strike(&mut self, method: &str, path: &str) -> Option<Kind> {
+    pub(crate) fn strike(&mut self, at_ms: i64, method: &str, path: &str) -> Option<Kind> {
         for rule in &mut self.rules {
             if rule.remaining == Some(0) || !matches(&rule.on, method, path) {
                 continue;
@@ -129,6 +145,8 @@ impl Faults {
             }
             rule.fired += 1;
             rule.remaining = rule.remaining.map(|left| left - 1);
+            let (fault_id, kind) = (rule.fault_id.clone(), rule.kind.clone());
+            self.fired.push(Fired { at_ms, fault_id, kind, method: method.to_owned(), path: path.to_owned() });
             return Some(rule.kind.clone());
         }
         None
@@ -238,7 +256,15 @@ mod tests {
     fn count_and_after() {
         let mut faults = Faults::default();
         faults.plant(&json!({"on": "*", "kind": "drop_answer", "count": 2, "after": 1}), 7).unwrap();
-        let fired: Vec<bool> = (0..5).map(|_| faults.strike("GET", "/v1/events") == Some(Kind::DropAnswer)).collect();
+        let fired: Vec<bool> =
+            (0..5).map(|at_ms| faults.strike(at_ms, "GET", "/v1/events") == Some(Kind::DropAnswer)).collect();
         assert_eq!(fired, [false, true, true, false, false]);
+        faults.remove(None);
+        let log = json!(faults.fired());
+        assert_eq!(
+            log[0],
+            json!({"at_ms": 1, "fault_id": "fault-1", "kind": "drop_answer", "method": "GET", "path": "/v1/events"})
+        );
+        assert_eq!(log.as_array().map(Vec::len), Some(2), "what happened stays on record");
     }
 }

@@ -65,7 +65,9 @@ impl Sandbox {
             "bank": self.bank_state(),
             "events": self.feeds.summary(),
             "requests": self.requests,
+            "contacts": self.contacts,
             "faults": self.faults.rules(),
+            "faults_fired": self.faults.fired(),
             "documents": {
                 "policy": self.policy.current().version, "terms": self.terms.current().version,
                 "calendar": self.calendar.version.to_string(), "kid": self.keys.current(),

@@ -13,7 +13,7 @@
 //! * `terminals`, `submission`, `payments`, `lookups`: activation to reversal. `authorise` is the bank's rules.
 //! * `jobs`, `settlement`, `bank`: cut-off, payouts, credits. `calendar`, `documents`, `instant`: when and for how much.
 //! * `events`: the feed. `render`, `reply`, `problem`, `input`: the contract's forms. `book`: what is kept.
-//! * `admin`, `ledger`: the administrator's face.
+//! * `admin`, `ledger`: the administrator's face; `contacts`: who asked about which payment.
 
 mod admin;
 mod args;
@@ -21,6 +21,7 @@ mod authorise;
 mod bank;
 mod book;
 mod calendar;
+mod contacts;
 mod device;
 mod documents;
 mod events;

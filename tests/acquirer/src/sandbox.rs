@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::book::Book;
 use crate::calendar::Calendar;
+use crate::contacts::Contact;
 use crate::device::{DeviceKey, Refusal, WINDOW_S, claim};
 use crate::documents::Versions;
 use crate::events::Feeds;
@@ -83,6 +84,8 @@ pub struct Sandbox {
     nonces: BTreeMap<(String, String), i64>,
     /// Answered requests by operation and status.
     pub(crate) requests: BTreeMap<String, BTreeMap<String, u32>>,
+    /// Requests about one payment, in order.
+    pub(crate) contacts: Vec<Contact>,
     journal: Option<Journal>,
     journal_broken: bool,
 }
@@ -149,6 +152,7 @@ impl Sandbox {
             stored: BTreeMap::new(),
             nonces: BTreeMap::new(),
             requests: BTreeMap::new(),
+            contacts: Vec::new(),
             journal: None,
             journal_broken: false,
         };
@@ -208,9 +212,10 @@ impl Sandbox {
             response.headers.push(("date".to_owned(), http_date(self.now_ms)));
             return response;
         }
-        let strike = self.faults.strike(&request.method, path);
+        let strike = self.faults.strike(self.now_ms, &request.method, path);
         if strike == Some(Kind::DropRequest) {
             self.count(request, "dropped");
+            self.note_contact(request, 0, strike.as_ref());
             return Response { status: 0, headers: Vec::new(), body: Vec::new(), fault: Some(Delivery::DropRequest) };
         }
         let reply = match &strike {
@@ -231,6 +236,7 @@ impl Sandbox {
         };
         let reply = about(request, reply);
         self.count(request, &reply.status.to_string());
+        self.note_contact(request, reply.status, strike.as_ref());
         let mut response = self.sign(reply, strike == Some(Kind::WrongSignature));
         response.fault = strike.as_ref().and_then(Kind::delivery);
         response

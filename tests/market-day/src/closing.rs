@@ -35,7 +35,9 @@ impl Day {
             Account { payments: &collected.payments, payouts: &collected.payouts, saved: &self.journal.saved };
         let comparison = compare(&self.script, &account, &ledger);
         let verified = collected.verified["sound"] == true && int(&collected.verified, "missing_events") == 0;
-        let file = self.account(&collected, &comparison, verified);
+        let mut file = self.account(&collected, &comparison, verified);
+        file["faults"] = self.faults(&ledger);
+        file["alerts"] = self.alerts();
         for path in [Some(self.dir.join("out.json")), json_path.map(Path::to_path_buf)].into_iter().flatten() {
             write_whole(&path, &file)?;
         }
@@ -90,6 +92,17 @@ impl Day {
             "payouts": collected.payouts,
             "comparison": comparison.to_json(),
         })
+    }
+
+    /// The alerts in the order they were told, each with how often it came.
+    fn alerts(&self) -> Value {
+        let with_deliveries = |told: &Value| {
+            let mut alert = told.clone();
+            let again = alert["alert"].as_u64().and_then(|number| self.journal.heard_again.get(&number));
+            alert["deliveries"] = json!(1 + again.copied().unwrap_or(0));
+            alert
+        };
+        self.journal.alerts.iter().map(with_deliveries).collect()
     }
 
     fn show(&mut self, collected: &Collected, comparison: &Comparison, file: &Value, verified: bool) {

@@ -12,7 +12,6 @@ use crate::journal::Journal;
 use crate::screen::{Look, Screen};
 use crate::script::{Overdue, Script};
 use crate::steps::{Step, What, steps};
-use crate::stream::Stream;
 use crate::telling;
 use crate::till::{Heard, Till};
 use crate::words::{self, Moment, Say as _};
@@ -30,7 +29,9 @@ pub(crate) struct Day {
     pub(crate) screen: Screen,
     pub(crate) dir: PathBuf,
     pub(crate) now_ms: i64,
-    relay: Option<Relay>,
+    pub(crate) relay: Option<Relay>,
+    /// How many of the acquirer's faults were told; none yet after an interruption.
+    pub(crate) faults_told: Option<usize>,
     till_url: String,
     till: Option<Till>,
 }
@@ -70,7 +71,7 @@ impl Day {
         let relay = line_control.then(|| Relay::start(nowhere)).transpose().about("the relay")?;
         let till_url = relay.as_ref().map_or_else(|| acquirer.url().to_owned(), Relay::url);
         let dir = dir.to_path_buf();
-        Ok(Self { script, journal, acquirer, screen, dir, now_ms: 0, relay, till_url, till: None })
+        Ok(Self { script, journal, acquirer, screen, dir, now_ms: 0, relay, faults_told: None, till_url, till: None })
     }
 
     /// Plays what is left of the day, up to its account. True if the account is right.
@@ -104,6 +105,8 @@ impl Day {
         if resumed {
             let text = words::goes_on(self.screen.language(), self.journal.done + 1, story.len());
             self.screen.event(self.now_ms, Look::Warn, "↻", &text);
+        } else {
+            self.faults_told = Some(0);
         }
         Ok(())
     }
@@ -121,7 +124,7 @@ impl Day {
                 self.screen.event(self.now_ms, Look::Info, "△", moment.say(self.screen.language()));
                 Ok(())
             }
-            What::Spoil(evening) => self.spoil(*evening),
+            What::Spoil(when) => self.spoil(*when),
             What::Sell(number) => self.sell(*number),
             What::Drain(meanwhile) => self.drain(*meanwhile),
             What::Look => self.look(),
@@ -183,85 +186,6 @@ impl Day {
             self.acquirer.admin("POST", "/admin/bank", Some(&plan))?;
         }
         Ok(())
-    }
-
-    /// Plants this evening's faults, once.
-    fn spoil(&mut self, evening: u32) -> Result<(), DayError> {
-        if self.script.head.faults == Faults::None {
-            return Ok(());
-        }
-        if !self.journal.spoilt.contains(&evening) {
-            self.acquirer.admin("DELETE", "/admin/faults", None)?;
-            let batch = "POST /v1/payments/batch";
-            let mut faults = vec![
-                json!({"on": batch, "kind": "drop_answer", "count": 1}),
-                json!({"on": batch, "kind": "drop_request", "count": 1}),
-                json!({"on": batch, "kind": "status", "status": 503, "retry_after_s": 20, "count": 1}),
-                json!({"on": batch, "kind": "half_answer", "count": 1}),
-                json!({"on": batch, "kind": "wrong_signature", "count": 1}),
-                json!({"on": batch, "kind": "duplicate", "count": 1}),
-                json!({"on": "GET /v1/events", "kind": "status", "status": 500, "count": 1}),
-            ];
-            Stream::new(self.script.head.seed, &format!("evening {evening}")).shuffle(&mut faults);
-            // Every day has what a bad line always has: lost answers, halves of them, and a server that is busy.
-            let always = [json!("drop_answer"), json!("half_answer"), json!("status")];
-            faults.sort_by_key(|fault| fault["on"] != batch || !always.contains(&fault["kind"]));
-            faults.truncate(5);
-            faults.push(json!({"on": "POST /v1/payments", "kind": "drop_answer", "count": 1}));
-            for fault in faults {
-                self.acquirer.admin("POST", "/admin/faults", Some(&fault))?;
-            }
-            self.journal.spoilt(evening)?;
-        }
-        self.cut_next_answer(evening)
-    }
-
-    /// The evening is over: what did not go wrong by now does not go wrong tomorrow.
-    pub(crate) fn mend(&mut self) -> Result<(), DayError> {
-        if self.script.head.faults == Faults::Market {
-            self.acquirer.admin("DELETE", "/admin/faults", None)?;
-        }
-        Ok(())
-    }
-
-    /// Later that evening the line itself breaks, too.
-    fn cut_next_answer(&mut self, evening: u32) -> Result<(), DayError> {
-        match &self.relay {
-            Some(relay) if evening > 0 => {
-                relay.set_mode(Mode::CutAnswer { after_bytes: 120, times: 1 }).about("the relay")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn look(&mut self) -> Result<(), DayError> {
-        self.must(&json!({"cmd": "sync"}))?;
-        self.hear_alerts()
-    }
-
-    /// Tells what the till has to tell, and then lets it forget it.
-    pub(crate) fn hear_alerts(&mut self) -> Result<(), DayError> {
-        loop {
-            let heard = self.must(&json!({"cmd": "alerts", "max": 100}))?;
-            let alerts = heard["alerts"].as_array().cloned().unwrap_or_default();
-            let Some(upto) = alerts.last().and_then(|alert| alert["alert"].as_u64()) else { return Ok(()) };
-            for alert in &alerts {
-                let subject = self.subject(alert)?;
-                let (text, look, sign) = telling::alert(self.screen.language(), alert, &subject);
-                self.screen.event(self.now_ms, look, sign, &text);
-            }
-            self.must(&json!({"cmd": "acknowledge", "upto": upto}))?;
-        }
-    }
-
-    /// What an alert is about, in the stallholder's words: the order, or the payout.
-    fn subject(&mut self, alert: &Value) -> Result<String, DayError> {
-        let id = telling::text(alert, "subject_id");
-        if telling::text(alert, "subject_kind") != "payment" {
-            return Ok(id.to_owned());
-        }
-        let detail = self.must(&json!({"cmd": "payment", "id": id}))?;
-        Ok(telling::text(&detail["payment"], "order_reference").to_owned())
     }
 
     /// No network: connects are refused, and where the acquirer is ours it does not even run.

@@ -26,6 +26,7 @@ impl Day {
             self.sell(number)?;
         }
         self.make_up()?;
+        self.weaken_line()?;
         let waiting = self.waiting()?;
         let mut total = waiting;
         if waiting > 0 {
@@ -35,6 +36,7 @@ impl Day {
         self.screen.bar(Label::Sending.say(language), 0, total);
         for contact in 1..=PATIENCE {
             let report = self.must(&json!({"cmd": "sync"}))?["report"].clone();
+            self.tell_faults()?;
             let left = report["waiting"].as_u64().unwrap_or(0);
             total = total.max(left);
             let ended = text(&report, "ended");
@@ -46,7 +48,7 @@ impl Day {
                     int(&report, "approved"),
                     int(&report, "declined"),
                     left,
-                    why(language, ended, text(&report, "detail")),
+                    why(language, ended),
                 );
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
             }
@@ -64,6 +66,7 @@ impl Day {
             let due_in_ms = report["next_due_ms"].as_i64().map_or(PAUSE_MS, |due| due.saturating_sub(self.now_ms));
             self.wait(due_in_ms.clamp(PAUSES_MS.0, PAUSES_MS.1))?;
             let still = self.waiting()?;
+            self.tell_faults()?;
             if still < left {
                 let words = words::by_itself(language, left - still, still);
                 self.screen.event(self.now_ms, Look::Plain, "⇡", &words);
@@ -78,8 +81,8 @@ impl Day {
     }
 }
 
-/// How a contact ended. What the till adds for support is English, and only there.
-fn why(language: Language, ended: &str, detail: &str) -> String {
+/// How a contact ended.
+fn why(language: Language, ended: &str) -> String {
     let words = match ended {
         "done" => Ended::Done,
         "no_line" => Ended::NoLine,
@@ -89,6 +92,5 @@ fn why(language: Language, ended: &str, detail: &str) -> String {
         "unverified" => Ended::Unverified,
         other => return other.to_owned(),
     };
-    let words = words.say(language);
-    if detail.is_empty() || language == Language::Zh { words.to_owned() } else { format!("{words} ({detail})") }
+    words.say(language).to_owned()
 }

@@ -1,13 +1,15 @@
 //! How far the day is: a file of JSON lines, each written before the next thing happens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{About, DayError};
+use crate::telling::text;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,23 @@ enum Line {
     Postponed(usize),
     /// And has happened.
     MadeUp(usize),
+    /// The relay cut this.
+    Cut(Value),
+    /// This alert was told, or came when it should not.
+    Told(Value),
+    /// The alert of this number came again before it was acknowledged.
+    HeardAgain(u64),
+    /// The alerts up to this number are acknowledged.
+    Acknowledged(u64),
+}
+
+/// What an alert that came is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Not heard before.
+    New,
+    /// The same as before, which was not acknowledged.
+    Again,
 }
 
 /// What the file says.
@@ -39,6 +58,12 @@ pub(crate) struct Journal {
     pub(crate) activation_code: Option<String>,
     pub(crate) spoilt: BTreeSet<u32>,
     pub(crate) postponed: BTreeSet<usize>,
+    pub(crate) cuts: Vec<Value>,
+    /// Every alert in the order it was told, one that came a second time after its acknowledgement twice.
+    pub(crate) alerts: Vec<Value>,
+    /// How often an alert came again before it was acknowledged, by number.
+    pub(crate) heard_again: BTreeMap<u64, u64>,
+    acknowledged: u64,
 }
 
 impl Journal {
@@ -94,6 +119,33 @@ impl Journal {
         self.write(Line::MadeUp(number))
     }
 
+    pub(crate) fn line_was_cut(&mut self, cut: &Value) -> Result<(), DayError> {
+        self.write(Line::Cut(cut.clone()))
+    }
+
+    /// Writes down an alert that came, before it is told.
+    pub(crate) fn heard_alert(&mut self, alert: &Value) -> Result<Heard, DayError> {
+        let number = number_of(alert);
+        let names = ["alert_kind", "subject_kind", "subject_id"];
+        let same =
+            |told: &&Value| number_of(told) == number && names.iter().all(|name| text(told, name) == text(alert, name));
+        if number > self.acknowledged && self.alerts.iter().any(|told| same(&told)) {
+            self.write(Line::HeardAgain(number))?;
+            return Ok(Heard::Again);
+        }
+        self.write(Line::Told(alert.clone()))?;
+        Ok(Heard::New)
+    }
+
+    /// Some alert came again before it was acknowledged.
+    pub(crate) fn has_heard_again(&self) -> bool {
+        !self.heard_again.is_empty()
+    }
+
+    pub(crate) fn acknowledged(&mut self, upto: u64) -> Result<(), DayError> {
+        self.write(Line::Acknowledged(upto))
+    }
+
     fn write(&mut self, line: Line) -> Result<(), DayError> {
         let mut text = serde_json::to_string(&line).about("progress.jsonl")?;
         text.push('\n');
@@ -121,13 +173,40 @@ impl Journal {
             Line::MadeUp(number) => {
                 self.postponed.remove(&number);
             }
+            Line::Cut(cut) => self.cuts.push(cut),
+            Line::Told(alert) => self.alerts.push(alert),
+            Line::HeardAgain(number) => *self.heard_again.entry(number).or_default() += 1,
+            Line::Acknowledged(upto) => self.acknowledged = self.acknowledged.max(upto),
         }
     }
 }
 
+fn number_of(alert: &Value) -> u64 {
+    alert.get("alert").and_then(Value::as_u64).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn an_alert_may_come_again_until_it_is_acknowledged_and_not_after() {
+        let path = std::env::temp_dir().join(format!("market-day-alerts-{}", std::process::id()));
+        let mut journal = Journal::open(&path).unwrap();
+        let alert = |number: u64, subject: &str| json!({"alert": number, "alert_kind": "payout_sent", "subject_kind": "payout", "subject_id": subject});
+        assert_eq!(journal.heard_alert(&alert(1, "a")).unwrap(), Heard::New);
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.heard_alert(&alert(1, "a")).unwrap(), Heard::Again);
+        assert!(journal.has_heard_again());
+        assert_eq!(journal.heard_alert(&alert(1, "b")).unwrap(), Heard::New, "the number of another fact");
+        journal.acknowledged(1).unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.heard_alert(&alert(1, "a")).unwrap(), Heard::New, "told twice, and on record as such");
+        assert_eq!(journal.alerts.len(), 3);
+        fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn a_torn_last_line_was_not_written() {

@@ -51,6 +51,8 @@ impl Day {
                     if attempt % 3 == 0 {
                         self.must(&json!({"cmd": "sync"}))?;
                     }
+                    self.tell_faults()?;
+                    self.hear_alerts()?;
                 }
                 Known::Nothing => detail = self.charge(&sale, found.is_empty())?,
             }
@@ -100,6 +102,7 @@ impl Day {
                 Ok(String::new())
             }
             Ended::Answer(answer) if answer["ok"] == true => {
+                self.tell_faults()?;
                 if let Some(moment) = link {
                     let text = words::link_breaks(language, &sale.order, when(moment, language));
                     self.screen.event(self.now_ms, Look::Warn, "⚡", &text);

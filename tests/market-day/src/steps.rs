@@ -25,7 +25,7 @@ pub(crate) enum What {
     LineDown(Moment),
     /// The network comes back.
     LineUp(Moment),
-    /// The line is bad from now on: faults of this evening.
+    /// The line will be bad: faults of this evening or morning.
     Spoil(u32),
     /// The sale of this number.
     Sell(usize),
@@ -56,18 +56,21 @@ pub(crate) fn steps(script: &Script) -> Vec<Step> {
     add(at(saturday, 8, 45), What::LineDown(Moment::LineGoes));
     sell(Scene::Market, &mut add);
     // At one instant: the till would use the line by itself as soon as time passes.
-    add(at(saturday, 21, 31), What::LineUp(Moment::LineIsBad));
     add(at(saturday, 21, 31), What::Spoil(0));
+    add(at(saturday, 21, 31), What::LineUp(Moment::LineIsBad));
     add(at(saturday, 21, 31), What::Drain(meanwhile));
     add(at(saturday, 22, 5), What::LineDown(Moment::LineGoesAgain));
     sell(Scene::Night, &mut add);
-    add(at(saturday, 23, 31), What::LineUp(Moment::AfterCutOff));
     add(at(saturday, 23, 31), What::Spoil(1));
+    add(at(saturday, 23, 31), What::LineUp(Moment::AfterCutOff));
     add(at(saturday, 23, 31), What::Drain(None));
 
     let mut day = saturday;
     while day < head.last {
         day = day.checked_add_days(Days::new(1)).unwrap_or(head.last);
+        if day == head.second {
+            add(at(day, 11, 0), What::Spoil(2));
+        }
         add(at(day, 12, 0), if day == head.last { What::Close } else { What::Look });
         if day == head.second {
             add(at(day, 13, 0), What::Open(Moment::OpensForAnAfternoon));

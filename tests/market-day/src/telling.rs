@@ -86,7 +86,8 @@ pub(crate) fn alert(language: Language, alert: &Value, subject: &str) -> (String
     let word = text(alert, "alert_kind");
     let (look, sign) = match AlertKind::from_word(word) {
         Some(AlertKind::DeclinedAfterDeferral | AlertKind::PayoutFailed) => (Look::Bad, "✗"),
-        Some(AlertKind::PaymentParked | AlertKind::PaymentOverdue) => (Look::Bad, "!"),
+        Some(AlertKind::PaymentParked | AlertKind::PaymentOverdue | AlertKind::PayoutOverdue) => (Look::Bad, "!"),
+        Some(AlertKind::PaymentConfirmedLate) => (Look::Warn, "!"),
         Some(AlertKind::PaymentInDoubt) => (Look::Warn, "?"),
         Some(AlertKind::PaymentReversed) => (Look::Warn, "↺"),
         Some(AlertKind::PayoutSent) => (Look::Info, "→"),

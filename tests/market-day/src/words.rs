@@ -132,6 +132,20 @@ own_words! {
         AfterAnswer: "应答之后", "after the answer";
         Charging: "收款途中", "in the middle of a charge";
     }
+    /// What went wrong on the line.
+    Spoilt {
+        RequestLost: "一个请求在途中丢失。", "A request is lost on its way.";
+        AnswerLost: "一个应答在途中丢失。", "An answer is lost on its way.";
+        HalfAnswer: "只收到半个应答。", "Only half of an answer arrives.";
+        Busy: "收单机构忙，请求未处理。", "The acquirer is busy and turns a request away.";
+        WrongSignature: "一个应答的签名不对，不予采信。", "An answer has a wrong signature and is not believed.";
+        Duplicate: "同一个请求到了两次。", "The same request arrives twice.";
+        LineBreaks: "应答收到一半，线路断了。", "The line breaks in the middle of an answer.";
+    }
+    /// Something that happens to the phone.
+    Line {
+        DiesBeforeAcknowledging: "手机突然关机（提醒刚看过、尚未确认），重新启动：提醒会再来，但只说一次。", "The phone dies (the alerts just read, not yet acknowledged) and is started again.";
+    }
     /// How a contact with the acquirer ended.
     Ended {
         Done: "完成", "done";
@@ -235,6 +249,8 @@ mod tests {
         both(Whose::ALL);
         both(When::ALL);
         both(Ended::ALL);
+        both(Spoilt::ALL);
+        both(Line::ALL);
         both(Class::ALL);
         both(EntryMode::ALL);
         both(Evidence::ALL);
