@@ -35,12 +35,15 @@ def judge_faults(findings, head: dict, ledger: dict, out: dict) -> None:
     findings.check(cuts > 0, "faults: the line was never cut")
 
 
-def waits(contacts: list) -> tuple[int, int]:
-    """How long a customer waited at least and at most for an answer, by what the acquirer was asked, milliseconds."""
+def waits(captured_at_ms: int, contacts: list) -> tuple[int, int]:
+    """How long a customer waited at least and at most for an answer, by what the acquirer was asked, milliseconds.
+
+    At most: a phone that dies asks for the first time, or once more, when it is on again.
+    """
     first, last = contacts[0]["at_ms"], contacts[-1]["at_ms"]
     good = [contact["at_ms"] for contact in contacts
             if 200 <= contact["status"] < 300 and (contact["fault"] or {}).get("kind") in HARMLESS]
-    return (good[0] if good else last) - first, last - first
+    return (good[0] if good else last) - first, last - min(first, captured_at_ms)
 
 
 def bounds(ledger: dict, out: dict, overdue: set) -> dict[tuple[str, str], tuple[int, int]]:
@@ -66,11 +69,15 @@ def bounds(ledger: dict, out: dict, overdue: set) -> dict[tuple[str, str], tuple
         must["partly_approved", subject] = (int(gone and state == "partially_approved"),) * 2
         must["payment_reversed", subject] = (0, int(state == "reversed"))
         if payment["kind"] == "live" and contacts[subject]:
-            least, most = waits(contacts[subject])
+            least, most = waits(payment["captured_at_ms"], contacts[subject])
             late = state in ("approved", "partially_approved")
             must["payment_confirmed_late", subject] = (int(late and least >= CUSTOMER_WAITS_MS),
                                                        int(late and most >= CUSTOMER_WAITS_MS))
             must["payment_in_doubt", subject] = (0, int(most >= CUSTOMER_WAITS_MS))
+    for payment in out["payments"]:
+        # Asked about, and never heard of: it stayed in doubt until the acquirer said so.
+        if payment["cause"] == "not_received" and payment["payment_id"] in contacts:
+            must["payment_in_doubt", payment["payment_id"]] = (0, 1)
     return must
 
 

@@ -14,6 +14,7 @@ use crate::error::{About, DayError};
 use crate::screen::Look;
 use crate::table::{self, Cell, cell, left, right};
 use crate::telling::{self, int, money, text};
+use crate::width::wrap;
 use crate::words::{self, Label, Say as _};
 
 /// What was collected from the till.
@@ -175,9 +176,11 @@ impl Day {
         );
         let verifies = if verified { Label::Verifies } else { Label::DoesNotVerify };
         let ledger = words::ledger(language, int(&file["verify"], "events"), verifies.say(language));
-        let words = screen.paint(look, &words::verdict(language, sign, totals, ledger));
         screen.line("");
-        screen.line(&words);
+        for words in wrap(&words::verdict(language, sign, totals, ledger), screen.width()) {
+            let words = screen.paint(look, &words);
+            screen.line(&words);
+        }
         for (name, ids) in [(Label::Lost, &comparison.lost), (Label::ChargedTwice, &comparison.charged_twice)] {
             for id in ids {
                 let words = words::because(language, name.say(language), id);

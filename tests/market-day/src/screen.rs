@@ -8,10 +8,14 @@ use chrono::NaiveDate;
 use takings_till::texts::Language;
 
 use crate::weeks::local;
-use crate::width::{shorten, width};
+use crate::width::{width, wrap};
 use crate::words;
 
 const NARROWEST: usize = 40;
+/// From here on a line has room for everything.
+const ROOMY: usize = 100;
+/// Time and sign before each line of the timeline.
+const MARGIN: usize = 11;
 /// On a terminal somebody watches: so long rests every line of the timeline, and a bar after each contact.
 const LINE_PAUSE: Duration = Duration::from_millis(15);
 const BAR_PAUSE: Duration = Duration::from_millis(120);
@@ -72,6 +76,11 @@ impl Screen {
         self.width
     }
 
+    /// Whether a line of the timeline has room for what matters less.
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.width >= ROOMY
+    }
+
     /// The text with its colour, if there are colours.
     pub(crate) fn paint(&self, look: Look, text: &str) -> String {
         let code = match look {
@@ -108,14 +117,14 @@ impl Screen {
             self.title(&words::day(self.language, at.date_naive()));
         }
         let time = self.paint(Look::Dim, &at.format("%H:%M:%S").to_string());
-        let room = self.width.saturating_sub(12);
-        let (sign, text) = (self.paint(look, sign), shorten(text, room));
-        let text = if matches!(look, Look::Plain | Look::Good | Look::Info | Look::Dim) {
-            text
-        } else {
-            self.paint(look, &text)
-        };
-        self.line(&format!("{time} {sign} {text}"));
+        let sign = self.paint(look, sign);
+        let calm = matches!(look, Look::Plain | Look::Good | Look::Info | Look::Dim);
+        for (number, text) in wrap(text, self.width.saturating_sub(MARGIN)).into_iter().enumerate() {
+            let text = if calm { text } else { self.paint(look, &text) };
+            let line =
+                if number == 0 { format!("{time} {sign} {text}") } else { format!("{}{text}", " ".repeat(MARGIN)) };
+            self.line(&line);
+        }
         if self.live {
             thread::sleep(LINE_PAUSE);
         }

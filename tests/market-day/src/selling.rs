@@ -135,13 +135,12 @@ impl Day {
             Look::Warn => "▪",
             _ => "✓",
         };
-        let words = format!(
-            "{}  {:>9}  {last_four:<9}  {:<10} {} {stage}",
-            sale.order,
-            telling::money(sale.amount_minor),
-            text(payment, "scheme"),
-            pad(&telling::word(language, text(payment, "entry_mode"), EntryMode::from_word), 11),
-        );
+        let mut words = format!("{}  {:>9}  {last_four:<9}  ", sale.order, telling::money(sale.amount_minor));
+        words.push_str(&pad(text(payment, "scheme"), 11));
+        if self.screen.is_roomy() {
+            words.push_str(&pad(&telling::word(language, text(payment, "entry_mode"), EntryMode::from_word), 12));
+        }
+        words.push_str(&stage);
         self.screen.event(self.now_ms, if look == Look::Bad { Look::Bad } else { look }, sign, &words);
     }
 }

@@ -32,6 +32,30 @@ pub(crate) fn shorten(text: &str, room: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
+/// The text in lines of at most so many columns: broken at spaces where there are some near the end, else where it must.
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let room = room.max(2);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while width(rest) > room {
+        let mut taken = 0;
+        let mut full = |letter: char| {
+            taken += columns(letter);
+            taken > room
+        };
+        let end = rest.char_indices().find(|(_, letter)| full(*letter)).map_or(rest.len(), |(at, _)| at);
+        let (head, after) = rest.split_at(end);
+        // A long piece without a space is broken where the room ends, as Chinese is.
+        let space = if after.starts_with(' ') { Some(end) } else { head.rfind(' ') };
+        let at = space.filter(|at| width(rest.get(..*at).unwrap_or_default()) * 2 > room).unwrap_or(end);
+        let (line, next) = rest.split_at(at);
+        lines.push(line.trim_end().to_owned());
+        rest = next.trim_start();
+    }
+    lines.push(rest.to_owned());
+    lines
+}
+
 /// What is missing to so many columns, as spaces.
 pub(crate) fn space(text: &str, room: usize) -> String {
     " ".repeat(room.saturating_sub(width(text)))
@@ -45,6 +69,16 @@ pub(crate) fn pad(text: &str, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_goes_on_in_the_next_line() {
+        assert_eq!(wrap("saved on this phone", 30), ["saved on this phone"]);
+        assert_eq!(wrap("saved on this phone", 13), ["saved on this", "phone"]);
+        assert_eq!(wrap("saved on this phone", 12), ["saved on", "this phone"]);
+        assert_eq!(wrap("po_20260427_1", 6), ["po_202", "60427_", "1"]);
+        assert_eq!(wrap("手机突然关机", 5), ["手机", "突然", "关机"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
 
     #[test]
     fn a_chinese_character_takes_two_columns() {
