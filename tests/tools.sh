@@ -23,6 +23,8 @@ fail() {
     exit 1
 }
 
+command -v cargo >/dev/null || fail "Rust 1.95 with cargo is needed (rustup toolchain install 1.95)"
+
 # $PYTHON with the packages of tests/oracle/requirements.txt.
 need_python() {
     need_venv venv tests/oracle/requirements.txt
@@ -46,7 +48,8 @@ need_venv() {
 # need_npm PACKAGE VERSION: installs it into .tools/node; its commands are in .tools/node/node_modules/.bin.
 need_npm() {
     export PACKAGE=$1 VERSION=$2
-    command -v npm >/dev/null || fail "Node.js 20.19 or newer with npm is needed for $PACKAGE"
+    command -v node >/dev/null && command -v npm >/dev/null ||
+        fail "Node.js 20.19 or newer with npm is needed for $PACKAGE"
     # shellcheck disable=SC2016
     locked bash -euc '
         manifest=$TOOLS/node/node_modules/$PACKAGE/package.json
@@ -67,4 +70,23 @@ need_cargo_tool() {
         CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
             CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --quiet --locked --root "$TOOLS" "$PACKAGE@$VERSION"
     ' || fail "$PACKAGE $VERSION could not be installed"
+}
+
+# What OpenSSL's own build needs. Debian's perl-base alone lacks modules of it.
+need_openssl_source_build() {
+    command -v make >/dev/null || fail "make is needed to build OpenSSL for SQLCipher (Debian: apt-get install make)"
+    perl -MFindBin -MIPC::Cmd -MFile::Compare -MPod::Usage -e 1 2>/dev/null ||
+        fail "perl with its standard modules is needed to build OpenSSL for SQLCipher (Debian: apt-get install perl)"
+}
+
+# $ENCRYPTED_TILL and $PLAIN_TILL: till-cli with SQLCipher and without. Cargo gives both builds one name: the encrypted
+# one is put aside, and the plain one stands where the other parts look.
+build_both_tills() {
+    need_openssl_source_build
+    ENCRYPTED_TILL=$ROOT/target/tests-run/till-cli-sqlcipher PLAIN_TILL=$ROOT/target/debug/till-cli
+    mkdir -p "$ROOT/target/tests-run"
+    echo "building till-cli with SQLCipher and without"
+    cargo build --quiet -p till-cli -p sandbox-acquirer --features till-cli/sqlcipher
+    cp "$PLAIN_TILL" "$ENCRYPTED_TILL"
+    cargo build --quiet -p till-cli -p sandbox-acquirer
 }

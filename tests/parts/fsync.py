@@ -47,11 +47,12 @@ class Till:
 
     def hear(self, wanted: str) -> dict:
         """The next line that has this member."""
+        heard = None
         while line := self.process.stdout.readline():
             heard = json.loads(line)
             if wanted in heard:
                 return heard
-        sys.exit(f"the till ended: {self.complaints.read_text()}")
+        sys.exit(f"the till ended: {heard} {self.complaints.read_text()}")
 
     def ask(self, **command) -> dict:
         """A command that has to work."""
