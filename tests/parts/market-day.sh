@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 20 market days by seed, each judged by a script that shares no code with the core; days that are killed with their whole
-# process group and played on; and whether the judge sees what is wrong.
+# process group and played on; and whether the judge sees what is wrong: in payments, payouts, alerts and faults.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
@@ -17,6 +17,9 @@ for seed in $(seq 20); do
     judge judge "$seed"
 done
 judge judge_test 1
+# A day with a late approval: told, and only there.
+grep -q payment_confirmed_late "$days/17/out.json" || fail "seed 17: no late approval: choose a seed that has one"
+judge judge_test 17
 
 for seed in 101 102 103; do
     python3 tests/parts/interrupt.py --seed "$seed" --dir "$days/$seed"
