@@ -85,7 +85,7 @@ build_both_tills() {
     need_openssl_source_build
     ENCRYPTED_TILL=$ROOT/target/tests-run/till-cli-sqlcipher PLAIN_TILL=$ROOT/target/debug/till-cli
     mkdir -p "$ROOT/target/tests-run"
-    echo "building till-cli with SQLCipher and without"
+    echo "building till-cli with SQLCipher and without (minutes the first time: OpenSSL is compiled)"
     cargo build --quiet -p till-cli -p sandbox-acquirer --features till-cli/sqlcipher
     cp "$PLAIN_TILL" "$ENCRYPTED_TILL"
     cargo build --quiet -p till-cli -p sandbox-acquirer
