@@ -107,25 +107,30 @@ fn apply_key(_conn: &Connection, _config: &OpenConfig) -> Result<(), StoreError>
 
 /// Tells whose file this is by reading alone.
 fn identify(conn: &Connection, config: &OpenConfig) -> Result<Found, StoreError> {
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(|error| {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") && is_plain(config) => {
-                StoreError::NotEncrypted
-            }
-            Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") => StoreError::WrongKey,
-            Some(ErrorCode::NotADatabase) => StoreError::NotALedger,
-            _ => error.into(),
-        }
-    })?;
-    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let application: i64 =
+        conn.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|error| foreign(error, config))?;
     let schema: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match (application, schema) {
-        (0, 0) if tables == 0 => Ok(Found::Nothing),
+        (0, 0) if tables(conn)? == 0 => Ok(Found::Nothing),
         (migration::APPLICATION_ID, found) if found > migration::newest() => {
             Err(StoreError::NewerLedger { found, known: migration::newest() })
         }
         (migration::APPLICATION_ID, found) if found > 0 => Ok(Found::Ledger(found)),
         _ => Err(StoreError::NotALedger),
+    }
+}
+
+fn tables(conn: &Connection) -> Result<i64, StoreError> {
+    Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?)
+}
+
+/// What it means that the first look into a file failed.
+fn foreign(error: rusqlite::Error, config: &OpenConfig) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") && is_plain(config) => StoreError::NotEncrypted,
+        Some(ErrorCode::NotADatabase) if cfg!(feature = "sqlcipher") => StoreError::WrongKey,
+        Some(ErrorCode::NotADatabase) => StoreError::NotALedger,
+        _ => error.into(),
     }
 }
 

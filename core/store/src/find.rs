@@ -35,5 +35,5 @@ pub(crate) fn unsent(conn: &Connection) -> Result<Vec<Unsent>, StoreError> {
 
 /// A column of a result as one of our types.
 pub(crate) fn column<T: Column>(row: &rusqlite::Row<'_>, at: usize, what: &'static str) -> Result<T, StoreError> {
-    T::from_value(row.get(at)?).ok_or(StoreError::Unreadable { what })
+    T::from_value(row.get_ref(at)?).ok_or(StoreError::Unreadable { what })
 }

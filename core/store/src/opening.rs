@@ -95,6 +95,8 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
         Found::Nothing => migration::create(&conn, config.new_ledger_id)?,
         Found::Ledger(schema) => migration::migrate(&conn, schema)?,
     }
+    // One moment, and one lock of the file, for everything that is read here.
+    let reading = conn.unchecked_transaction()?;
     let id = migration::ledger_id(&conn)?;
     let kinds = kinds(&conn)?;
     let mut read_only = kinds.iter().find(|(kind, version)| !is_known(kind, *version)).map(|(kind, version)| {
@@ -108,10 +110,12 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
         upgrade_needed = matches!(trouble, TailTrouble::Unknown(_));
         read_only = Some(trouble.to_string());
     }
-    if read_only.is_none() && migration::projections_are_old(&conn)? {
+    let differs_at = differs_at(&conn, head, seq)?;
+    let projections_are_old = read_only.is_none() && migration::projections_are_old(&conn)?;
+    reading.finish()?;
+    if projections_are_old {
         rebuild::rebuild(&conn)?;
     }
-    let differs_at = differs_at(&conn, head, seq)?;
     Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only, upgrade_needed })
 }
 

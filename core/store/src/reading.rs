@@ -18,7 +18,7 @@ use takings_domain::{PaymentId, PayoutId};
 use crate::config::OpenConfig;
 use crate::due::OLDEST_UNSENT;
 use crate::event_log::{self, EventRow};
-use crate::projection::row::{Column, Row, column_list};
+use crate::projection::row::{Column, Row, column_list, owned};
 use crate::projection::totals::{BalanceRow, UNSENT, WaitingRow};
 use crate::verify::{self, Verification};
 use crate::{PaymentRow, StoreError, connection, find};
@@ -196,6 +196,6 @@ struct Condition {
 
 impl Condition {
     fn new(sql: &'static str, value: impl Column) -> Self {
-        Self { sql, value: value.to_value() }
+        Self { sql, value: owned(&value) }
     }
 }

@@ -18,7 +18,7 @@ use crate::head::Head;
 use crate::projection::link::link_of;
 use crate::projection::payment::{AttemptRow, PaymentRow};
 use crate::projection::payout::{EntryRow, PayoutRow};
-use crate::projection::row::{Column, Row, column_list};
+use crate::projection::row::{Row, column_list, owned};
 use crate::projection::told::{AlertRow, ToDoRow};
 use crate::projection::totals::{self, BalanceRow, TakingsRow, WaitingRow};
 use crate::rebuild::each_step;
@@ -274,7 +274,7 @@ impl Sums {
             first
         });
         let sql = format!("SELECT {} FROM alert WHERE subject = ? ORDER BY seq", column_list::<AlertRow>());
-        let found = read_all::<AlertRow>(conn, &sql, vec![subject.to_value()])?;
+        let found = read_all::<AlertRow>(conn, &sql, vec![owned(&subject)])?;
         self.count(AlertRow::TABLE, found.len());
         if found == expected { Ok(()) } else { broken(last_seq, "its alerts differ from its events") }
     }

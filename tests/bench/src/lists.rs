@@ -76,6 +76,7 @@ struct Found {
     stage: Samples,
     till_first: Samples,
     till_deep: Samples,
+    hand_over: Samples,
     open: Samples,
     reader_open: Samples,
     till_open: Samples,
@@ -101,6 +102,7 @@ pub fn run(table: &mut Table, dir: &Path, payments: u64, samples: usize) -> Outc
     line("first page of a stage", &found.stage, &found.plain_first);
     line("first page through the till", &found.till_first, &found.plain_first);
     line("deep page through the till", &found.till_deep, &found.plain_deep);
+    line("a hand-over to another thread and back, nothing else", &found.hand_over, &found.plain_first);
     line("a reader beside an open ledger: open, first page", &found.reader_open, &found.plain_open);
     line("**store: open, first page**", &found.open, &found.plain_open);
     line("till: open, first page", &found.till_open, &found.plain_open);
@@ -121,7 +123,8 @@ fn pages(found: &mut Found, dir: &Path, samples: usize) -> Outcome<()> {
     let reader = Reader::open(&history::config(dir))?;
     let (all, arrived) =
         (PaymentFilter::default(), PaymentFilter { stage: Some(Stage::Arrived), ..Default::default() });
-    let Found { plain_first, plain_deep, first, deep, stage, till_first, till_deep, .. } = found;
+    let Found { plain_first, plain_deep, first, deep, stage, till_first, till_deep, hand_over, .. } = found;
+    let other = stall::line_threads()?;
     let query = |after: Option<String>| PaymentQuery { limit: Some(PAGE), after, ..PaymentQuery::default() };
     for key in keys {
         let after: PageKey = key.to_string().parse()?;
@@ -138,6 +141,7 @@ fn pages(found: &mut Found, dir: &Path, samples: usize) -> Outcome<()> {
                     let asked = query(Some(key.to_string()));
                     till_deep.time(|| full(runtime.block_on(till.payments(asked))?.payments.len()))
                 },
+                &mut || hand_over.time(|| Ok(runtime.block_on(other.handle().spawn_blocking(|| ()))?)),
             ],
         )?;
     }

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use takings_domain::event::Class;
 use takings_domain::payment::{self, Cause, Delivery, PaymentState, PayoutLink, Stage};
@@ -11,7 +10,7 @@ use takings_domain::{
     Arrival, AttemptId, Authorization, Clearing, Currency, EntryMode, Evidence, PaymentId, PayoutId, Scheme,
 };
 
-use super::row::{Row, column_list, insert_sql, rows};
+use super::row::{Column, Row, column_list, insert_sql, rows};
 use crate::StoreError;
 
 rows! {
@@ -240,7 +239,7 @@ impl PaymentRow {
 
     /// Writes the row, touching only what differs from `old`.
     pub(crate) fn save(&self, conn: &Connection, old: Option<&Self>) -> Result<(), StoreError> {
-        let mut new = self.values();
+        let new = self.values();
         let Some(old) = old.map(Row::values) else {
             conn.prepare_cached(&INSERT)?.execute(params_from_iter(new))?;
             return Ok(());
@@ -249,9 +248,8 @@ impl PaymentRow {
             if columns.iter().all(|at| old[*at] == new[*at]) {
                 continue;
             }
-            // A column stands in one group only.
-            let values = columns.iter().map(|at| std::mem::replace(&mut new[*at], Value::Null));
-            let key = Value::Integer(self.key.cast_signed());
+            let values = columns.iter().map(|at| new[*at].clone());
+            let key = self.key.to_value();
             conn.prepare_cached(sql)?.execute(params_from_iter(values.chain([key])))?;
         }
         Ok(())

@@ -93,7 +93,8 @@ pub(crate) fn replace(conn: &Connection, old: Option<&PaymentRow>, new: &Payment
 
 fn add_takings(conn: &Connection, row: &PaymentRow, sign: i64) -> Result<(), StoreError> {
     let key = [row.captured_on.to_value(), row.currency.to_value(), row.stage.to_value()];
-    let sums = [sign.to_value(), row.taken_minor.saturating_mul(sign).to_value()];
+    let amount_minor = row.taken_minor.saturating_mul(sign);
+    let sums = [sign.to_value(), amount_minor.to_value()];
     conn.prepare_cached(
         "INSERT INTO takings (captured_on, currency, stage, count, amount_minor) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (captured_on, currency, stage)

@@ -49,7 +49,7 @@ pub(crate) fn after(conn: &Connection, seq: u64, limit: u32) -> Result<Vec<Alert
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Alert, StoreError> {
     let payment: Option<PaymentId> = column(row, 1, "payment.payment_id")?;
-    let payout = Option::<PayoutId>::from_value(row.get(2)?).ok_or(StoreError::Unreadable { what: "payout_id" })?;
+    let payout = Option::<PayoutId>::from_value(row.get_ref(2)?).ok_or(StoreError::Unreadable { what: "payout_id" })?;
     let alert = AlertRow::read(row, 3)?;
     let amount = match (alert.amount_minor, alert.currency) {
         (Some(amount_minor), Some(currency)) => Some(Money::new(amount_minor, currency)?),
