@@ -1,0 +1,96 @@
+# Sourced by the parts that need Swift, after tools.sh. Swift 6.0.3 from Debian 13, unpacked below .tools/swift and run with
+# bubblewrap, so that it works beside any other Debian or Ubuntu and changes nothing of it.
+#
+#   need_swift           fetches, checks and unpacks what tests/swift-debs.txt pins; at once where that was done before
+#   in_swift COMMAND…    runs it with that toolchain: no network, the checkout read-only, $SWIFT_WORK writable
+#
+# TAKINGS_DEBIAN names another mirror of Debian's archive. Versions that the archive has replaced are looked for at
+# snapshot.debian.org.
+
+SWIFT=$TOOLS/swift
+SWIFT_WORK=$ROOT/target/swift
+SWIFT_PINS=$ROOT/tests/swift-debs.txt
+export SWIFT SWIFT_PINS
+
+# What nobody here uses: debugger, editor services, the static and the embedded library, documents. Half of the room.
+swift_left_out() {
+    local name
+    for name in bin/'lldb*' bin/repl_swift bin/clangd bin/sourcekit-lsp bin/docc bin/'*lld*' bin/wasm-ld lib/'liblldb*' \
+        lib/'libLTO*' lib/'libsourcekitdInProc*' lib/'libswiftGenericMetadataBuilder*' lib/swift_static \
+        lib/swift/embedded lib/swift/host/lib_InternalSwiftScan.so; do
+        echo "./usr/libexec/swift/$name"
+    done
+    printf './usr/share/%s\n' doc man locale info lintian
+}
+export -f swift_left_out
+
+# swift_fetch ARCHIVE DIR: the pinned packages into DIR, by an apt whose lists and state are its own. Signatures are not
+# asked for: each file is held against its pin.
+swift_fetch() {
+    local state=$2/apt names
+    rm -rf "$state"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    : >"$state/status"
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nArchitectures: amd64\nTrusted: yes\nCheck-Valid-Until: no\n' \
+        "$1" >"$state/archive.sources"
+    local own=(-qq -o Dir::Etc::SourceList="$state/archive.sources" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$state/lists"
+        -o Dir::Cache="$state/cache" -o Dir::State::status="$state/status" -o APT::Architecture=amd64 -o Acquire::Retries=3
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+        -o Acquire::IndexTargets::deb::Translations::DefaultEnabled=false)
+    mapfile -t names < <(awk '!/^#/ { print $1 "=" $2 }' "$SWIFT_PINS")
+    apt-get "${own[@]}" update && (cd "$2" && apt-get "${own[@]}" download "${names[@]}")
+}
+export -f swift_fetch
+
+swift_unpack() {
+    local new=$SWIFT/new debs=$SWIFT/debs name version sum deb
+    rm -rf "$new" "$SWIFT/root" "$debs"
+    mkdir -p "$new/root" "$debs"
+    echo "installing into .tools/swift: Swift 6.0.3 for Linux, packages of Debian 13 (500 MB to fetch, 0.8 GB unpacked)"
+    swift_fetch "${TAKINGS_DEBIAN:-http://deb.debian.org/debian}" "$debs" ||
+        swift_fetch http://snapshot.debian.org/archive/debian/20261122T000000Z "$debs"
+    swift_left_out >"$new/left-out"
+    while read -r name version sum; do
+        # apt writes the colon of a version as %3a.
+        deb=$(echo "$debs/${name}_${version//:/%3a}"_*.deb)
+        echo "$sum  $deb" | sha256sum --check --quiet || exit 1
+        dpkg-deb --fsys-tarfile "$deb" |
+            tar x -C "$new/root" --no-same-owner --anchored --wildcards --exclude-from="$new/left-out"
+        rm "$deb"
+    done < <(grep -v '^#' "$SWIFT_PINS")
+    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/root/$name"; done
+    ln -s bash "$new/root/usr/bin/sh"
+    # Mounts need something to be mounted on.
+    mkdir -p "$new/root/"{proc,dev,tmp} "$new/root$ROOT"
+    mv "$new/root" "$SWIFT/root"
+    rm -rf "$new" "$debs"
+    cp "$SWIFT_PINS" "$SWIFT/installed"
+}
+export -f swift_unpack
+
+need_swift() {
+    local tool
+    [ "$(uname -sm)" = "Linux x86_64" ] || fail "the Swift part runs on Linux x86_64; on a Mac: swift test in ios/"
+    mkdir -p "$SWIFT" "$SWIFT_WORK"
+    if ! command -v bwrap >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing bubblewrap (apt-get)"
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends bubblewrap; } >/dev/null 2>&1
+    fi
+    for tool in bwrap apt-get dpkg-deb; do
+        command -v $tool >/dev/null || fail "$tool is needed for Swift (Debian: apt-get install bubblewrap apt dpkg)"
+    done
+    bwrap --ro-bind / / true || fail "bwrap may not make a container here: Swift needs it"
+    # A moved checkout has another path to mount on.
+    cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] && return
+    locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] || swift_unpack' ||
+        fail "Swift could not be installed: fetching the packages of tests/swift-debs.txt failed, see above"
+    in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"
+}
+
+in_swift() {
+    bwrap --ro-bind "$SWIFT/root" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$ROOT" "$ROOT" \
+        --bind "$SWIFT_WORK" "$SWIFT_WORK" --chdir "$SWIFT_WORK" --unshare-net --die-with-parent --clearenv \
+        --setenv HOME /tmp --setenv TZ UTC --setenv LANG C.UTF-8 --setenv PATH /usr/libexec/swift/bin:/usr/bin:/bin \
+        ${SWIFT_LIBRARIES:+--setenv LD_LIBRARY_PATH "$SWIFT_LIBRARIES"} \
+        ${SWIFT_PLANTED:+--setenv TAKINGS_PLANTED 1} "$@"
+}
