@@ -5,10 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use takings_bench::syncs::{self, Mode};
 use takings_bench::{disk, drain, history, statements};
-use takings_store::Reader;
+use takings_store::{Ledger, Reader};
 use takings_store::reading::payments::PaymentFilter;
 use tempfile::tempdir;
 
+/// Statements of a sale without a line, from the merchant's tap to the reader's last word.
+const MOST_OF_A_SALE: u64 = 84;
+/// Statements of a waiting payment that is sent and answered, what surrounds the batches included.
+const MOST_OF_A_DRAINED_PAYMENT: u64 = 39;
 /// Bytes on disk for a payment with six events.
 const MOST_BYTES_SIX: u64 = 2_300;
 /// Bytes on disk for a payment that the till took and the acquirer answered: eight events.
@@ -40,7 +44,42 @@ fn a_sale_without_a_line_costs_three_sync_calls_and_few_statements() {
     let again: Vec<_> = ran.iter().filter(|ran| ran.prepared_again > 0).collect();
     assert!(again.is_empty(), "planned anew at each use: {again:#?}");
     let count: u64 = ran.iter().map(|ran| ran.times).sum();
-    assert!(count <= 90, "{count} statements: {ran:#?}");
+    assert!(count <= MOST_OF_A_SALE, "{count} statements: {ran:#?}");
+}
+
+#[test]
+fn an_opening_asks_little() {
+    let _alone = alone();
+    let dir = tempdir().unwrap();
+    history::write(dir.path(), 200, history::Life::Whole).unwrap();
+    statements::watch();
+    statements::take();
+    let (ledger, _) = Ledger::open(history::config(dir.path())).unwrap();
+    let of_writer = statements::take();
+    let reader = Reader::open(&history::config(dir.path())).unwrap();
+    let of_reader = statements::take();
+    statements::stop_watching();
+    drop(reader);
+    ledger.close().unwrap();
+    let count = |ran: &[statements::Ran]| ran.iter().map(|ran| ran.times).sum::<u64>();
+    // The key's own four statements are those of encrypted builds.
+    let key = if takings_bench::KEY.is_some() { 4 } else { 0 };
+    assert!(count(&of_writer) <= 26 + key, "{of_writer:#?}");
+    assert!(count(&of_reader) <= 6 + key, "{of_reader:#?}");
+}
+
+#[test]
+fn a_drained_payment_costs_few_statements() {
+    let _alone = alone();
+    let dir = tempdir().unwrap();
+    statements::watch();
+    let (stall, acquirer) = drain::waiting(dir.path(), 100).unwrap();
+    statements::stop_watching();
+    statements::take();
+    drain::drain(&stall, &acquirer, 100).unwrap();
+    let ran = statements::take();
+    let count: u64 = ran.iter().map(|ran| ran.times).sum();
+    assert!(count <= MOST_OF_A_DRAINED_PAYMENT * 100, "{count} statements: {ran:#?}");
 }
 
 #[test]
