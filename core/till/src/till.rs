@@ -85,6 +85,16 @@ impl Till {
             .map(|head| AtStakeView { events: head.seq, unsent: head.unsent.into_iter().map(unsent).collect() }))
     }
 
+    /// The last link of the hash chain of the ledger in `dir`, in hex, as its witness says: two ledgers with the same one
+    /// hold the same events. None if there is no sound witness.
+    ///
+    /// # Errors
+    /// *Storage* if the witness is there and cannot be read.
+    pub fn chain_hash(dir: &Path) -> Result<Option<String>, TillError> {
+        let found = Head::read(dir).map_err(StoreError::from)?;
+        Ok(found.sound().map(|head| crate::hex::encode(&head.hash)))
+    }
+
     /// Binds this phone to a merchant's terminal. The same code again continues the same request: nothing is burnt.
     ///
     /// # Errors

@@ -1,0 +1,77 @@
+//! The library and what is generated from it.
+
+use std::error::Error;
+use std::process::Command;
+use std::{env, fs};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bindgen_paths};
+use uniffi_bindgen::{BindgenLoader, BindgenPaths, BindgenPathsLayer, ComponentInterface, GlobalConfig};
+
+const CRATE: &str = "takings_ffi";
+
+/// Builds the library as this program was built, with its symbols: the description of the exports is among them.
+pub(crate) fn library(planted: bool) -> Result<Utf8PathBuf, Box<dyn Error>> {
+    let program = Utf8PathBuf::try_from(env::current_exe()?)?;
+    let dir = program.parent().ok_or("this program lies nowhere")?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--package", "takings-ffi"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if dir.file_name() == Some("release") {
+        cargo.arg("--release");
+    }
+    if planted {
+        cargo.args(["--features", "planted"]);
+    }
+    if !cargo.status()?.success() {
+        return Err("takings-ffi does not build".into());
+    }
+    Ok(dir.join(format!("{}{CRATE}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)))
+}
+
+/// Where the crate's `uniffi.toml` is.
+struct Root;
+
+impl BindgenPathsLayer for Root {
+    fn get_crate_root(&self, crate_name: &str) -> Option<Utf8PathBuf> {
+        (crate_name == CRATE).then(|| Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi"))
+    }
+}
+
+fn paths() -> BindgenPaths {
+    let mut paths = BindgenPaths::default();
+    paths.add_layer(Root);
+    paths
+}
+
+/// What the library exports.
+pub(crate) fn interface(library: &Utf8Path) -> Result<ComponentInterface, Box<dyn Error>> {
+    let loader = BindgenLoader::new(paths(), GlobalConfig::default());
+    let metadata = loader.load_metadata(library)?;
+    let mut found = loader.load_cis(metadata)?.into_iter().filter(|interface| interface.crate_name() == CRATE);
+    Ok(found.next().ok_or("the library exports nothing")?)
+}
+
+/// One directory a language, each with the library beside the generated code.
+pub(crate) fn languages(library: &Utf8Path, out: &Utf8Path) -> Result<(), Box<dyn Error>> {
+    let languages =
+        [("kotlin", TargetLanguage::Kotlin), ("swift", TargetLanguage::Swift), ("python", TargetLanguage::Python)];
+    for (name, language) in languages {
+        let out_dir = out.join(name);
+        if out_dir.exists() {
+            fs::remove_dir_all(&out_dir)?;
+        }
+        fs::create_dir_all(&out_dir)?;
+        let options = GenerateOptions {
+            languages: vec![language],
+            source: library.to_owned(),
+            out_dir: out_dir.clone(),
+            config_override: None,
+            format: false,
+            crate_filter: Some(CRATE.to_owned()),
+            metadata_no_deps: true,
+        };
+        generate_with_bindgen_paths(options, paths())?;
+        fs::copy(library, out_dir.join(library.file_name().unwrap_or(CRATE)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The key that signs requests, in the phone's hardware.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use takings_acquirers::{Alg, DeviceSigner, PublicJwk, SignError};
+
+use crate::callbacks;
+use crate::error::TakingsError;
+
+/// How long the engine waits for one signature.
+const LONGEST_SIGNING_MS: u64 = 10_000;
+/// What stands before the 65 bytes of a P-256 point in the X.509 form that Android hands out.
+const SPKI_P256: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// The key that says who this phone is: Android Keystore, Secure Enclave. The same key for the life of a ledger, usable
+/// without asking the user. Called on a thread of the library's, one call after the other.
+///
+/// A call back into the till from here is an error. The till waits ten seconds for a signature; one that comes later is
+/// not used, and what was to be sent is tried again.
+#[uniffi::export(foreign)]
+pub trait DeviceKey: Send + Sync {
+    /// `ecdsa-p256-sha256` or `ed25519`.
+    fn algorithm(&self) -> Result<String, TakingsError>;
+
+    /// The public key. P-256: the point, 65 bytes beginning with 4, or the 91 bytes of its X.509 form (`encoded` on
+    /// Android). Ed25519: 32 bytes.
+    fn public_key(&self) -> Result<Vec<u8>, TakingsError>;
+
+    /// Signs these bytes (not their hash). P-256: r and s, 64 bytes, or their DER form, as both platforms make it.
+    /// Ed25519: 64 bytes.
+    fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TakingsError>;
+}
+
+struct Ask {
+    bytes: Vec<u8>,
+    answer: SyncSender<Result<Vec<u8>, String>>,
+}
+
+/// The app's key as the core sees it: signed with on a thread of its own, waited for with patience that ends.
+pub(crate) struct HostKey {
+    public: PublicJwk,
+    asks: Sender<Ask>,
+}
+
+impl HostKey {
+    pub(crate) fn new(key: Arc<dyn DeviceKey>) -> Result<Self, TakingsError> {
+        let (word, bytes) = callbacks::outside(|| Ok::<_, TakingsError>((key.algorithm()?, key.public_key()?)))?;
+        let refused = |why: &str| TakingsError::fix_input("device_key", why);
+        let public = match Alg::from_word(&word).ok_or_else(|| refused("an algorithm of another name"))? {
+            Alg::EcdsaP256Sha256 => p256_point(&bytes).ok_or_else(|| refused("no P-256 point"))?,
+            Alg::Ed25519 => PublicJwk::Ed25519 { x: bytes.try_into().map_err(|_| refused("not 32 bytes"))? },
+        };
+        let (asks, asked) = channel();
+        serve(key, asked)?;
+        Ok(Self { public, asks })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the app's key runs on a thread of its own")]
+fn serve(key: Arc<dyn DeviceKey>, asked: Receiver<Ask>) -> Result<(), TakingsError> {
+    let work = move || {
+        for Ask { bytes, answer } in asked {
+            let signed = callbacks::outside(|| key.sign(bytes)).map_err(|error| error.to_string());
+            // Whoever stopped waiting asks again.
+            drop(answer.send(signed));
+        }
+    };
+    let spawned = thread::Builder::new().name("takings-key".into()).spawn(work);
+    spawned.map(drop).map_err(|error| TakingsError::internal("thread", error))
+}
+
+impl DeviceSigner for HostKey {
+    fn public_jwk(&self) -> PublicJwk {
+        self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let gone = || SignError("the thread of the device key ended".to_owned());
+        let (answer, signed) = sync_channel(1);
+        self.asks.send(Ask { bytes: message.to_vec(), answer }).map_err(|_| gone())?;
+        let signed = signed
+            .recv_timeout(Duration::from_millis(LONGEST_SIGNING_MS))
+            .map_err(|_| SignError("the device key did not answer".to_owned()))?
+            .map_err(SignError)?;
+        match self.public {
+            PublicJwk::P256 { .. } => r_and_s(&signed),
+            PublicJwk::Ed25519 { .. } => <[u8; 64]>::try_from(signed).ok().map(|signed| signed.to_vec()),
+        }
+        .ok_or_else(|| SignError("what the device key made is no signature".to_owned()))
+    }
+}
+
+fn p256_point(bytes: &[u8]) -> Option<PublicJwk> {
+    let point = bytes.strip_prefix(SPKI_P256).unwrap_or(bytes);
+    let (x, y) = point.strip_prefix(&[4])?.split_at_checked(32)?;
+    Some(PublicJwk::P256 { x: x.try_into().ok()?, y: y.try_into().ok()? })
+}
+
+/// r ‖ s from either form. A DER form of exactly 64 bytes needs two numbers shorter by 32 bits: it does not happen.
+fn r_and_s(signed: &[u8]) -> Option<Vec<u8>> {
+    if signed.len() == 64 {
+        return Some(signed.to_vec());
+    }
+    let (body, rest) = der(0x30, signed)?;
+    let (r, body) = der(0x02, body)?;
+    let (s, body) = der(0x02, body)?;
+    if !rest.is_empty() || !body.is_empty() {
+        return None;
+    }
+    let mut both = vec![0; 64];
+    for (number, place) in [(r, 0), (s, 32)] {
+        let number = number.strip_prefix(&[0]).unwrap_or(number);
+        let start = 32_usize.checked_sub(number.len())?;
+        both.get_mut(place + start..place + 32)?.copy_from_slice(number);
+    }
+    Some(both)
+}
+
+/// The value of a DER element with a short length, and what follows it.
+fn der(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[found, len], rest) = bytes.split_first_chunk::<2>()?;
+    if found != tag || len >= 0x80 {
+        return None;
+    }
+    rest.split_at_checked(usize::from(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_signature_are_the_same() {
+        let raw: Vec<u8> = [vec![0; 2], vec![0x11; 30], vec![0xff; 32]].concat();
+        let der = [&[0x30, 67, 0x02, 30][..], &raw[2..32], &[0x02, 33, 0], &raw[32..]].concat();
+        assert_eq!(r_and_s(&der), Some(raw.clone()));
+        assert_eq!(r_and_s(&raw), Some(raw));
+        for broken in [&der[..der.len() - 1], &der[1..], &[][..], &[0x30, 0x80]] {
+            assert_eq!(r_and_s(broken), None);
+        }
+    }
+
+    #[test]
+    fn both_forms_of_a_public_key_are_the_same() {
+        let point = [&[4][..], &[1; 32], &[2; 32]].concat();
+        let expected = Some(PublicJwk::P256 { x: [1; 32], y: [2; 32] });
+        assert_eq!(p256_point(&point), expected);
+        assert_eq!(p256_point(&[SPKI_P256, &point].concat()), expected);
+        assert_eq!(p256_point(&point[1..]), None);
+        assert_eq!(p256_point(&[&point[..], &[0]].concat()), None);
+    }
+}
