@@ -135,6 +135,45 @@ fn der(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
+    /// Throws, or calls what it was given.
+    struct App(Option<Arc<crate::Till>>);
+
+    impl DeviceKey for App {
+        fn algorithm(&self) -> Result<String, TakingsError> {
+            Ok("ed25519".to_owned())
+        }
+
+        fn public_key(&self) -> Result<Vec<u8>, TakingsError> {
+            Ok(vec![7; 32])
+        }
+
+        fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TakingsError> {
+            match &self.0 {
+                Some(till) => crate::calls::wait_for(till.status()).map(|_| bytes),
+                None => Err(TakingsError::storage("locked", "unlock the phone")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_throws_is_an_error() {
+        let key = HostKey::new(Arc::new(App(None))).unwrap();
+        assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
+        assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
+    }
+
+    #[cfg(feature = "demo")]
+    #[test]
+    fn a_key_that_calls_the_till_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let world = crate::demo::DemoWorld::new(1, 1_795_226_400_000).unwrap();
+        let path = dir.path().to_str().unwrap().to_owned();
+        let till = crate::calls::wait_for(world.open_till(path, crate::records::Language::En)).unwrap();
+        let key = HostKey::new(Arc::new(App(Some(Arc::clone(&till))))).unwrap();
+        assert!(key.sign(b"x").unwrap_err().0.contains("called_back"));
+        assert!(crate::calls::wait_for(till.verify()).unwrap().sound);
+    }
+
     #[test]
     fn both_forms_of_a_signature_are_the_same() {
         let raw: Vec<u8> = [vec![0; 2], vec![0x11; 30], vec![0xff; 32]].concat();

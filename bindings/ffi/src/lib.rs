@@ -34,7 +34,7 @@ pub use device_key::DeviceKey;
 pub use error::TakingsError;
 pub use key_vault::KeyVault;
 pub use log_sink::LogSink;
-pub use texts::text_of;
+pub use texts::{WordKind, text_of};
 pub use till::{Till, at_stake};
 
 uniffi::setup_scaffolding!("takings");

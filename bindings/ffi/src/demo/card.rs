@@ -21,11 +21,11 @@ pub enum CardEntry {
 /// lists them.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct DemoCard {
-    /// Leading digits of the number: they say the scheme. `6222` is UnionPay, `4111` Visa.
-    #[uniffi(default = "6222")]
+    /// Leading digits of the number: they say the scheme: `62` UnionPay, `4` Visa.
+    #[uniffi(default = "6212")]
     pub leading: String,
     /// The last four digits.
-    #[uniffi(default = "0001")]
+    #[uniffi(default = "1232")]
     pub last_four: String,
     /// How many digits the number has, 14 to 19.
     #[uniffi(default = 16)]

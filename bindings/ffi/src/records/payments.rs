@@ -29,9 +29,9 @@ mirror! {
         clearing: Option<String>,
         /// The third, with the payout's word where it is in one.
         arrival: Option<String>,
-        /// The one line: a word of `takings_domain::payment::Stage`.
+        /// The one line: a word for `text_of` with the kind *stage*.
         stage: String,
-        /// Why, for *not charged* and *needs you*.
+        /// Why, for *not charged* and *needs you*: a word for `text_of`, like `acts` and `next_step`.
         cause: Option<String>,
         /// Where it stuck.
         source: Option<String>,

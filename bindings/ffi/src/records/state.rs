@@ -132,7 +132,7 @@ mirror! {
         alert: u64,
         /// When the fact was written down, wall clock, milliseconds UTC.
         at_ms: i64,
-        /// A word of `takings_domain::alert::AlertKind`.
+        /// A word for `text_of` with the kind *alert*.
         alert_kind: String,
         /// `payment`, `payout` or `ledger`.
         subject_kind: String,
