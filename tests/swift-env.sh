@@ -2,7 +2,8 @@
 # bubblewrap, so that it works beside any other Debian or Ubuntu and changes nothing of it.
 #
 #   need_swift           fetches, checks and unpacks what tests/swift-debs.txt pins; at once where that was done before
-#   in_swift COMMAND…    runs it with that toolchain: no network, the checkout read-only, $SWIFT_WORK writable
+#   in_swift COMMAND…    runs it with that toolchain: no network, the checkout read-only, $SWIFT_WORK writable; SWIFT_ALSO
+#                        holds further arguments for bwrap
 #
 # TAKINGS_DEBIAN names another mirror of Debian's archive. Versions that the archive has replaced are looked for at
 # snapshot.debian.org.
@@ -10,6 +11,7 @@
 SWIFT=$TOOLS/swift
 SWIFT_WORK=$ROOT/target/swift
 SWIFT_PINS=$ROOT/tests/swift-debs.txt
+SWIFT_ALSO=()
 export SWIFT SWIFT_PINS
 
 # What nobody here uses: debugger, editor services, the static and the embedded library, documents. Half of the room.
@@ -91,6 +93,5 @@ in_swift() {
     bwrap --ro-bind "$SWIFT/root" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$ROOT" "$ROOT" \
         --bind "$SWIFT_WORK" "$SWIFT_WORK" --chdir "$SWIFT_WORK" --unshare-net --die-with-parent --clearenv \
         --setenv HOME /tmp --setenv TZ UTC --setenv LANG C.UTF-8 --setenv PATH /usr/libexec/swift/bin:/usr/bin:/bin \
-        ${SWIFT_LIBRARIES:+--setenv LD_LIBRARY_PATH "$SWIFT_LIBRARIES"} \
-        ${SWIFT_PLANTED:+--setenv TAKINGS_PLANTED 1} "$@"
+        "${SWIFT_ALSO[@]}" "$@"
 }

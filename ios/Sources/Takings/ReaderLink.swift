@@ -1,0 +1,21 @@
+import Foundation
+
+/// What comes from a card reader's link.
+public enum LinkEvent: Sendable {
+    /// The link is up and notifications are on. `valueLength` is the usable length of one value in bytes: on iOS
+    /// `maximumWriteValueLength(for: .withResponse)`.
+    case up(valueLength: Int)
+    /// One value from the reader.
+    case value(Data)
+    /// The link is gone. It may come up again.
+    case down
+}
+
+/// A Bluetooth link to a card reader, as an app makes it of a `CBPeripheral`.
+public protocol ReaderLink: Sendable {
+    /// What comes from the link, in the order in which it came. Its end means that no link will come any more.
+    var events: AsyncStream<LinkEvent> { get }
+
+    /// Writes one value to the reader, and returns once that was confirmed.
+    func write(_ value: Data) async throws
+}

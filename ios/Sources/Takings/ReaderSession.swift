@@ -1,0 +1,210 @@
+import Dispatch
+import Foundation
+import TakingsBindings
+
+extension Charge {
+    /// Takes the card: serves the reader's link until the charge is decided and the reader may go.
+    ///
+    /// The calls of the link run on a thread of their own, in the order of its values; none touches the main thread.
+    ///
+    /// Cancelling the task asks the reader to stop. That is a request: the outcome says whether something was charged, and
+    /// it is returned, also then. A card that was read before is not forgotten.
+    ///
+    /// - Parameters:
+    ///   - link: The link to the reader. Where it was lost before the card was read, it may come up again.
+    ///   - prompts: Called with what to show; ``textOf(kind:word:language:)`` has no part in it.
+    ///   - choose: Called with the applications of a card that has several; the answer is counted from 0.
+    ///   - pause: How time is waited for, in milliseconds.
+    public func take(
+        over link: some ReaderLink,
+        prompts: @escaping @Sendable (PromptView) -> Void = { _ in },
+        choose: @escaping @Sendable ([String]) async -> Int = { _ in 0 },
+        pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
+    ) async throws -> ChargeOutcome {
+        let session = ReaderSession(charge: self, link: link, prompts: prompts, choose: choose, pause: pause)
+        // A task of its own: it must go on when the caller's is cancelled.
+        let work = Task { try await session.run() }
+        return try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            session.inputs.yield(.cancel)
+        }
+    }
+}
+
+/// One charge at one link: everything that happens becomes an input, and each is handled before the next.
+private actor ReaderSession {
+    enum Input: Sendable {
+        case link(LinkEvent)
+        case linkEnded
+        case written(generation: UInt32, confirmed: Bool)
+        case timer(UInt64)
+        case chosen(Int)
+        case cancel
+        case decided(Result<ChargeOutcome, any Error>)
+        case patienceOver
+    }
+
+    /// How long a reader may take for its last words once the charge is decided, milliseconds.
+    private static let lastWordsMs: UInt64 = 5_000
+
+    private let thread = ReaderThread()
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    nonisolated let inputs: AsyncStream<Input>.Continuation
+    private let stream: AsyncStream<Input>
+    private let charge: Charge
+    private let link: any ReaderLink
+    private let prompts: @Sendable (PromptView) -> Void
+    private let choose: @Sendable ([String]) async -> Int
+    private let pause: @Sendable (UInt64) async throws -> Void
+
+    private var generation: UInt32 = 0
+    private var isUp = false
+    private var writes: [Data] = []
+    private var isWriting = false
+    private var timers: UInt64 = 0
+    private var timer: Task<Void, Never>?
+    private var helpers: [Task<Void, Never>] = []
+    private var mayGo = false
+    private var outcome: ChargeOutcome?
+
+    init(
+        charge: Charge, link: any ReaderLink, prompts: @escaping @Sendable (PromptView) -> Void,
+        choose: @escaping @Sendable ([String]) async -> Int, pause: @escaping @Sendable (UInt64) async throws -> Void
+    ) {
+        (self.charge, self.link, self.prompts, self.choose, self.pause) = (charge, link, prompts, choose, pause)
+        (stream, inputs) = AsyncStream.makeStream(of: Input.self)
+    }
+
+    func run() async throws -> ChargeOutcome {
+        defer { end() }
+        helpers = [
+            Task { [inputs, events = link.events] in
+                for await event in events { inputs.yield(.link(event)) }
+                inputs.yield(.linkEnded)
+            },
+            Task { [inputs, charge] in
+                do {
+                    inputs.yield(.decided(.success(try await charge.outcome())))
+                } catch {
+                    inputs.yield(.decided(.failure(error)))
+                }
+            },
+        ]
+        for await input in stream {
+            try handle(input)
+            if let outcome, mayGo || !isUp { return outcome }
+        }
+        throw CancellationError()
+    }
+
+    private func handle(_ input: Input) throws {
+        switch input {
+        case .link(.up(let valueLength)):
+            generation += 1
+            isUp = true
+            forgetWrites()
+            absorb(try charge.linkUp(valueLen: UInt32(clamping: valueLength), generation: generation))
+        case .link(.value(let value)):
+            absorb(try charge.bytes(generation: generation, value: value))
+        case .link(.down):
+            isUp = false
+            forgetWrites()
+            absorb(try charge.linkDown(generation: generation))
+        case .written(generation, let confirmed):
+            isWriting = false
+            absorb(try confirmed ? charge.writeDone(generation: generation) : charge.writeFailed(generation: generation))
+        case .written:
+            break
+        case .timer(let number):
+            if number == timers { absorb(try charge.tick()) }
+        case .chosen(let index):
+            absorb(try charge.chooseApplication(index: UInt32(clamping: index)))
+        case .linkEnded:
+            isUp = false
+            if outcome == nil { absorb(try charge.cancel()) }
+        case .cancel:
+            if outcome == nil { absorb(try charge.cancel()) }
+        case .decided(let result):
+            decided(try result.get())
+            lastWord { try charge.tick() }
+        case .patienceOver:
+            mayGo = true
+        }
+    }
+
+    private func absorb(_ step: Step) {
+        if let saved = step.saved { decided(saved) }
+        mayGo = mayGo || step.disconnect
+        writes += step.writes
+        writeNext()
+        timers += 1
+        timer?.cancel()
+        timer = step.waitMs.map { wait in
+            Task { [inputs, pause, number = timers] in
+                if (try? await pause(wait)) != nil { inputs.yield(.timer(number)) }
+            }
+        }
+        guard let prompt = step.prompt else { return }
+        prompts(prompt)
+        if !prompt.choices.isEmpty {
+            Task { [inputs, choose] in
+                let chosen = await choose(prompt.choices)
+                inputs.yield(.chosen(chosen))
+            }
+        }
+    }
+
+    private func writeNext() {
+        guard !isWriting, isUp, !writes.isEmpty else { return }
+        isWriting = true
+        let value = writes.removeFirst()
+        Task { [inputs, link, generation] in
+            let confirmed = (try? await link.write(value)) != nil
+            inputs.yield(.written(generation: generation, confirmed: confirmed))
+        }
+    }
+
+    private func forgetWrites() {
+        writes.removeAll()
+        isWriting = false
+    }
+
+    private func decided(_ outcome: ChargeOutcome) {
+        guard self.outcome == nil else { return }
+        self.outcome = outcome
+        helpers.append(
+            Task { [inputs, pause] in
+                if (try? await pause(Self.lastWordsMs)) != nil { inputs.yield(.patienceOver) }
+            })
+    }
+
+    /// A charge that is over has nothing more to say.
+    private func lastWord(_ call: () throws -> Step) {
+        if let step = try? call() { absorb(step) } else { mayGo = true }
+    }
+
+    private func end() {
+        for helper in helpers { helper.cancel() }
+        timer?.cancel()
+        inputs.finish()
+        // Nobody serves the link any more: what was not decided is given up where that is still possible.
+        if outcome == nil { _ = try? charge.cancel() }
+        if isUp { _ = try? charge.linkDown(generation: generation) }
+    }
+}
+
+/// Runs a session's calls one after the other on a thread that is not the main one and not one of Swift's few.
+private final class ReaderThread: SerialExecutor {
+    private let queue = DispatchQueue(label: "takings.reader", qos: .userInitiated)
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(ordinary: self)
+    }
+}
