@@ -11,7 +11,7 @@ use crate::till::Till;
 pub async fn planted_panic(till: Arc<Till>, place: String) -> Result<(), TakingsError> {
     match place.as_str() {
         "engine" => till.run("planted_panic", |till| async move { till.planted_panic().await }).await,
-        "call" => till.run("planted_panic", |_| async { panic!("planted") }).await,
+        "call" => till.run::<(), _>("planted_panic", |_| async { panic!("planted") }).await,
         _ => panic!("planted"),
     }
 }
