@@ -1,8 +1,12 @@
-//! Exports that fail on purpose, for tests; no part of what ships.
+//! Exports for tests, failing on purpose or giving back what they get; no part of what ships.
 
 use std::sync::Arc;
 
 use crate::error::TakingsError;
+use crate::records::{
+    AlertView, ChargeRequest, PaymentDetail, PaymentQuery, PayoutDetail, Receipt, SignOnView, StatusView, Step,
+    SyncReport, TakingsLine, TillConfig, VerifyReport,
+};
 use crate::till::Till;
 
 /// Fails at `place`: `call` (the call itself), `engine` (the engine under it), `here` (the caller's thread).
@@ -14,4 +18,41 @@ pub async fn planted_panic(till: Arc<Till>, place: String) -> Result<(), Takings
         "call" => till.run::<(), _>("planted_panic", |_| async { panic!("planted") }).await,
         _ => panic!("planted"),
     }
+}
+
+/// One of each record, with what they are made of.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct PlantedRecords {
+    /// Payments.
+    pub payments: Vec<PaymentDetail>,
+    /// What is asked for.
+    pub queries: Vec<PaymentQuery>,
+    /// Payouts.
+    pub payouts: Vec<PayoutDetail>,
+    /// What is charged.
+    pub requests: Vec<ChargeRequest>,
+    /// What the reader's link brings.
+    pub steps: Vec<Step>,
+    /// How the till is.
+    pub status: Option<StatusView>,
+    /// What a sync did.
+    pub report: Option<SyncReport>,
+    /// What a sign-on brought.
+    pub sign_on: Option<SignOnView>,
+    /// Alerts.
+    pub alerts: Vec<AlertView>,
+    /// Sums.
+    pub takings: Vec<TakingsLine>,
+    /// Receipts.
+    pub receipts: Vec<Receipt>,
+    /// What a check found.
+    pub verified: Option<VerifyReport>,
+    /// How a till is set up.
+    pub config: Option<TillConfig>,
+}
+
+/// Gives back what it gets.
+#[uniffi::export]
+pub fn planted_echo(records: PlantedRecords) -> Result<PlantedRecords, TakingsError> {
+    Ok(records)
 }
