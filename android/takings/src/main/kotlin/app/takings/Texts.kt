@@ -1,0 +1,20 @@
+package app.takings
+
+/** The one line a merchant reads: where the money of this payment is. */
+public fun PaymentView.stageText(language: Language): String = textOf(WordKind.STAGE, stage, language)
+
+/** Why it needs somebody or was not charged; null where there is nothing to explain. */
+public fun PaymentView.causeText(language: Language): String? = cause?.let { textOf(WordKind.CAUSE, it, language) }
+
+/** What to do now; null where nothing is. */
+public fun PaymentView.nextStepText(language: Language): String? =
+    nextStep?.let { textOf(WordKind.NEXT_STEP, it, language) }
+
+/** Who acts; null where nobody has to. */
+public fun PaymentView.actsText(language: Language): String? = acts?.let { textOf(WordKind.ACTS, it, language) }
+
+/** What happened. */
+public fun AlertView.text(language: Language): String = textOf(WordKind.ALERT, alertKind, language)
+
+/** Why nothing was charged. */
+public fun ChargeOutcome.NotCharged.causeText(language: Language): String = textOf(WordKind.CAUSE, cause, language)
