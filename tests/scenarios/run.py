@@ -142,8 +142,7 @@ def plain(value):
         return [plain(element) for element in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    # A word of Python's own has an underscore before it.
-    return {name.removeprefix("_"): plain(member) for name, member in vars(value).items()}
+    return {name: plain(member) for name, member in vars(value).items()}
 
 
 def plain_charge(payment_id, taken):
@@ -320,7 +319,10 @@ class Day:
         return json.loads(self.world.admin(step["method"], path, body))
 
     async def wait(self, step):
-        self.world.advance(sum(step.get(unit, 0) * ms for unit, ms in UNITS_MS.items()))
+        by_ms = sum(step.get(unit, 0) * ms for unit, ms in UNITS_MS.items())
+        if by_ms < 0:
+            raise NoDay("time only passes forward")
+        self.world.advance(by_ms)
         if self.till is not None:
             await self.till.tick()
 
