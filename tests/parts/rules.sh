@@ -100,6 +100,7 @@ if [ -n "$long" ]; then bad "files over $WALL lines: ${long//$'\n'/, }"; else ok
 # The words are spelt so that this file does not hold them.
 absent "unfinished work" '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b|\b(to''do|unimple''mented)!\(' '*.rs' '*.py' '*.sh' '*.md' '*.yaml' '*.toml'
 absent "floats in the core" '\bf(32|64)\b' 'core/*/src/*.rs'
+absent "UniFFI outside bindings/ffi" '(^|[^a-z_])uniffi([^a-z_.]|$)|uniffi::' 'core/*.rs' 'core/*.toml' 'tests/*.rs' 'tests/*.toml'
 absent "switched-off tests" '#\[ign''ore' '*.rs'
 absent "paths of somebody's machine" "/(root|home|Users)/[A-Za-z0-9.]+/" ':!*.lock'
 # Where this checkout lies, unless so near the root that the path could be anybody's.
