@@ -36,6 +36,12 @@ def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def short(value):
+    """As much of it as a line of an error bears."""
+    text = canonical(value)
+    return text if len(text) <= 300 else text[:300] + "…"
+
+
 # The file.
 
 def check(value, rule, place):
@@ -71,7 +77,7 @@ def check(value, rule, place):
 def match(pattern, found, place, names):
     """Raises `Wrong` where `found` is not as `pattern` says."""
     def wrong(what):
-        raise Wrong(f"{place}: expected {what}, found {canonical(found)}")
+        raise Wrong(f"{place}: expected {what}, found {short(found)}")
     if isinstance(pattern, dict):
         members = {key: inner for key, inner in pattern.items() if not key.startswith("$")}
         for operator in sorted(pattern.keys() - members.keys()):
@@ -209,7 +215,7 @@ class Day:
         except (Wrong, NoDay) as error:
             raise type(error)(f"{place}: {error}") from None
         if "fails" in step:
-            raise Wrong(f"{place}: expected to fail, gave {canonical(answer)}")
+            raise Wrong(f"{place}: expected to fail, gave {short(answer)}")
         if "gives" in step:
             match(step["gives"], answer, f"{place} gives", self.names)
         return answer
@@ -300,6 +306,9 @@ class Day:
     async def receipt(self, step):
         copy = t.ReceiptCopy[step.get("copy", "customer").upper()]
         return plain(await self.till.receipt(self.payment_id(step), copy))
+
+    async def history(self, step):
+        return plain(await self.till.payment(self.payment_id(step)))
 
     async def find(self, step):
         query = {key: member for key, member in step.items() if key not in ("do", "why", "gives", "fails")}

@@ -10,7 +10,7 @@ use takings_ffi::{Charge, TakingsError, Till};
 use crate::pattern::{self, Names};
 use crate::plain::{self, Plain as _};
 use crate::steps::Step;
-use crate::{Trouble, machine};
+use crate::{Trouble, machine, short};
 
 const CLOCKS: [&str; 4] = ["now_ms", "trusted_ms", "oldest_unsent_age_ms", "oldest_age_ms"];
 const BOOK: [&str; 8] =
@@ -90,7 +90,7 @@ impl Day {
     async fn step(&mut self, step: &Value, place: &str) -> Result<Value, Trouble> {
         let fails = step.get("fails");
         match (self.run(Step(step)).await, fails) {
-            (Ok(answer), Some(_)) => Err(Trouble::Wrong(format!("{place}: expected to fail, gave {answer}"))),
+            (Ok(answer), Some(_)) => Err(Trouble::Wrong(format!("{place}: expected to fail, gave {}", short(&answer)))),
             (Ok(answer), None) => {
                 if let Some(gives) = step.get("gives") {
                     pattern::holds(gives, &answer, &format!("{place} gives"), &self.names)?;

@@ -39,6 +39,15 @@ impl Trouble {
     }
 }
 
+/// As much of it as a line of an error bears.
+pub(crate) fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// The file does not lie, but this machine does not do what it should.
 pub(crate) fn machine(error: impl ToString) -> Trouble {
     Trouble::Wrong(error.to_string())

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::Trouble;
+use crate::{Trouble, short};
 
 /// The payments' ids by their names.
 pub(crate) type Names = BTreeMap<String, String>;
 
 /// An error where `found` is not as `pattern` says.
 pub(crate) fn holds(pattern: &Value, found: &Value, place: &str, names: &Names) -> Result<(), Trouble> {
-    let wrong = |what: String| Err(Trouble::Wrong(format!("{place}: expected {what}, found {found}")));
+    let wrong = |what: String| Err(Trouble::Wrong(format!("{place}: expected {what}, found {}", short(found))));
     match pattern {
         Value::Object(asked) => object(asked, found, place, names),
         Value::Array(asked) => match found.as_array().filter(|found| found.len() == asked.len()) {
@@ -29,7 +29,7 @@ pub(crate) fn holds(pattern: &Value, found: &Value, place: &str, names: &Names) 
 }
 
 fn object(asked: &Map<String, Value>, found: &Value, place: &str, names: &Names) -> Result<(), Trouble> {
-    let wrong = |what: String| Err(Trouble::Wrong(format!("{place}: expected {what}, found {found}")));
+    let wrong = |what: String| Err(Trouble::Wrong(format!("{place}: expected {what}, found {}", short(found))));
     let (operators, members): (Vec<_>, Vec<_>) = asked.iter().partition(|(name, _)| name.starts_with('$'));
     for (name, operand) in &operators {
         if !operator(name, operand, found, place, names)? {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use takings_ffi::TakingsError;
 use takings_ffi::demo::CardTaken;
 use takings_ffi::records::{
-    ActivationView, AlertView, ChargeOutcome, OfflineRiskView, PaymentView, PayoutEntryView, PayoutView, Receipt,
-    SignOnView, StatusView, SumView, SyncReport, TakingsLine, TroubleView, VerifyReport,
+    ActivationView, AlertView, ChargeOutcome, OfflineRiskView, PaymentDetail, PaymentView, PayoutEntryView, PayoutView, Receipt,
+    SignOnView, StatusView, SumView, SyncReport, TakingsLine, TimelineEntry, TroubleView, VerifyReport,
 };
 
 /// Becomes JSON.
@@ -55,6 +55,7 @@ records! {
     ActivationView { merchant_id, terminal_id }
     AlertView { alert, at_ms, alert_kind, subject_kind, subject_id, amount_minor, currency }
     OfflineRiskView { currency, count, max_count, amount_minor, max_amount_minor, oldest_age_ms }
+    PaymentDetail { payment, timeline }
     PaymentView {
         payment_id, captured_at_ms, captured_on, amount_minor, currency, order_reference, payment_class, delivery, authorization,
         clearing, arrival, stage, cause, source, acts, next_step, expected_date, expected_provisional, evidence, payout_id,
@@ -78,6 +79,7 @@ records! {
         ended, requests, sent, answered, approved, declined, events, waiting, next_due_ms, detail,
     }
     TakingsLine { stage, currency, count, amount_minor }
+    TimelineEntry { seq, at_ms, operator, kind, body }
     TroubleView { at_ms, detail }
     VerifyReport { sound, events, broken_at, missing_events, detail }
 }

@@ -102,6 +102,7 @@ impl Day {
                 let copy = copy.map_or(ReceiptCopy::Customer, |_| ReceiptCopy::Merchant);
                 till.receipt(payment(), copy).await?.plain()
             }
+            "history" => till.payment(payment()).await?.plain(),
             "find" => {
                 let query = PaymentQuery {
                     stage: step.text("stage"),
