@@ -1,5 +1,7 @@
 //! The till as the shells see it, from Rust: a day in the demo world, its repetition, and every kind of refusal.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails has found something, or is wrong")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -360,7 +360,6 @@ mod tests {
     }
 
     impl Line for Phone {
-        #[expect(clippy::panic, reason = "a line that breaks")]
         fn carry(&self, request: &SignedRequest, _timeout_ms: u64) -> Carried {
             panic!("{request:?}");
         }
