@@ -7,6 +7,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption.ATOMIC_MOVE
 import java.security.GeneralSecurityException
 import java.security.PrivateKey
+import java.security.ProviderException
 import java.security.PublicKey
 import java.security.Signature
 import javax.crypto.Cipher
@@ -31,6 +32,8 @@ public class KeyPairDeviceKey(
                 sign()
             }
         } catch (error: GeneralSecurityException) {
+            throw TakingsException.Internal("device_key", error.javaClass.simpleName)
+        } catch (error: ProviderException) {
             throw TakingsException.Internal("device_key", error.javaClass.simpleName)
         }
 }
@@ -71,6 +74,8 @@ public class SealedFileVault(
         try {
             work()
         } catch (error: GeneralSecurityException) {
+            throw TakingsException.Storage("key_vault", error.javaClass.simpleName)
+        } catch (error: ProviderException) {
             throw TakingsException.Storage("key_vault", error.javaClass.simpleName)
         } catch (error: IOException) {
             throw TakingsException.Storage("key_vault", error.javaClass.simpleName)

@@ -55,7 +55,7 @@ class Stall(
 fun atTheStall(
     seed: ULong = 17uL,
     day: suspend Stall.() -> Unit,
-) = runBlocking { withTimeout(60.seconds) { Stall(seed).use { it.day() } } }
+): Unit = runBlocking { withTimeout(60.seconds) { Stall(seed).use { it.day() } } }
 
 fun card(
     lastFour: String = "1232",
