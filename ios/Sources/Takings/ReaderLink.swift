@@ -18,4 +18,7 @@ public protocol ReaderLink: Sendable {
 
     /// Writes one value to the reader, and returns once that was confirmed.
     func write(_ value: Data) async throws
+
+    /// The charge is over and the reader may go: nothing more is written, nothing more is listened to.
+    func release() async
 }

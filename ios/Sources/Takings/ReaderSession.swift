@@ -3,9 +3,11 @@ import Foundation
 import TakingsBindings
 
 extension Charge {
-    /// Takes the card: serves the reader's link until the charge is decided and the reader may go.
+    /// Takes the card: serves the reader's link, and returns as soon as the charge is decided.
     ///
-    /// The calls of the link run on a thread of their own, in the order of its values; none touches the main thread.
+    /// The calls of the link run on a thread of their own, in the order of its values; none touches the main thread. After
+    /// the decision the reader's last words are still listened to, for five seconds at most; then ``ReaderLink/release()``
+    /// is called, and the next charge may have the reader.
     ///
     /// Cancelling the task asks the reader to stop. That is a request: the outcome says whether something was charged, and
     /// it is returned, also then. A card that was read before is not forgotten.
@@ -22,10 +24,14 @@ extension Charge {
         pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
     ) async throws -> ChargeOutcome {
         let session = ReaderSession(charge: self, link: link, prompts: prompts, choose: choose, pause: pause)
-        // A task of its own: it must go on when the caller's is cancelled.
-        let work = Task { try await session.run() }
+        // Tasks of their own: they must go on when the caller's is cancelled.
+        let decision = Task {
+            for try await outcome in session.decisions { return outcome }
+            throw CancellationError()
+        }
+        Task { await session.run() }
         return try await withTaskCancellationHandler {
-            try await work.value
+            try await decision.value
         } onCancel: {
             session.inputs.yield(.cancel)
         }
@@ -52,7 +58,9 @@ private actor ReaderSession {
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     nonisolated let inputs: AsyncStream<Input>.Continuation
+    nonisolated let decisions: AsyncThrowingStream<ChargeOutcome, any Error>
     private let stream: AsyncStream<Input>
+    private let tell: AsyncThrowingStream<ChargeOutcome, any Error>.Continuation
     private let charge: Charge
     private let link: any ReaderLink
     private let prompts: @Sendable (PromptView) -> Void
@@ -75,10 +83,10 @@ private actor ReaderSession {
     ) {
         (self.charge, self.link, self.prompts, self.choose, self.pause) = (charge, link, prompts, choose, pause)
         (stream, inputs) = AsyncStream.makeStream(of: Input.self)
+        (decisions, tell) = AsyncThrowingStream.makeStream(of: ChargeOutcome.self)
     }
 
-    func run() async throws -> ChargeOutcome {
-        defer { end() }
+    func run() async {
         helpers = [
             Task { [inputs, events = link.events] in
                 for await event in events { inputs.yield(.link(event)) }
@@ -92,11 +100,22 @@ private actor ReaderSession {
                 }
             },
         ]
-        for await input in stream {
-            try handle(input)
-            if let outcome, mayGo || !isUp { return outcome }
+        do {
+            for await input in stream {
+                try handle(input)
+                if outcome != nil, mayGo || !isUp { break }
+            }
+            tell.finish()
+        } catch {
+            // Nobody serves the link any more: the charge is given up where that is still possible.
+            if outcome == nil { _ = try? charge.cancel() }
+            tell.finish(throwing: error)
         }
-        throw CancellationError()
+        for helper in helpers { helper.cancel() }
+        timer?.cancel()
+        inputs.finish()
+        if isUp { _ = try? charge.linkDown(generation: generation) }
+        await link.release()
     }
 
     private func handle(_ input: Input) throws {
@@ -174,6 +193,7 @@ private actor ReaderSession {
     private func decided(_ outcome: ChargeOutcome) {
         guard self.outcome == nil else { return }
         self.outcome = outcome
+        tell.yield(outcome)
         helpers.append(
             Task { [inputs, pause] in
                 if (try? await pause(Self.lastWordsMs)) != nil { inputs.yield(.patienceOver) }
@@ -183,15 +203,6 @@ private actor ReaderSession {
     /// A charge that is over has nothing more to say.
     private func lastWord(_ call: () throws -> Step) {
         if let step = try? call() { absorb(step) } else { mayGo = true }
-    }
-
-    private func end() {
-        for helper in helpers { helper.cancel() }
-        timer?.cancel()
-        inputs.finish()
-        // Nobody serves the link any more: what was not decided is given up where that is still possible.
-        if outcome == nil { _ = try? charge.cancel() }
-        if isUp { _ = try? charge.linkDown(generation: generation) }
     }
 }
 

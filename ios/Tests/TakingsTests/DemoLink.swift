@@ -1,0 +1,79 @@
+import Foundation
+import Takings
+
+/// A link to a simulated reader, as an app has one to a real reader. A customer comes when the reader waits for a card.
+final class DemoLink: ReaderLink, @unchecked Sendable {
+    let events: AsyncStream<LinkEvent>
+    private let out: AsyncStream<LinkEvent>.Continuation
+    private let world: DemoWorld
+    private let reader: DemoReader
+    private let lock = NSLock()
+    /// What happens at each moment at which the reader waits for a card.
+    private var visits: [Visit]
+    private var stands = false
+    private var quiet = 0
+
+    enum Visit { case card(DemoCard), lostAndBack, lostForGood, nobody(@Sendable () -> Void) }
+
+    init(_ stall: Stall, visits: [Visit]) throws {
+        (world, reader, self.visits) = (stall.world, stall.reader, visits)
+        (events, out) = AsyncStream.makeStream()
+        try up()
+    }
+
+    private func up() throws {
+        quiet = 0
+        try reader.linkUp(valueLen: 244)
+        out.yield(.up(valueLength: 244))
+    }
+
+    func write(_ value: Data) async throws {
+        try lock.withLock {
+            quiet = 0
+            try reader.receive(value: value)
+            try speak()
+        }
+    }
+
+    func release() async { out.finish() }
+
+    /// A little time passes, for the reader too; none while a test looks at a moment without a card.
+    func pause(_ ms: UInt64) async throws {
+        await Task.yield()
+        try Task.checkCancellation()
+        if lock.withLock({ stands }) { return try await untilCancelled() }
+        try lock.withLock {
+            try world.advance(ms: min(ms, 100))
+            try speak()
+            // Nothing else happened for a while: the customer's turn.
+            quiet = try reader.stage() == "waiting_for_card" ? quiet + 1 : 0
+            if quiet > 5, !visits.isEmpty { try happen(visits.removeFirst()) }
+        }
+    }
+
+    private func speak() throws {
+        while let value = try reader.outbound() {
+            quiet = 0
+            out.yield(.value(value))
+        }
+    }
+
+    private func happen(_ visit: Visit) throws {
+        switch visit {
+        case .card(let card):
+            try reader.present(card: card)
+            try speak()
+        case .lostAndBack:
+            try reader.linkDown()
+            out.yield(.down)
+            try up()
+        case .lostForGood:
+            try reader.linkDown()
+            out.yield(.down)
+            out.finish()
+        case .nobody(let called):
+            stands = true
+            called()
+        }
+    }
+}

@@ -1,0 +1,22 @@
+#if PLANTED
+    import Takings
+    import Testing
+
+    @Suite struct PlantedTests {
+        @Test(arguments: ["here", "call", "engine"])
+        func aPanicIsAnErrorAndTheNextCallWorks(place: String) async throws {
+            let stall = try await Stall(seed: 31)
+            try stall.world.setLine(state: "down")
+            _ = try await stall.sell(1000, order: "P-1")
+            let before = try stall.chain
+
+            let error = await #expect(throws: (any Error).self) { try await plantedPanic(till: stall.till, place: place) }
+            #expect("\(String(describing: error))" != "")
+
+            #expect(try stall.chain == before)
+            #expect(try await stall.sell(2000, order: "P-2").outcome == .saved)
+            #expect(try await stall.till.status().unsentCount == 2)
+            #expect(try await stall.till.verify().sound)
+        }
+    }
+#endif

@@ -1,0 +1,79 @@
+import Foundation
+import Takings
+import Testing
+
+@Suite struct ReaderTests {
+    let card = DemoCard(lastFour: "4242", entry: .chip)
+
+    @Test func aCardIsTakenOverALink() async throws {
+        let stall = try await Stall(seed: 3)
+        let charge = try await stall.till.charge(request: .sale(1234, order: "L-1"))
+        let seen = Collected<String>()
+        let link = try DemoLink(stall, visits: [.card(card)])
+        let outcome = try await charge.take(
+            over: link,
+            prompts: { prompt in
+                #expect(!Thread.isMainThread)
+                seen.add(prompt.id)
+            }, pause: link.pause)
+        #expect(outcome == .approved(approvedMinor: 1234))
+        #expect(!seen.all.isEmpty)
+        let payment = try await stall.till.payment(paymentId: charge.paymentId()).payment
+        #expect((payment.stage, payment.lastFour) == ("approved", "4242"))
+    }
+
+    @Test func withoutALineTheCardIsSaved() async throws {
+        let stall = try await Stall(seed: 4)
+        try stall.world.setLine(state: "down")
+        let charge = try await stall.till.charge(request: .sale(500))
+        let link = try DemoLink(stall, visits: [.card(card)])
+        #expect(try await charge.take(over: link, pause: link.pause) == .saved)
+        #expect(try await stall.till.status().unsentCount == 1)
+    }
+
+    @Test func aLinkLostBeforeTheCardComesBack() async throws {
+        let stall = try await Stall(seed: 5)
+        let charge = try await stall.till.charge(request: .sale(700))
+        let link = try DemoLink(stall, visits: [.lostAndBack, .card(card)])
+        #expect(try await charge.take(over: link, pause: link.pause) == .approved(approvedMinor: 700))
+    }
+
+    @Test func aLinkLostForGoodChargesNothing() async throws {
+        let stall = try await Stall(seed: 6)
+        let charge = try await stall.till.charge(request: .sale(700))
+        let link = try DemoLink(stall, visits: [.lostForGood])
+        let outcome = try await charge.take(over: link, pause: link.pause)
+        guard case .notCharged = outcome else { throw Unexpected("\(outcome)") }
+    }
+
+    @Test func theCustomerChoosesAnApplication() async throws {
+        let stall = try await Stall(seed: 7)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let two = DemoCard(
+            lastFour: "4242", entry: .chip, behaviour: "choose_application", applications: ["DEBIT", "CREDIT"])
+        let link = try DemoLink(stall, visits: [.card(two)])
+        let offered = Collected<[String]>()
+        let outcome = try await charge.take(
+            over: link,
+            choose: { choices in
+                offered.add(choices)
+                return 1
+            }, pause: link.pause)
+        #expect(outcome == .approved(approvedMinor: 900))
+        #expect(offered.all == [["DEBIT", "CREDIT"]])
+    }
+
+    @Test func cancellingTheTaskAsksTheReaderToStop() async throws {
+        let stall = try await Stall(seed: 8)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let (waiting, waits) = AsyncStream.makeStream(of: Void.self)
+        let link = try DemoLink(stall, visits: [.nobody { waits.yield() }])
+        let taking = Task { try await charge.take(over: link, pause: link.pause) }
+        for await _ in waiting { break }
+        taking.cancel()
+        let outcome = try await taking.value
+        guard case .notCharged = outcome else { throw Unexpected("\(outcome)") }
+        let stage = try await stall.till.payment(paymentId: charge.paymentId()).payment.stage
+        #expect(stage == "not_charged")
+    }
+}
