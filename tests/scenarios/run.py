@@ -8,6 +8,7 @@ a day is not as it says, 2 if a file is no day. The generated module `takings` i
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -66,7 +67,7 @@ def check(value, rule, place):
         for name in rule.get("required", []):
             if name not in value:
                 raise NoDay(f"{place}: {name} is missing")
-        for name, member in value.items():
+        for name, member in sorted(value.items()):
             if name not in rule["properties"]:
                 raise NoDay(f"{place}: unknown field {name}")
             check(member, rule["properties"][name], f"{place} {name}")
@@ -181,6 +182,8 @@ class Day:
     """One day while it is played."""
 
     def __init__(self, file, directory):
+        if file["seed"] < 0:
+            raise NoDay("seed: below zero")
         self.file, self.directory = file, directory
         self.world = t.DemoWorld(file["seed"], file["start_ms"])
         self.card_reader = self.world.new_reader()
@@ -190,6 +193,13 @@ class Day:
         self.told, self.acknowledged = [], 0
 
     async def play(self):
+        try:
+            return await self.whole()
+        finally:
+            if self.till is not None:
+                await self.till.shutdown()
+
+    async def whole(self):
         await self.open_app({})
         answers = []
         for number, step in enumerate(self.file["steps"], 1):
@@ -198,7 +208,6 @@ class Day:
         seen = await self.seen() | {"ledger": await self.ledger()}
         match(ALWAYS, seen, "always", self.names)
         match(self.file["end"], seen, "end", self.names)
-        await self.till.shutdown()
         return seen | {"answers": answers}
 
     async def step(self, step, place):
@@ -397,7 +406,10 @@ def main():
         except (NoDay, Wrong, json.JSONDecodeError) as error:
             print(f"{path.name}: {error}", file=sys.stderr, flush=True)
             code = max(code, 1 if isinstance(error, Wrong) else 2)
-    sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a thread of the library that still comes back from its last call would end the process with SIGABRT.
+    os._exit(code)
 
 
 if __name__ == "__main__":
