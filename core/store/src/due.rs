@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Params};
-use takings_domain::event::Lane;
+use takings_domain::event::{Lane, NoticeKind};
 use takings_domain::payment::Stage;
 use takings_domain::payment::next::LONGEST_PAUSE_MS;
 use takings_domain::{Currency, MaskedCard, PaymentId, PayoutId};
@@ -146,18 +146,25 @@ impl Transaction<'_> {
         self.one("SELECT min(deadline_ms) FROM to_do WHERE deadline_ms IS NOT NULL", [])
     }
 
-    /// Payments with something to tell that was not told (overdue, in doubt too long), each with the instant it was
-    /// due; earliest first. What exactly: `takings_domain::payment::notice_due`.
+    /// Payments with something to tell that was not told, in doubt too long or their money late, each with the instant
+    /// it was due; earliest first. What exactly: `takings_domain::payment::notice_due`.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn notices_due(&mut self, now_ms: i64, limit: u32) -> Result<Vec<(PaymentId, i64)>, StoreError> {
+    pub fn notices_due(
+        &mut self,
+        about: NoticeKind,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<(PaymentId, i64)>, StoreError> {
         self.catch_up()?;
         let mut statement = self.conn.prepare_cached(
-            "SELECT payment_id, notice_after_ms FROM payment WHERE notice_after_ms <= ?
-             ORDER BY notice_after_ms, key LIMIT ?",
+            "SELECT payment_id, notice_after_ms FROM payment
+             WHERE notice_after_ms <= ?1 AND (stage = ?2) = (?3 = ?4)
+             ORDER BY notice_after_ms, key LIMIT ?5",
         )?;
-        let rows = statement.query_map((now_ms, limit), |row| {
+        let (doubt, in_doubt) = (Stage::BeingConfirmed.as_str(), NoticeKind::InDoubtTooLong.as_str());
+        let rows = statement.query_map((now_ms, doubt, about.as_str(), in_doubt, limit), |row| {
             Ok(column(row, 0, "payment.payment_id").and_then(|id| Ok((id, row.get(1)?))))
         })?;
         rows.map(|row| row?).collect()
@@ -179,17 +186,27 @@ impl Transaction<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// The next instant at which [`Transaction::notices_due`] or [`Transaction::payouts_overdue`] has something new; it
-    /// may have passed.
+    /// The next instant at which [`Transaction::notices_due`] has something new about doubts; it may have passed.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn next_notice_ms(&mut self) -> Result<Option<i64>, StoreError> {
+    pub fn next_doubt_ms(&mut self) -> Result<Option<i64>, StoreError> {
+        self.one(
+            "SELECT min(notice_after_ms) FROM payment WHERE notice_after_ms IS NOT NULL AND stage = ?",
+            [Stage::BeingConfirmed.as_str()],
+        )
+    }
+
+    /// The next instant at which money is late, a payment's or a payout's, that was not told; it may have passed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_late_ms(&mut self) -> Result<Option<i64>, StoreError> {
         self.one(
             "SELECT min(at) FROM (
-                 SELECT min(notice_after_ms) AS at FROM payment WHERE notice_after_ms IS NOT NULL
+                 SELECT min(notice_after_ms) AS at FROM payment WHERE notice_after_ms IS NOT NULL AND stage <> ?
                  UNION ALL SELECT min(notice_after_ms) FROM payout WHERE notice_after_ms IS NOT NULL)",
-            [],
+            [Stage::BeingConfirmed.as_str()],
         )
     }
 

@@ -93,8 +93,7 @@ impl Transaction<'_> {
     }
 
     fn key_of(&mut self, payment: PaymentId) -> Result<u64, StoreError> {
-        self.key_if_begun(payment)?
-            .ok_or(StoreError::Misplaced { kind: "card_blob", why: "the payment has not begun" })
+        self.key_if_begun(payment)?.ok_or(StoreError::Misplaced { kind: "card_blob", why: "the payment has not begun" })
     }
 
     /// A payment this transaction has in hand needs no look-up, and its row need not have caught up.

@@ -215,6 +215,7 @@ fn spawn_engine(
                 drop(opened.send(Ok(())));
                 Loop {
                     engine: Some(engine),
+                    ended: None,
                     settings,
                     ports,
                     carrier,
@@ -246,6 +247,8 @@ fn broken() -> TillError {
 struct Loop {
     /// None while the ledger cannot be opened again after a failure.
     engine: Option<Engine>,
+    /// Why it could not: what everybody hears until the app opens another till.
+    ended: Option<TillError>,
     settings: EngineConfig,
     ports: Ports,
     carrier: Carrier,
@@ -309,10 +312,17 @@ impl Loop {
 
     /// What the engine makes of an input; nothing if it fails at it.
     fn decide(&mut self, input: Input) -> Vec<Effect> {
+        if let Some(error) = self.ended.clone() {
+            return self.give_up(&error);
+        }
         if self.engine.is_none() {
             match open(&self.settings, &self.ports) {
                 Ok(engine) => self.engine = Some(engine),
-                Err(error) => return self.give_up(&error),
+                // A second try might find the file set aside and begin another one in silence: that is the app's to decide.
+                Err(error) => {
+                    self.ended = Some(error.clone());
+                    return self.give_up(&error);
+                }
             }
         }
         let Some(engine) = &mut self.engine else { return Vec::new() };
@@ -331,7 +341,9 @@ impl Loop {
         for (_, waiter) in std::mem::take(&mut self.waiters) {
             waiter.tell(Err(error.clone()));
         }
-        vec![Effect::WakeAt(self.ports.clock.now().wall_ms.saturating_add(LONGEST_SLEEP_MS))]
+        // One that ended is looked at no more.
+        let again = self.ended.is_none().then(|| self.ports.clock.now().wall_ms.saturating_add(LONGEST_SLEEP_MS));
+        again.map(Effect::WakeAt).into_iter().collect()
     }
 }
 
@@ -392,6 +404,23 @@ mod tests {
             assert_eq!(till.status().await.unwrap().last_seq, 1);
         }
         assert!(till.verify().await.unwrap().sound);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_fails_over_a_damaged_ledger_begins_no_other_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let till = till(dir.path()).await;
+        till.going_to_background().await.unwrap();
+        let file = dir.path().join("ledger.db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100..].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(till.planted_panic().await, Err(broken()));
+        for _ in 0..3 {
+            let refused = till.status().await.unwrap_err();
+            assert!(matches!(refused, TillError::Storage { .. }), "{refused}");
+            till.tick().await.unwrap_err();
+        }
     }
 
     #[tokio::test]

@@ -52,12 +52,15 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
                 asked.payments = value.parse().map_err(|_| format!("--payments {value}: not a number"))?;
             }
             "--small" => asked.small = true,
-            "capture" | "lists" | "openings" | "drain" | "disk" | "peers" | "profile" | "anatomy" => asked.parts.push(word),
+            "capture" | "lists" | "openings" | "drain" | "disk" | "peers" | "profile" | "anatomy" => {
+                asked.parts.push(word)
+            }
             _ => return Err(format!("{word}?\n\n{USAGE}")),
         }
     }
     if asked.parts.is_empty() {
-        let usual = ["capture", "lists", "openings", "drain", "disk"].iter().chain(cfg!(feature = "peers").then_some(&"peers"));
+        let usual =
+            ["capture", "lists", "openings", "drain", "disk"].iter().chain(cfg!(feature = "peers").then_some(&"peers"));
         asked.parts = usual.map(|part| (*part).to_owned()).collect();
     }
     Ok(asked)

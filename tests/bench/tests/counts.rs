@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use takings_bench::syncs::{self, Mode};
 use takings_bench::{disk, drain, history, statements};
-use takings_store::{Ledger, Reader};
 use takings_store::reading::payments::PaymentFilter;
+use takings_store::{Ledger, Reader};
 use tempfile::tempdir;
 
 /// Statements of a sale without a line, from the merchant's tap to the reader's last word.

@@ -158,9 +158,8 @@ static INSERT: LazyLock<String> = LazyLock::new(|| insert_sql::<PaymentRow>(""))
 static SELECT: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM payment WHERE key = ?", column_list::<PaymentRow>()));
 static INSERT_ATTEMPT: LazyLock<String> = LazyLock::new(|| insert_sql::<AttemptRow>("OR REPLACE"));
-static SELECT_ATTEMPTS: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT {} FROM attempt WHERE subject = ? ORDER BY number", column_list::<AttemptRow>())
-});
+static SELECT_ATTEMPTS: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM attempt WHERE subject = ? ORDER BY number", column_list::<AttemptRow>()));
 
 impl PaymentRow {
     /// The line of this payment: a function of its fold and of the payout it is in, nothing else.

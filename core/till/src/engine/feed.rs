@@ -266,6 +266,7 @@ impl Engine {
         let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
         run.report.events = run.report.events.saturating_add(heard);
         run.feed_read = heard < PAGE_ITEMS;
+        run.feed_ended = run.feed_read && all_believed;
         if all_believed { Ok(()) } else { self.feed_lost_our_place("an event cannot be believed") }
     }
 

@@ -214,8 +214,18 @@ pub(crate) struct Engine {
     upgrade_needed: bool,
     /// A payout's change has not reached all its payments yet.
     spread_owed: bool,
-    /// What went wrong last and was not made good since.
-    trouble: Option<TroubleView>,
+    /// The log is to be folded in when no card is at the reader.
+    tidy_owed: bool,
+    /// What time brings was done then; what could not be done is tried again from here on, wall clock, milliseconds UTC.
+    look_again_at_ms: i64,
+    /// The feed was last read to its end at, the acquirer's clock, milliseconds UTC.
+    news_as_of_ms: Option<i64>,
+    /// Contacts answer, but not the feed, since; monotonic clock, milliseconds.
+    feed_silent_since_ms: Option<i64>,
+    /// What went wrong on this phone last, until a tick finds nothing wrong.
+    trouble_here: Option<TroubleView>,
+    /// What went wrong in the newest contact.
+    trouble_there: Option<TroubleView>,
     last_now: Now,
     effects: Vec<Effect>,
 }
@@ -316,7 +326,7 @@ impl Engine {
         if let Some(run) = &mut self.run {
             run.report.detail = Some(error.clone());
         }
-        self.trouble = Some(TroubleView { at_ms: self.last_now.wall_ms, detail: error });
+        self.trouble_here = Some(TroubleView { at_ms: self.last_now.wall_ms, detail: error });
     }
 
     fn writable(&self) -> Result<(), TillError> {

@@ -64,7 +64,12 @@ impl Engine {
             read_only: report.read_only,
             upgrade_needed: report.upgrade_needed,
             spread_owed: false,
-            trouble: None,
+            tidy_owed: false,
+            look_again_at_ms: i64::MIN,
+            news_as_of_ms: None,
+            feed_silent_since_ms: None,
+            trouble_here: None,
+            trouble_there: None,
             last_now: now,
             effects: Vec::new(),
         };

@@ -17,6 +17,8 @@ use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::error::TillError;
 use crate::views::{SyncReport, TroubleView};
 
+/// How long the feed may stay silent while other questions are answered, milliseconds.
+const FEED_PATIENCE_MS: i64 = 86_400_000;
 /// No send starts with less than this left of the budget, milliseconds (our decision: an answer takes its time).
 const LEAST_TO_SEND_MS: i64 = 12_000;
 /// After so many exchanges of one run without an answer the rest waits for a better line.
@@ -49,6 +51,8 @@ pub(super) struct Run {
     pub(super) documents: BTreeSet<DocumentKind>,
     /// The feed was read to its end.
     pub(super) feed_read: bool,
+    /// The acquirer said that it has no more news.
+    pub(super) feed_ended: bool,
     /// An answer came in this run: there is a line.
     pub(super) heard: bool,
     pub(super) silences: u32,
@@ -77,6 +81,7 @@ impl Run {
             need_sign_on: false,
             documents: BTreeSet::new(),
             feed_read: false,
+            feed_ended: false,
             heard: false,
             silences: 0,
             sign_ons: 0,
@@ -304,6 +309,22 @@ impl Engine {
         }
     }
 
+    /// A feed read to its end says what there is to know about late money. One that stays silent for a day, while all
+    /// else is answered, must not keep it from being told.
+    fn take_note_of_news(&mut self, run: &Run, now: Now) {
+        let silent_ms = self.feed_silent_since_ms.map_or(0, |since| now.monotonic_ms.saturating_sub(since));
+        if run.feed_ended && run.stop.is_none() {
+            (self.news_as_of_ms, self.feed_silent_since_ms) = (Some(self.server_ms(now)), None);
+        } else if run.heard && silent_ms >= FEED_PATIENCE_MS {
+            self.news_as_of_ms = Some(self.server_ms(now));
+        } else if run.heard {
+            self.feed_silent_since_ms.get_or_insert(now.monotonic_ms);
+        }
+        if let Err(error) = self.spread().and_then(|()| self.notice(now)) {
+            self.note(&error);
+        }
+    }
+
     fn end_run(&mut self, now: Now) {
         let Some(mut run) = self.run.take() else { return };
         self.begin_waiting_charges(now);
@@ -312,11 +333,13 @@ impl Engine {
         {
             run.report.detail = Some(error.to_string());
         }
+        self.take_note_of_news(&run, now);
         match self.waiting(now) {
             Ok((waiting, next_due_ms)) => {
                 run.report.waiting = waiting;
                 run.report.next_due_ms = next_due_ms.map(|due| due.max(self.held_until_wall_ms(now)));
-                self.rest_after(self.left_open || next_due_ms.is_some_and(|due| due <= now.wall_ms), now);
+                let left_undone = next_due_ms.is_some_and(|due| due <= now.wall_ms) || self.wants_news(now);
+                self.rest_after(self.left_open || left_undone, now);
             }
             Err(error) => {
                 run.report.detail = Some(error.to_string());
@@ -328,7 +351,7 @@ impl Engine {
         if run.report.detail.is_none() {
             run.report.detail = error.as_ref().map(TillError::to_string);
         }
-        self.trouble = run.report.detail.clone().map(|detail| TroubleView { at_ms: now.wall_ms, detail });
+        self.trouble_there = run.report.detail.clone().map(|detail| TroubleView { at_ms: now.wall_ms, detail });
         let unheard = || TillError::retry_later(if why == "budget" { "no_line" } else { "busy" }, why);
         let signed_on = |view: Result<Reply, TillError>| match error.clone() {
             Some(error) => Err(error),

@@ -1,7 +1,7 @@
 //! What time alone brings, and the merchant's commands that need no line.
 
 use takings_domain::event::{
-    CancelledUnsent, ClockJumped, EraseReason, Expired, Noticed, OverdueNoticed, ServiceMarked,
+    CancelledUnsent, ClockJumped, EraseReason, Expired, NoticeKind, Noticed, OverdueNoticed, ServiceMarked,
 };
 use takings_domain::payment::{self, Delivery};
 use takings_domain::{Now, PaymentId};
@@ -30,11 +30,19 @@ impl Engine {
         if self.read_only.is_some() {
             return;
         }
-        // Each for itself: what one cannot write must not keep the others waiting.
-        for done in [self.settle_left_open(now), self.expire(now), self.notice(now), self.spread()] {
+        self.look_again_at_ms = now.wall_ms.saturating_add(LOOK_AGAIN_MS);
+        let before = self.trouble_here.take();
+        // Each for itself: what one cannot write must not keep the others waiting. Where money is comes before how late.
+        for done in [self.settle_left_open(now), self.expire(now), self.spread(), self.notice(now)] {
             if let Err(error) = done {
                 self.note(&error);
             }
+        }
+        // The same trouble as before began before.
+        if let Some((here, before)) = self.trouble_here.as_mut().zip(before)
+            && here.detail == before.detail
+        {
+            here.at_ms = before.at_ms;
         }
         if self.run.is_none() && self.something_due(now) {
             self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);
@@ -48,7 +56,15 @@ impl Engine {
             return false;
         }
         let due = self.ledger.begin().and_then(|mut tx| tx.next_due_from_ms(now.wall_ms));
-        self.left_open || due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms))
+        self.left_open || due.is_ok_and(|due| due.is_some_and(|due| due <= now.wall_ms)) || self.wants_news(now)
+    }
+
+    /// Money seems late, and the acquirer was not heard since it does.
+    pub(super) fn wants_news(&mut self, now: Now) -> bool {
+        let now_ms = self.server_ms(now);
+        let late = self.ledger.begin().and_then(|mut tx| tx.next_late_ms());
+        let unheard = |late: i64| late <= now_ms && self.news_as_of_ms.is_none_or(|news| news < late);
+        late.is_ok_and(|late| late.is_some_and(unheard))
     }
 
     /// Asks to be woken when the next thing is due.
@@ -56,17 +72,24 @@ impl Engine {
         if self.run.is_some() || self.read_only.is_some() {
             return;
         }
-        let found = self
-            .ledger
-            .begin()
-            .and_then(|mut tx| Ok((tx.next_due_from_ms(now.wall_ms)?, [tx.next_notice_ms()?, tx.next_deadline_ms()?])));
-        let Ok((due, others)) = found else { return };
-        let due = if self.left_open { Some(now.wall_ms) } else { due };
+        // What is dated by the acquirer's clock, on the phone's.
+        let offset_ms = now.wall_ms.saturating_sub(self.server_ms(now));
+        let found = self.ledger.begin().and_then(|mut tx| {
+            let dated = [tx.next_doubt_ms()?, tx.next_deadline_ms()?, tx.next_late_ms()?];
+            Ok((tx.next_due_from_ms(now.wall_ms)?, dated.map(|at| at.map(|at| at.saturating_add(offset_ms)))))
+        });
+        let Ok((due, [doubt, deadline, late])) = found else { return };
+        let wants_news = self.state.activated.is_some() && self.wants_news(now);
+        let due = if self.left_open || wants_news { Some(now.wall_ms) } else { due };
+        let late = late.filter(|_| !wants_news);
+        let trouble = self.trouble_here.as_ref().map(|_| now.wall_ms);
         let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
-        // Whatever could be done about the others was done just now: they are not looked at again in a hurry.
-        let others = others.into_iter().flatten().map(|at| at.max(now.wall_ms.saturating_add(LOOK_AGAIN_MS)));
-        let spread = self.spread_owed.then(|| now.wall_ms.saturating_add(SPREAD_AGAIN_MS));
-        self.effects.extend(due.into_iter().chain(others).chain(spread).min().map(Effect::WakeAt));
+        // Whatever could be done about the others was done at the last tick: they are not looked at again in a hurry.
+        let look_again_ms = self.look_again_at_ms.clamp(now.wall_ms, now.wall_ms.saturating_add(LOOK_AGAIN_MS));
+        let others = [doubt, deadline, late, trouble].into_iter().flatten().map(|at| at.max(look_again_ms));
+        let left = self.spread_owed || (self.tidy_owed && !self.card_at_reader());
+        let left = left.then(|| now.wall_ms.saturating_add(SPREAD_AGAIN_MS));
+        self.effects.extend(due.into_iter().chain(others).chain(left).min().map(Effect::WakeAt));
     }
 
     /// Payments whose deadline has passed stop here; their card data goes.
@@ -88,17 +111,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Says once what the core noticed by itself: overdue money, doubts past their window.
-    fn notice(&mut self, now: Now) -> Result<(), TillError> {
-        let now_ms = self.server_ms(now);
+    /// Says once what the core noticed by itself: doubts past their window, and late money. Late is what the acquirer,
+    /// heard since, knows nothing better of: a phone that was off for a week tells no old news.
+    pub(super) fn notice(&mut self, now: Now) -> Result<(), TillError> {
+        let (now_ms, news_as_of_ms) = (self.server_ms(now), self.news_as_of_ms.unwrap_or(i64::MIN));
         let mut tx = self.ledger.begin()?;
-        for (id, attention_after_ms) in tx.notices_due(now_ms, PER_TICK)? {
-            let payment = known(&mut tx, id)?;
-            if let Some((kind, due_ms)) = payment::notice_due(&payment, Some(attention_after_ms), now_ms) {
-                tx.append_payment(now, None, id, Noticed { kind, due_ms }.into())?;
+        for (about, until_ms) in [(NoticeKind::InDoubtTooLong, now_ms), (NoticeKind::Overdue, news_as_of_ms)] {
+            for (id, attention_after_ms) in tx.notices_due(about, until_ms, PER_TICK)? {
+                let payment = known(&mut tx, id)?;
+                if let Some((kind, due_ms)) = payment::notice_due(&payment, Some(attention_after_ms), until_ms) {
+                    tx.append_payment(now, None, id, Noticed { kind, due_ms }.into())?;
+                }
             }
         }
-        for (id, due_ms) in tx.payouts_overdue(now_ms, PER_TICK)? {
+        for (id, due_ms) in tx.payouts_overdue(news_as_of_ms, PER_TICK)? {
             tx.append_payout(now, &id, OverdueNoticed { due_ms }.into())?;
         }
         tx.commit()?;
@@ -213,7 +239,7 @@ impl Engine {
             last_seq,
             missing_events: self.missing_events,
             read_only: self.read_only.clone(),
-            trouble: self.trouble.clone(),
+            trouble: self.trouble_here.as_ref().or(self.trouble_there.as_ref()).cloned(),
         })
     }
 
@@ -258,8 +284,13 @@ impl Engine {
         Ok(Reply::Done)
     }
 
-    /// Nobody waits: what was erased leaves the log too, and the log is folded in.
+    /// Nobody waits: what was erased leaves the log too, and the log is folded in. Not while a card is at the reader: its
+    /// commit would be the first of a new log, which costs a second sync, and the reader's values would wait.
     pub(super) fn idle_maintenance(&mut self) {
+        self.tidy_owed = self.card_at_reader();
+        if self.tidy_owed {
+            return;
+        }
         let tidy = |engine: &mut Self| {
             engine.ledger.checkpoint_idle()?;
             engine.ledger.truncate_after_erase()?;

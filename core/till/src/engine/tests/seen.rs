@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, DAY, HOUR};
+use super::bench::{Bench, DAY, EVENTS, HOUR};
+use super::line::Fault;
 use super::stall::Sale;
 
 #[test]
@@ -74,4 +75,99 @@ fn a_wrong_clock_makes_no_money_late_and_hides_none_that_is() {
     assert_eq!(bench.stage(id).1, "unknown_overdue");
     assert!(bench.payouts().iter().all(|payout| payout.overdue));
     assert_eq!(bench.told("payout_overdue"), 1);
+}
+
+#[test]
+fn a_screen_that_asks_all_the_time_keeps_nothing_from_being_told() {
+    let mut bench = Bench::ready(1);
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    bench.charge(&Sale::offline(10_000));
+    bench.drain();
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    let end_ms = bench.now.wall_ms + 2 * DAY;
+    while bench.now.wall_ms < end_ms {
+        bench.live_on(30_000);
+        bench.status();
+    }
+    assert_eq!(bench.told("payout_overdue"), 1);
+}
+
+#[test]
+fn p7_told_once_a_phone_that_was_off_for_a_week_hears_the_news_before_it_calls_anything_late() {
+    for bank_pays in [true, false] {
+        let mut bench = Bench::ready(1);
+        if !bank_pays {
+            bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+        }
+        for n in 0..5 {
+            bench.charge(&Sale::nth(n));
+        }
+        bench.drain();
+        bench.kill();
+        bench.pass(7 * DAY);
+        bench.open().unwrap();
+        bench.live_on(HOUR);
+        assert_eq!(bench.told("payment_overdue"), 0, "bank pays: {bank_pays}");
+        assert_eq!(bench.told("payout_overdue"), usize::from(!bank_pays), "bank pays: {bank_pays}");
+        assert_eq!(bench.told("payout_arrived"), usize::from(bank_pays), "bank pays: {bank_pays}");
+    }
+}
+
+#[test]
+fn p7_told_once_without_a_line_nothing_is_called_late_and_with_one_it_is() {
+    let mut bench = Bench::ready(1);
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    let id = bench.charge(&Sale::offline(10_000)).0;
+    bench.drain();
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    bench.line_is_down = true;
+    // The phone starts anew with a clock that is forty days ahead.
+    bench.kill();
+    bench.now.boot_id += 1;
+    bench.now.wall_ms += 40 * DAY;
+    bench.open().unwrap();
+    bench.live_on(HOUR);
+    assert_eq!(bench.told("payout_overdue"), 0);
+    bench.now.wall_ms -= 40 * DAY;
+    bench.good_line();
+    bench.live_on(HOUR);
+    bench.sync();
+    assert_eq!((bench.told("payout_overdue"), bench.stage(id).0.as_str()), (0, "on_its_way"), "Tuesday");
+    bench.live_on(2 * DAY);
+    assert_eq!((bench.told("payout_overdue"), bench.stage(id).1.as_str()), (1, "unknown_overdue"));
+}
+
+#[test]
+fn a_feed_that_stays_silent_for_a_day_does_not_hide_late_money() {
+    let mut bench = Bench::ready(1);
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    bench.charge(&Sale::offline(10_000));
+    bench.drain();
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    bench.spoil(EVENTS, 1_000_000, Fault::Unsigned(500, None));
+    bench.live_on(DAY);
+    assert_eq!(bench.told("payout_overdue"), 0);
+    bench.live_on(2 * DAY);
+    assert_eq!(bench.told("payout_overdue"), 1);
+}
+
+#[test]
+fn nothing_is_tidied_up_while_a_card_is_at_the_reader() {
+    let mut bench = Bench::ready(1);
+    for n in 0..40 {
+        bench.charge(&Sale::nth(n));
+    }
+    let log = bench.store().dir.join("ledger.db-wal");
+    let length = || std::fs::metadata(&log).map_or(0, |found| found.len());
+    let sale = Sale::offline(1_000);
+    let id = bench.begin(&sale).unwrap();
+    let before = length();
+    bench.sync();
+    assert!(length() >= before, "{before} then {}", length());
+    bench.present(id, &sale);
+    bench.live_on(1_000);
+    assert!(length() < before, "{before} then {}: made up for", length());
 }
