@@ -21,6 +21,8 @@ let package = Package(
         // Generated code, in the language it is generated for. Hand-written code is Swift 6.
         .target(name: "TakingsBindings", dependencies: ["TakingsFFI"], swiftSettings: [.swiftLanguageMode(.v5)]),
         .target(name: "Takings", dependencies: ["TakingsBindings"]),
+        // The days of tests/scenarios, played through this package. No product.
+        .executableTarget(name: "scenarios", dependencies: ["Takings"], path: "Scenarios"),
         .testTarget(name: "TakingsTests", dependencies: ["Takings"], swiftSettings: planted),
     ],
     swiftLanguageModes: [.v6]
