@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use takings_ffi::TakingsError;
 use takings_ffi::demo::CardTaken;
 use takings_ffi::records::{
-    ActivationView, AlertView, ChargeOutcome, OfflineRiskView, PaymentDetail, PaymentView, PayoutEntryView, PayoutView, Receipt,
-    SignOnView, StatusView, SumView, SyncReport, TakingsLine, TimelineEntry, TroubleView, VerifyReport,
+    ActivationView, AlertView, ChargeOutcome, OfflineRiskView, PaymentDetail, PaymentView, PayoutEntryView, PayoutView,
+    Receipt, SignOnView, StatusView, SumView, SyncReport, TakingsLine, TimelineEntry, TroubleView, VerifyReport,
 };
 
 /// Becomes JSON.
