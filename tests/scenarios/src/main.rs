@@ -1,6 +1,6 @@
 //! Plays days at the market through the exports of takings-ffi; see README.md.
 //!
-//! * [`file`]: what a day may say. [`pattern`]: what is expected. [`plain`]: what the exports give, as JSON.
+//! * [`mod@file`]: what a day may say. [`pattern`]: what is expected. [`plain`]: what the exports give, as JSON.
 //! * [`day`]: a day while it is played. [`steps`]: what each step does.
 
 mod day;
