@@ -90,3 +90,33 @@ build_both_tills() {
     cp "$PLAIN_TILL" "$ENCRYPTED_TILL"
     cargo build --quiet -p till-cli -p sandbox-acquirer
 }
+
+# A JDK, 17 or newer, and Maven, from the system's packages where they are missing. $MAVEN is the command, quiet, with
+# its repository in .tools/m2.
+need_maven() {
+    local missing=()
+    [ "$(java_version)" -ge 17 ] || missing+=(openjdk-17-jdk-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+    if [ ${#missing[@]} -gt 0 ]; then
+        command -v apt-get >/dev/null || fail "a JDK, 17 or newer, and Maven are needed"
+        echo "installing with apt-get: ${missing[*]} (200 MB)"
+        export MISSING=${missing[*]}
+        # shellcheck disable=SC2016
+        locked bash -euc '
+            export DEBIAN_FRONTEND=noninteractive
+            sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
+            $sudo apt-get -qq update
+            $sudo apt-get -qq install -y --no-install-recommends $MISSING >/dev/null
+        ' || fail "${missing[*]} could not be installed"
+        [ "$(java_version)" -ge 17 ] || fail "java is still older than 17: $(command -v java)"
+    fi
+    [ -d "$TOOLS/m2" ] || echo "installing into .tools/m2: Kotlin, JUnit, ktlint, Android's classes (300 MB from Maven Central)"
+    MAVEN=(mvn --batch-mode --no-transfer-progress --quiet "-Dmaven.repo.local=$TOOLS/m2")
+}
+
+# The number before the first dot; 0 without a compiler beside the runtime.
+java_version() {
+    local version=0
+    command -v javac >/dev/null && version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -1)
+    echo "${version:-0}"
+}

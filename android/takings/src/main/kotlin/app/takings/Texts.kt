@@ -7,8 +7,7 @@ public fun PaymentView.stageText(language: Language): String = textOf(WordKind.S
 public fun PaymentView.causeText(language: Language): String? = cause?.let { textOf(WordKind.CAUSE, it, language) }
 
 /** What to do now; null where nothing is. */
-public fun PaymentView.nextStepText(language: Language): String? =
-    nextStep?.let { textOf(WordKind.NEXT_STEP, it, language) }
+public fun PaymentView.nextStepText(language: Language): String? = nextStep?.let { textOf(WordKind.NEXT_STEP, it, language) }
 
 /** Who acts; null where nobody has to. */
 public fun PaymentView.actsText(language: Language): String? = acts?.let { textOf(WordKind.ACTS, it, language) }

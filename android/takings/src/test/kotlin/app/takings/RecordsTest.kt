@@ -12,7 +12,11 @@ import kotlin.test.assertEquals
 /** Any record crosses the border and comes back the same. */
 class RecordsTest {
     private fun text(random: Random) =
-        buildString { repeat(random.nextInt(12)) { append(listOf("a", "Z", "9", " ", "\"", "\\", "\n", "\u0000", "é", "王", "💰", "\u200f").random(random)) } }
+        buildString {
+            repeat(random.nextInt(12)) {
+                append(listOf("a", "Z", "9", " ", "\"", "\\", "\n", "\u0000", "é", "王", "💰", "\u200f").random(random))
+            }
+        }
 
     private fun any(
         random: Random,

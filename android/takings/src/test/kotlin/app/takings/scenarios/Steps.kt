@@ -38,6 +38,7 @@ internal class Steps(
             "sync" -> plain(day.till.sync(step.long("budget_ms", 600_000).toULong()))
             "alerts" -> alerts()
             "receipt" -> plain(day.till.receipt(paymentId(step), ReceiptCopy.valueOf(step.text("copy", "customer").uppercase())))
+            "history" -> plain(day.till.payment(paymentId(step)))
             "find" -> JsonArray(day.payments(query(step)).values.toList())
             "admin" -> admin(step)
             else -> JsonNull.also { quietly(word, step) }

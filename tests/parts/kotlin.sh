@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The Kotlin library on the JVM against the real core: its tests, the days of tests/scenarios with the same result as
+# Python's, Android's own classes, style.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
+
+command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
+need_openssl_source_build
+need_maven
+
+BUILT=$ROOT/android/takings/target
+NATIVE=$ROOT/target/kotlin/kotlin
+RESULTS=$ROOT/target/tests-run
+mkdir -p "$RESULTS"
+
+cargo build --quiet -p sandbox-acquirer
+cargo run --quiet -p takings-bindgen -- target/kotlin --planted
+
+maven() {
+    # A planted panic is told by its error alone.
+    RUST_BACKTRACE=0 "${MAVEN[@]}" -f "android/takings/$1" "$2" || fail "Maven: android/takings/$1 $2 did not pass (or could not fetch what it needs, see above)"
+}
+start=$EPOCHSECONDS
+rm -rf "$BUILT/surefire-reports"
+maven pom.xml test
+python3 - "$BUILT"/surefire-reports/*.xml <<'PYTHON'
+import sys, xml.etree.ElementTree as tree
+suites = [tree.parse(path).getroot() for path in sys.argv[1:]]
+print(f"{sum(int(suite.get('tests')) for suite in suites)} Kotlin tests passed, in {len(suites)} classes")
+assert not sum(int(suite.get("skipped")) for suite in suites), "tests were skipped"
+PYTHON
+echo "Kotlin library and tests: $((EPOCHSECONDS - start)) s"
+
+# The same days, byte for byte.
+play() {
+    java "-Djna.library.path=$NATIVE" "-Dtakings.root=$ROOT" -cp "$BUILT/classes:$BUILT/test-classes:$(cat "$BUILT/classpath")" \
+        app.takings.scenarios.MainKt "$@"
+}
+play >"$RESULTS/days.kotlin.jsonl"
+PYTHONPATH=target/kotlin/python python3 tests/scenarios/run.py >"$RESULTS/days.kotlin-python.jsonl"
+cmp "$RESULTS/days.kotlin.jsonl" "$RESULTS/days.kotlin-python.jsonl" || fail "a day ends otherwise in Kotlin than in Python"
+echo "$(wc -l <"$RESULTS/days.kotlin.jsonl") days end in Kotlin as in Python"
+
+# A day that expects what does not happen must be found, and said where; a file that is no day, too.
+planted=$RESULTS/planted.json
+for plant in 'day["end"] = {"payments": {"$count": 99}}|1|end.payments: expected $count 99' \
+    'day["steps"][0]["do"] = "dance"|2|no step is called "dance"'; do
+    IFS='|' read -r change code complaint <<<"$plant"
+    python3 -c "
+import json, pathlib, sys
+day = json.loads(sorted(pathlib.Path('tests/scenarios/days').glob('*.json'))[0].read_text('utf-8'))
+$change
+pathlib.Path(sys.argv[1]).write_text(json.dumps(day), 'utf-8')" "$planted"
+    got=0
+    play "$planted" >/dev/null 2>"$planted.said" || got=$?
+    if [ "$got" -ne "$code" ] || ! grep -qF "$complaint" "$planted.said"; then
+        fail "planted ($complaint): exit code $got, said $(cat "$planted.said")"
+    fi
+    echo "found: $(cut -c 1-80 "$planted.said")"
+done
+
+maven android-check.xml compile
+echo "compiles against Android's own classes"
+java -jar "$BUILT/lint/ktlint.jar" --log-level=error "android/**/*.kt" "android/**/*.kts" '!android/**/target/**'
+bash -n android/make-native.sh
+python3 -c "import sys, xml.dom.minidom as dom; [dom.parse(path) for path in sys.argv[1:]]" android/takings/src/android/AndroidManifest.xml
+echo "style is sound"
+
+# What was built last has exports that nobody may ship.
+cargo build --quiet -p takings-ffi
