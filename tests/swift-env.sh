@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the parts that need Swift, after tools.sh. Swift 6.0.3 from Debian 13, unpacked below .tools/swift and run with
 # bubblewrap, so that it works beside any other Debian or Ubuntu and changes nothing of it.
 #
@@ -84,6 +85,7 @@ need_swift() {
     bwrap --ro-bind / / true || fail "bwrap may not make a container here: Swift needs it"
     # A moved checkout has another path to mount on.
     cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] && return
+    # shellcheck disable=SC2016
     locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] || swift_unpack' ||
         fail "Swift could not be installed: fetching the packages of tests/swift-debs.txt failed, see above"
     in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"

@@ -1,4 +1,5 @@
 import Foundation
+import Takings
 
 struct Unexpected: Error, CustomStringConvertible {
     let description: String
@@ -12,6 +13,16 @@ final class Collected<Element: Sendable>: @unchecked Sendable {
 
     func add(_ element: Element) { lock.withLock { elements.append(element) } }
     var all: [Element] { lock.withLock { elements } }
+}
+
+/// How the call fails, if it fails as the library does.
+func takingsError(_ call: () async throws -> Void) async -> TakingsError? {
+    do {
+        try await call()
+        return nil
+    } catch {
+        return error as? TakingsError
+    }
 }
 
 /// Waits until the task is cancelled.
