@@ -43,8 +43,6 @@ def short(value):
     return text if len(text) <= 300 else text[:300] + "…"
 
 
-# The file.
-
 def check(value, rule, place):
     """Holds a value against the part of JSON Schema that day.schema.json uses."""
     if "$ref" in rule:
@@ -72,8 +70,6 @@ def check(value, rule, place):
                 raise NoDay(f"{place}: unknown field {name}")
             check(member, rule["properties"][name], f"{place} {name}")
 
-
-# What is expected.
 
 def match(pattern, found, place, names):
     """Raises `Wrong` where `found` is not as `pattern` says."""
@@ -112,20 +108,13 @@ def holds(operator, operand, found, place, names):
         except Wrong:
             return False
     match operator:
-        case "$at_least":
-            return number is not None and number >= operand
-        case "$at_most":
-            return number is not None and number <= operand
-        case "$count":
-            return elements is not None and len(elements) == operand
-        case "$every":
-            return elements is not None and all(fits(element) for element in elements)
-        case "$some":
-            return elements is not None and any(fits(element) for element in elements)
-        case "$holds":
-            return isinstance(found, str) and operand in found
-        case "$not":
-            return not fits(found)
+        case "$at_least": return number is not None and number >= operand
+        case "$at_most": return number is not None and number <= operand
+        case "$count": return elements is not None and len(elements) == operand
+        case "$every": return elements is not None and all(fits(element) for element in elements)
+        case "$some": return elements is not None and any(fits(element) for element in elements)
+        case "$holds": return isinstance(found, str) and operand in found
+        case "$not": return not fits(found)
     raise NoDay(f"{place}: no operator is called {operator}")
 
 
@@ -142,9 +131,8 @@ def resolve(value, names, place):
     return value
 
 
-# What the binding gives, as JSON.
-
 def plain(value):
+    """What the binding gives, as JSON."""
     if isinstance(value, list):
         return [plain(element) for element in value]
     if value is None or isinstance(value, (bool, int, str)):
@@ -153,23 +141,20 @@ def plain(value):
 
 
 def plain_charge(payment_id, taken):
-    said = {"outcome": None, "approved_minor": None, "cause": None, "detail": None}
     outcome = taken.outcome
-    if outcome is not None:
-        if outcome.is_SAVED():
-            said["outcome"] = "saved"
-        elif outcome.is_APPROVED():
-            said |= {"outcome": "approved", "approved_minor": outcome.approved_minor}
-        elif outcome.is_NOT_CHARGED():
-            said |= {"outcome": "not_charged", "cause": outcome.cause, "detail": outcome.detail}
-        else:
-            said["outcome"] = "not_confirmed"
-    return said | {"payment_id": payment_id, "prompts": taken.prompts, "stopped": taken.stopped, "calls": taken.calls}
+    said = {name: getattr(outcome, name, None) for name in ("approved_minor", "cause", "detail")}
+    word = None if outcome is None else type(outcome).__name__.rsplit(".", 1)[-1].lower()
+    return said | {"outcome": word, "payment_id": payment_id, "prompts": taken.prompts, "stopped": taken.stopped,
+                   "calls": taken.calls}
 
 
 def plain_error(error):
     kind = "".join("_" + letter.lower() if letter.isupper() else letter for letter in type(error).__name__)
     return {"kind": kind.removeprefix("_"), "code": error.code, "detail": error.detail}
+
+
+def span_ms(step):
+    return sum(step.get(unit, 0) * ms for unit, ms in UNITS_MS.items())
 
 
 def without_clocks(status):
@@ -337,15 +322,14 @@ class Day:
         return json.loads(self.world.admin(step["method"], path, body))
 
     async def wait(self, step):
-        by_ms = sum(step.get(unit, 0) * ms for unit, ms in UNITS_MS.items())
-        if by_ms < 0:
+        if span_ms(step) < 0:
             raise NoDay("time only passes forward")
-        self.world.advance(by_ms)
+        self.world.advance(span_ms(step))
         if self.till is not None:
             await self.till.tick()
 
     async def set_clock(self, step):
-        self.world.set_phone_clock(sum(step.get(unit, 0) * ms for unit, ms in UNITS_MS.items()))
+        self.world.set_phone_clock(span_ms(step))
 
     # What is to be seen.
 
