@@ -62,7 +62,7 @@ swift_unpack() {
         rm "$deb"
     done < <(grep -v '^#' "$SWIFT_PINS")
     for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/root/$name"; done
-    ln -s bash "$new/root/usr/bin/sh"
+    ln -s bash "$new/root"/usr/bin/sh
     # Mounts need something to be mounted on.
     mkdir -p "$new/root/"{proc,dev,tmp} "$new/root$ROOT"
     mv "$new/root" "$SWIFT/root"
