@@ -95,23 +95,24 @@ build_both_tills() {
 # its repository in .tools/m2.
 need_maven() {
     local missing=()
-    [ "$(java_version)" -ge 17 ] || missing+=(openjdk-17-jdk-headless)
-    command -v mvn >/dev/null || missing+=(maven)
+    [ "$(java_version)" -ge 17 ] || missing+=("a JDK")
+    command -v mvn >/dev/null || missing+=(Maven)
     if [ ${#missing[@]} -gt 0 ]; then
         command -v apt-get >/dev/null || fail "a JDK, 17 or newer, and Maven are needed"
         echo "installing with apt-get: ${missing[*]} (200 MB)"
-        export MISSING=${missing[*]}
         # shellcheck disable=SC2016
         locked bash -euc '
             export DEBIAN_FRONTEND=noninteractive
             sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
             $sudo apt-get -qq update
-            $sudo apt-get -qq install -y --no-install-recommends $MISSING >/dev/null
+            # Of the long-lived versions, the first that this system has.
+            jdk=$(apt-cache --names-only --generate pkgnames openjdk- | grep -xE "openjdk-(17|21|25)-jdk-headless" | sort | head -1)
+            $sudo apt-get -qq install -y --no-install-recommends "${jdk:-default-jdk-headless}" maven >/dev/null
         ' || fail "${missing[*]} could not be installed"
         [ "$(java_version)" -ge 17 ] || fail "java is still older than 17: $(command -v java)"
     fi
     [ -d "$TOOLS/m2" ] || echo "installing into .tools/m2: Kotlin, JUnit, ktlint, Android's classes (300 MB from Maven Central)"
-    MAVEN=(mvn --batch-mode --no-transfer-progress --quiet "-Dmaven.repo.local=$TOOLS/m2")
+    MAVEN=(mvn --batch-mode --no-transfer-progress --quiet -Dstyle.color=never "-Dmaven.repo.local=$TOOLS/m2")
 }
 
 # The number before the first dot; 0 without a compiler beside the runtime.

@@ -30,7 +30,6 @@ android {
 }
 
 kotlin {
-    explicitApi()
     compilerOptions { jvmTarget.set(org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_17) }
 }
 

@@ -6,6 +6,8 @@ import android.provider.Settings
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import android.security.keystore.StrongBoxUnavailableException
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
 import java.io.File
 import java.security.KeyPairGenerator
 import java.security.KeyStore
@@ -17,7 +19,7 @@ import javax.crypto.SecretKey
  * The keys of one till in the Android Keystore, made when they are first asked for: in the StrongBox where there is one, else
  * in the trusted environment. None of them leaves the phone, and none asks for the user.
  *
- * Making them takes up to a second: not on the main thread. One object for each till.
+ * Making them takes up to a second: but for [openTill], not on the main thread. One object for each till.
  *
  * @param name of the till among those of this app, the same for its whole life.
  */
@@ -25,7 +27,23 @@ public class PhoneKeys(
     private val context: Context,
     private val name: String = "till",
 ) {
-    private val store = KeyStore.getInstance(PROVIDER).apply { load(null) }
+    private val store by lazy { KeyStore.getInstance(PROVIDER).apply { load(null) } }
+
+    /**
+     * Opens this till, with its keys and its directory as below. May be called on the main thread.
+     *
+     * @throws TakingsException as `Till.open` does.
+     */
+    public suspend fun openTill(
+        acquirerUrl: String,
+        appVersion: String,
+        language: Language,
+        log: LogSink? = null,
+    ): Till =
+        withContext(Dispatchers.IO) {
+            val config = TillConfig(ledgerDir(), acquirerUrl, appVersion, language, boot = boot())
+            Till.open(config, deviceKey(), vault(), log)
+        }
 
     /** Signs the requests to the acquirer. */
     public fun deviceKey(): DeviceKey {

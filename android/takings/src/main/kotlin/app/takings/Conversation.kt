@@ -132,11 +132,23 @@ internal class Conversation(
         return false
     }
 
-    private fun act(action: Action): Boolean =
+    private fun act(action: Action): Boolean {
+        if (decided != null) return true
         when (action) {
-            is Action.Cancel -> absorb(charge.cancel())
+            is Action.Cancel -> stop()
             is Action.Choose -> absorb(charge.chooseApplication(action.index.toUInt()))
         }
+        return true
+    }
+
+    /** A button pressed when the reader is done stops nothing: then it is up to the acquirer. */
+    private fun stop() {
+        try {
+            absorb(charge.cancel())
+        } catch (late: TakingsException.FixInput) {
+            if (late.code != "reader_input") throw late
+        }
+    }
 
     private fun CoroutineScope.startWriting() {
         if (writing != null) return
@@ -205,7 +217,7 @@ internal class Conversation(
 
     private suspend fun sayStop(generation: UInt) {
         writes.clear()
-        absorb(charge.cancel())
+        stop()
         while (true) {
             link.write(writes.removeFirstOrNull() ?: return)
             absorb(charge.writeDone(generation))

@@ -24,7 +24,7 @@ class QuickStartTest {
         dir: String,
     ) = coroutineScope {
         // begin
-        val till = world.openTill(dir, Language.EN)    // your app: Till.open(config, deviceKey, keyVault, logSink)
+        val till = world.openTill(dir, Language.EN)    // on a phone: PhoneKeys(context).openTill(…)
         till.activate(world.activationCode())          // once, with the code from the acquirer
         val reader = CardReader(DemoLink(world.newReader().apply { present(DemoCard(entry = CardEntry.CHIP)) }))
         val alerts = launch { till.alerts().collect { notify(it.text(Language.EN)) } } // each told until it was heard

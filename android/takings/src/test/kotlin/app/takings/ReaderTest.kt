@@ -18,6 +18,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.ZERO
+import kotlin.time.Duration.Companion.milliseconds
 
 /** A link that goes at some point, and is or is not to be had again. */
 private class BadLink(
@@ -128,6 +129,23 @@ class ReaderTest {
             // The button does not stop the next one.
             reader.cancel()
             assertEquals(ChargeOutcome.Approved(1_100), sell(till, 1_100).outcome)
+        }
+
+    @Test
+    fun `the merchant's button pressed too late changes nothing`() =
+        atTheStall {
+            val till = ready()
+            val patient = CardReader(link, lastWords = 50.milliseconds)
+            val screen =
+                object : ChargeScreen {
+                    override fun prompt(prompt: PromptView) {
+                        if (demoReader.stage() == "outcome_sent") patient.cancel()
+                    }
+
+                    override fun decided(outcome: ChargeOutcome) = patient.cancel()
+                }
+            demoReader.present(card())
+            assertEquals(ChargeOutcome.Approved(1_000), patient.charge(till, request(1_000), screen).outcome)
         }
 
     @Test
