@@ -38,7 +38,7 @@ swift_fetch() {
         "$1" >"$state/archive.sources"
     local own=(-qq -o Dir::Etc::SourceList="$state/archive.sources" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$state/lists"
         -o Dir::Cache="$state/cache" -o Dir::State::status="$state/status" -o APT::Architecture=amd64 -o Acquire::Retries=3
-        -o APT::Sandbox::User="$(id -un)" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+        -o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
         -o Acquire::IndexTargets::deb::Translations::DefaultEnabled=false)
     mapfile -t names < <(awk '!/^#/ { print $1 "=" $2 }' "$SWIFT_PINS")
     apt-get "${own[@]}" update && (cd "$2" && apt-get "${own[@]}" download "${names[@]}")
@@ -50,8 +50,11 @@ swift_unpack() {
     rm -rf "$new" "$SWIFT/root" "$debs"
     mkdir -p "$new/root" "$debs"
     echo "installing into .tools/swift: Swift 6.0.3 for Linux, packages of Debian 13 (500 MB to fetch, 0.8 GB unpacked)"
-    swift_fetch "${TAKINGS_DEBIAN:-http://deb.debian.org/debian}" "$debs" ||
-        swift_fetch http://snapshot.debian.org/archive/debian/20261122T000000Z "$debs"
+    swift_fetch "${TAKINGS_DEBIAN:-http://deb.debian.org/debian}" "$debs" >"$SWIFT/apt.log" 2>&1 ||
+        swift_fetch http://snapshot.debian.org/archive/debian/20261122T000000Z "$debs" >>"$SWIFT/apt.log" 2>&1 || {
+        grep '^E:' "$SWIFT/apt.log" | head -3
+        exit 1
+    }
     swift_left_out >"$new/left-out"
     while read -r name version sum; do
         # apt writes the colon of a version as %3a.
@@ -87,7 +90,7 @@ need_swift() {
     cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] && return
     # shellcheck disable=SC2016
     locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] || swift_unpack' ||
-        fail "Swift could not be installed: fetching the packages of tests/swift-debs.txt failed, see above"
+        fail "Swift could not be installed: the packages of tests/swift-debs.txt were not to be had, see above and .tools/swift/apt.log"
     in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"
 }
 
