@@ -47,8 +47,8 @@ export -f swift_fetch
 
 swift_unpack() {
     local new=$SWIFT/new debs=$SWIFT/debs name version sum deb
-    rm -rf "$new" "$SWIFT/root" "$debs"
-    mkdir -p "$new/root" "$debs"
+    rm -rf "$new" "$SWIFT/system" "$debs"
+    mkdir -p "$new/system" "$debs"
     echo "installing into .tools/swift: Swift 6.0.3 for Linux, packages of Debian 13 (500 MB to fetch, 0.8 GB unpacked)"
     swift_fetch "${TAKINGS_DEBIAN:-http://deb.debian.org/debian}" "$debs" >"$SWIFT/apt.log" 2>&1 ||
         swift_fetch http://snapshot.debian.org/archive/debian/20261122T000000Z "$debs" >>"$SWIFT/apt.log" 2>&1 || {
@@ -61,14 +61,14 @@ swift_unpack() {
         deb=$(echo "$debs/${name}_${version//:/%3a}"_*.deb)
         echo "$sum  $deb" | sha256sum --check --quiet || exit 1
         dpkg-deb --fsys-tarfile "$deb" |
-            tar x -C "$new/root" --no-same-owner --anchored --wildcards --exclude-from="$new/left-out"
+            tar x -C "$new/system" --no-same-owner --anchored --wildcards --exclude-from="$new/left-out"
         rm "$deb"
     done < <(grep -v '^#' "$SWIFT_PINS")
-    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/root/$name"; done
-    ln -s bash "$new/root"/usr/bin/sh
+    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/system/$name"; done
+    ln -s bash "$new/system/usr/bin/sh"
     # Mounts need something to be mounted on.
-    mkdir -p "$new/root/"{proc,dev,tmp} "$new/root$ROOT"
-    mv "$new/root" "$SWIFT/root"
+    mkdir -p "$new/system/"{proc,dev,tmp} "$new/system$ROOT"
+    mv "$new/system" "$SWIFT/system"
     rm -rf "$new" "$debs"
     cp "$SWIFT_PINS" "$SWIFT/installed"
 }
@@ -87,15 +87,15 @@ need_swift() {
     done
     bwrap --ro-bind / / true || fail "bwrap may not make a container here: Swift needs it"
     # A moved checkout has another path to mount on.
-    cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] && return
+    cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] && return
     # shellcheck disable=SC2016
-    locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/root$ROOT" ] || swift_unpack' ||
+    locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] || swift_unpack' ||
         fail "Swift could not be installed: the packages of tests/swift-debs.txt were not to be had, see above and .tools/swift/apt.log"
     in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"
 }
 
 in_swift() {
-    bwrap --ro-bind "$SWIFT/root" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$ROOT" "$ROOT" \
+    bwrap --ro-bind "$SWIFT/system" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$ROOT" "$ROOT" \
         --bind "$SWIFT_WORK" "$SWIFT_WORK" --chdir "$SWIFT_WORK" --unshare-net --die-with-parent --clearenv \
         --setenv HOME /tmp --setenv TZ UTC --setenv LANG C.UTF-8 --setenv PATH /usr/libexec/swift/bin:/usr/bin:/bin \
         "${SWIFT_ALSO[@]}" "$@"
