@@ -14,7 +14,7 @@ extension Charge {
     ///
     /// - Parameters:
     ///   - link: The link to the reader. Where it was lost before the card was read, it may come up again.
-    ///   - prompts: Called with what to show; ``textOf(kind:word:language:)`` has no part in it.
+    ///   - prompts: Called with what to show, on the session's thread: hop to the main actor before touching views.
     ///   - choose: Called with the applications of a card that has several; the answer is counted from 0.
     ///   - pause: How time is waited for, in milliseconds.
     public func take(
