@@ -43,6 +43,15 @@ pub struct DueItem {
     pub to_do: ToDoRow,
 }
 
+/// When something is to be told next, the acquirer's clock, milliseconds UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextNotices {
+    /// A payment has then been in doubt too long.
+    pub doubt_ms: Option<i64>,
+    /// Money is then late, a payment's or a payout's.
+    pub late_ms: Option<i64>,
+}
+
 /// Which pauses are respected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -158,13 +167,15 @@ impl Transaction<'_> {
         limit: u32,
     ) -> Result<Vec<(PaymentId, i64)>, StoreError> {
         self.catch_up()?;
-        let mut statement = self.conn.prepare_cached(
-            "SELECT payment_id, notice_after_ms FROM payment
-             WHERE notice_after_ms <= ?1 AND (stage = ?2) = (?3 = ?4)
-             ORDER BY notice_after_ms, key LIMIT ?5",
-        )?;
-        let (doubt, in_doubt) = (Stage::BeingConfirmed.as_str(), NoticeKind::InDoubtTooLong.as_str());
-        let rows = statement.query_map((now_ms, doubt, about.as_str(), in_doubt, limit), |row| {
+        // Doubts are few, and found by their stage; late money by its time.
+        let which = match about {
+            NoticeKind::InDoubtTooLong => "stage = ?2 AND +notice_after_ms <= ?1",
+            NoticeKind::Overdue => "stage <> ?2 AND notice_after_ms <= ?1",
+        };
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT payment_id, notice_after_ms FROM payment WHERE {which} ORDER BY notice_after_ms, key LIMIT ?3"
+        ))?;
+        let rows = statement.query_map((now_ms, Stage::BeingConfirmed.as_str(), limit), |row| {
             Ok(column(row, 0, "payment.payment_id").and_then(|id| Ok((id, row.get(1)?))))
         })?;
         rows.map(|row| row?).collect()
@@ -186,28 +197,21 @@ impl Transaction<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// The next instant at which [`Transaction::notices_due`] has something new about doubts; it may have passed.
+    /// The next instants at which something new is to be told; they may have passed.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn next_doubt_ms(&mut self) -> Result<Option<i64>, StoreError> {
-        self.one(
-            "SELECT min(notice_after_ms) FROM payment WHERE notice_after_ms IS NOT NULL AND stage = ?",
-            [Stage::BeingConfirmed.as_str()],
-        )
-    }
-
-    /// The next instant at which money is late, a payment's or a payout's, that was not told; it may have passed.
-    ///
-    /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn next_late_ms(&mut self) -> Result<Option<i64>, StoreError> {
-        self.one(
-            "SELECT min(at) FROM (
-                 SELECT min(notice_after_ms) AS at FROM payment WHERE notice_after_ms IS NOT NULL AND stage <> ?
-                 UNION ALL SELECT min(notice_after_ms) FROM payout WHERE notice_after_ms IS NOT NULL)",
-            [Stage::BeingConfirmed.as_str()],
-        )
+    pub fn next_notices(&mut self) -> Result<NextNotices, StoreError> {
+        self.catch_up()?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT (SELECT min(+notice_after_ms) FROM payment WHERE stage = ?1),
+                    (SELECT min(at) FROM (
+                         SELECT min(notice_after_ms) AS at FROM payment WHERE notice_after_ms IS NOT NULL AND stage <> ?1
+                         UNION ALL SELECT min(notice_after_ms) FROM payout WHERE notice_after_ms IS NOT NULL))",
+        )?;
+        let stage = Stage::BeingConfirmed.as_str();
+        let next = |row: &rusqlite::Row<'_>| Ok(NextNotices { doubt_ms: row.get(0)?, late_ms: row.get(1)? });
+        Ok(statement.query_row([stage], next)?)
     }
 
     /// Payments with a send without an end, or left between intent and acceptance: what an opening looks at first.

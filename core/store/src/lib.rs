@@ -35,7 +35,7 @@ mod transaction;
 mod verify;
 
 pub use config::{DatabaseKey, OpenConfig};
-pub use due::{DueItem, Patience};
+pub use due::{DueItem, NextNotices, Patience};
 pub use error::StoreError;
 pub use event_log::EventRow;
 pub use head::{Head, HeadState, Unsent};

@@ -144,14 +144,14 @@ fn a_late_payout_is_told_once_and_not_by_its_payments() {
     tx.append(at(1), None, &subject, payout(1, 1, PayoutStatus::Sent, 99, 1)).unwrap();
     tx.append(at(1), None, &subject, page(1, 0, true, vec![line(1, 1, 100, 1)])).unwrap();
     let due_ms = MORNING_MS + 5 * 86_400_000;
-    assert_eq!(tx.next_late_ms().unwrap(), Some(due_ms));
+    assert_eq!(tx.next_notices().unwrap().late_ms, Some(due_ms));
     assert_eq!(tx.payouts_overdue(due_ms - 1, 10).unwrap(), []);
     assert_eq!(tx.payouts_overdue(due_ms, 10).unwrap(), [(payout_id(1), due_ms)]);
     assert_eq!(tx.notices_due(NoticeKind::Overdue, due_ms, 10).unwrap(), []);
     tx.append(at(2), None, &subject, OverdueNoticed { due_ms }).unwrap();
     assert_eq!(tx.payouts_overdue(due_ms, 10).unwrap(), []);
     assert!(tx.append(at(2), None, &subject, OverdueNoticed { due_ms }).is_err(), "once");
-    assert_eq!(tx.next_late_ms().unwrap(), None);
+    assert_eq!(tx.next_notices().unwrap().late_ms, None);
     tx.commit().unwrap();
     let row = reader(&dir).payment(id(1)).unwrap().unwrap().row;
     assert_eq!(row.standing_at(due_ms).0, Stage::NeedsYou, "it was told, and it still needs somebody");
@@ -176,7 +176,7 @@ fn money_late_without_a_payout_is_told_once_by_each_payment() {
         let expecting = PaymentReported { expected: Some(expected), ..report(2, Authorization::Approved) };
         tx.append(at(1), None, &Subject::Payment(id(number)), expecting).unwrap();
     }
-    assert_eq!(tx.next_late_ms().unwrap(), Some(due_ms));
+    assert_eq!(tx.next_notices().unwrap().late_ms, Some(due_ms));
     assert_eq!(tx.notices_due(NoticeKind::Overdue, due_ms - 1, 10).unwrap(), []);
     assert_eq!(tx.notices_due(NoticeKind::Overdue, due_ms, 10).unwrap(), [(id(1), due_ms), (id(2), due_ms)]);
     let state = tx.payment(id(1)).unwrap().unwrap();

@@ -61,10 +61,13 @@ impl Engine {
 
     /// Money seems late, and the acquirer was not heard since it does.
     pub(super) fn wants_news(&mut self, now: Now) -> bool {
+        let next = self.ledger.begin().and_then(|mut tx| tx.next_notices());
+        next.is_ok_and(|next| self.is_unheard(next.late_ms, now))
+    }
+
+    fn is_unheard(&self, late_ms: Option<i64>, now: Now) -> bool {
         let now_ms = self.server_ms(now);
-        let late = self.ledger.begin().and_then(|mut tx| tx.next_late_ms());
-        let unheard = |late: i64| late <= now_ms && self.news_as_of_ms.is_none_or(|news| news < late);
-        late.is_ok_and(|late| late.is_some_and(unheard))
+        late_ms.is_some_and(|late| late <= now_ms && self.news_as_of_ms.is_none_or(|news| news < late))
     }
 
     /// Asks to be woken when the next thing is due.
@@ -74,14 +77,15 @@ impl Engine {
         }
         // What is dated by the acquirer's clock, on the phone's.
         let offset_ms = now.wall_ms.saturating_sub(self.server_ms(now));
-        let found = self.ledger.begin().and_then(|mut tx| {
-            let dated = [tx.next_doubt_ms()?, tx.next_deadline_ms()?, tx.next_late_ms()?];
-            Ok((tx.next_due_from_ms(now.wall_ms)?, dated.map(|at| at.map(|at| at.saturating_add(offset_ms)))))
-        });
-        let Ok((due, [doubt, deadline, late])) = found else { return };
-        let wants_news = self.state.activated.is_some() && self.wants_news(now);
+        let found = self
+            .ledger
+            .begin()
+            .and_then(|mut tx| Ok((tx.next_due_from_ms(now.wall_ms)?, tx.next_deadline_ms()?, tx.next_notices()?)));
+        let Ok((due, deadline, next)) = found else { return };
+        let wants_news = self.state.activated.is_some() && self.is_unheard(next.late_ms, now);
+        let dated = [deadline, next.doubt_ms, next.late_ms.filter(|_| !wants_news)];
+        let [deadline, doubt, late] = dated.map(|at| at.map(|at| at.saturating_add(offset_ms)));
         let due = if self.left_open || wants_news { Some(now.wall_ms) } else { due };
-        let late = late.filter(|_| !wants_news);
         let trouble = self.trouble_here.as_ref().map(|_| now.wall_ms);
         let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
         // Whatever could be done about the others was done at the last tick: they are not looked at again in a hurry.
