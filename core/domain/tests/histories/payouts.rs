@@ -243,7 +243,7 @@ fn a_payout_on_its_way_too_long() {
     assert_eq!(told.refuses(notice()), "the same notice is given once");
     // A new day, missed again, is a new fact; what arrived is never overdue.
     let later_ms = PAYOUT_OVERDUE_MS + DAY_MS;
-    let moved = told.clone().then(PayoutReported { overdue_after_ms: Some(later_ms), ..reported(2, Sent) });
+    let moved = told.then(PayoutReported { overdue_after_ms: Some(later_ms), ..reported(2, Sent) });
     assert_eq!(moved.state.notice_after_ms(), Some(later_ms));
     assert_eq!(moved.then(reported(3, Arrived)).state.notice_after_ms(), None);
 }
