@@ -185,6 +185,10 @@ impl Engine {
 
     /// What came back to a question of the feed.
     pub(super) fn on_feed(&mut self, asked: Asked, heard: Result<Heard, Trouble>, now: Now) -> Result<(), TillError> {
+        // A question without an answer: whatever news it was after is still unheard.
+        if let (Err(_), Some(run)) = (&heard, &mut self.run) {
+            run.feed_missed = true;
+        }
         match (asked, heard) {
             (_, Ok(Heard::Value(Value::Events(page)))) => self.on_events(&page),
             (_, Ok(Heard::Value(Value::Payment(report)))) => self.on_payment_read(&report, now),

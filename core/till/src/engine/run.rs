@@ -53,6 +53,8 @@ pub(super) struct Run {
     pub(super) feed_read: bool,
     /// The acquirer said that it has no more news.
     pub(super) feed_ended: bool,
+    /// Something that the feed pointed at could not be read.
+    pub(super) feed_missed: bool,
     /// An answer came in this run: there is a line.
     pub(super) heard: bool,
     pub(super) silences: u32,
@@ -82,6 +84,7 @@ impl Run {
             documents: BTreeSet::new(),
             feed_read: false,
             feed_ended: false,
+            feed_missed: false,
             heard: false,
             silences: 0,
             sign_ons: 0,
@@ -309,11 +312,11 @@ impl Engine {
         }
     }
 
-    /// A feed read to its end says what there is to know about late money. One that stays silent for a day, while all
-    /// else is answered, must not keep it from being told.
+    /// A feed read to its end, with all it points at, says what there is to know about late money. One that stays silent
+    /// for a day, while other questions are answered, must not keep it from being told.
     fn take_note_of_news(&mut self, run: &Run, now: Now) {
         let silent_ms = self.feed_silent_since_ms.map_or(0, |since| now.monotonic_ms.saturating_sub(since));
-        if run.feed_ended && run.stop.is_none() {
+        if run.feed_ended && !run.feed_missed && run.stop.is_none() {
             (self.news_as_of_ms, self.feed_silent_since_ms) = (Some(self.server_ms(now)), None);
         } else if run.heard && silent_ms >= FEED_PATIENCE_MS {
             self.news_as_of_ms = Some(self.server_ms(now));

@@ -46,7 +46,7 @@ impl Engine {
         }
         if self.run.is_none() && self.something_due(now) {
             self.begin_run(Wanted::Time, OWN_BUDGET_MS, now);
-        } else if self.run.is_none() && !self.card_at_reader() {
+        } else if self.run.is_none() {
             self.idle_maintenance();
         }
     }
@@ -282,8 +282,7 @@ impl Engine {
     /// Everything is already on disk; the caller may be suspended when this is answered.
     pub(super) fn background(&mut self) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
-            self.ledger.checkpoint_idle()?;
-            self.ledger.truncate_after_erase()?;
+            self.tidy()?;
         }
         Ok(Reply::Done)
     }
@@ -295,14 +294,14 @@ impl Engine {
         if self.tidy_owed {
             return;
         }
-        let tidy = |engine: &mut Self| {
-            engine.ledger.checkpoint_idle()?;
-            engine.ledger.truncate_after_erase()?;
-            Ok(())
-        };
-        let done = self.spread().and_then(|()| tidy(self));
-        if let Err(error) = done {
+        if let Err(error) = self.tidy() {
             self.note(&error);
         }
+    }
+
+    fn tidy(&mut self) -> Result<(), TillError> {
+        self.ledger.checkpoint_idle()?;
+        self.ledger.truncate_after_erase()?;
+        Ok(())
     }
 }

@@ -1,10 +1,22 @@
 //! What the merchant sees without asking for anything: the state of the till, and lists under a wrong clock.
 
 use serde_json::json;
+use takings_domain::PaymentId;
 
 use super::bench::{Bench, DAY, EVENTS, HOUR};
 use super::line::Fault;
 use super::stall::Sale;
+
+/// A payment in a payout that the bank never makes good, on the Tuesday before that is called late.
+fn on_the_last_day_of_grace() -> (Bench, PaymentId) {
+    let mut bench = Bench::ready(1);
+    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+    let id = bench.charge(&Sale::offline(10_000)).0;
+    bench.drain();
+    bench.live_on(3 * DAY + 10 * HOUR);
+    bench.sync();
+    (bench, id)
+}
 
 #[test]
 fn the_status_says_how_much_of_the_offline_limits_is_used() {
@@ -61,12 +73,7 @@ fn the_status_says_what_went_wrong_until_it_is_made_good() {
 
 #[test]
 fn a_wrong_clock_makes_no_money_late_and_hides_none_that_is() {
-    let mut bench = Bench::ready(1);
-    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
-    let id = bench.charge(&Sale::offline(10_000)).0;
-    bench.drain();
-    bench.live_on(3 * DAY + 10 * HOUR);
-    bench.sync();
+    let (mut bench, id) = on_the_last_day_of_grace();
     bench.now.wall_ms += 30 * DAY;
     assert_eq!(bench.stage(id).0, "on_its_way", "Tuesday: one day of grace");
     assert!(bench.payouts().iter().all(|payout| !payout.overdue));
@@ -79,12 +86,7 @@ fn a_wrong_clock_makes_no_money_late_and_hides_none_that_is() {
 
 #[test]
 fn a_screen_that_asks_all_the_time_keeps_nothing_from_being_told() {
-    let mut bench = Bench::ready(1);
-    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
-    bench.charge(&Sale::offline(10_000));
-    bench.drain();
-    bench.live_on(3 * DAY + 10 * HOUR);
-    bench.sync();
+    let mut bench = on_the_last_day_of_grace().0;
     let end_ms = bench.now.wall_ms + 2 * DAY;
     while bench.now.wall_ms < end_ms {
         bench.live_on(30_000);
@@ -116,12 +118,7 @@ fn p7_told_once_a_phone_that_was_off_for_a_week_hears_the_news_before_it_calls_a
 
 #[test]
 fn p7_told_once_without_a_line_nothing_is_called_late_and_with_one_it_is() {
-    let mut bench = Bench::ready(1);
-    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
-    let id = bench.charge(&Sale::offline(10_000)).0;
-    bench.drain();
-    bench.live_on(3 * DAY + 10 * HOUR);
-    bench.sync();
+    let (mut bench, id) = on_the_last_day_of_grace();
     bench.line_is_down = true;
     // The phone starts anew with a clock that is forty days ahead.
     bench.kill();
@@ -141,12 +138,7 @@ fn p7_told_once_without_a_line_nothing_is_called_late_and_with_one_it_is() {
 
 #[test]
 fn a_feed_that_stays_silent_for_a_day_does_not_hide_late_money() {
-    let mut bench = Bench::ready(1);
-    bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
-    bench.charge(&Sale::offline(10_000));
-    bench.drain();
-    bench.live_on(3 * DAY + 10 * HOUR);
-    bench.sync();
+    let mut bench = on_the_last_day_of_grace().0;
     bench.spoil(EVENTS, 1_000_000, Fault::Unsigned(500, None));
     bench.live_on(DAY);
     assert_eq!(bench.told("payout_overdue"), 0);
@@ -170,4 +162,35 @@ fn nothing_is_tidied_up_while_a_card_is_at_the_reader() {
     bench.present(id, &sale);
     bench.live_on(1_000);
     assert!(length() < before, "{before} then {}: made up for", length());
+}
+
+/// What the till asks when it follows news, and may not get.
+const READS: [&str; 4] = ["GET /v1/payments", "GET /v1/payments/*", "GET /v1/payouts/*", "GET /v1/payouts/*/entries"];
+
+#[test]
+fn p7_told_once_news_that_is_half_heard_calls_nothing_late() {
+    for fault in [Fault::DropAnswer, Fault::FlipSignature, Fault::Unsigned(500, None), Fault::Portal] {
+        // Off before the payout was heard of, and after it was sent.
+        for days_before in [0, 2] {
+            let mut bench = Bench::ready(1);
+            for n in 0..5 {
+                bench.charge(&Sale::nth(n));
+            }
+            bench.drain();
+            bench.admin("POST", "/admin/bank", &json!({"action": "late", "days": 1}));
+            bench.days_later(days_before);
+            bench.kill();
+            bench.pass(7 * DAY);
+            bench.open().unwrap();
+            for read in READS {
+                bench.spoil(read, 4, fault.clone());
+            }
+            // Opened: the first tick comes at once, the others by its own timer.
+            bench.live_on(1);
+            bench.live_on(2 * HOUR);
+            assert!(bench.payments().iter().all(|line| line.stage == "arrived"), "{fault:?}, {days_before} days");
+            let late: Vec<_> = bench.alerts().into_iter().filter(|told| told.alert_kind.ends_with("overdue")).collect();
+            assert!(late.is_empty(), "{fault:?}, {days_before} days: {late:?}");
+        }
+    }
 }
