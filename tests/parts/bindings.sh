@@ -26,9 +26,11 @@ checked() {
 }
 checked || { cat "$copy/log"; fail "the copy without a planted field does not compile"; }
 for record in PaymentView PayoutView StatusView AlertView SyncReport VerifyReport PaymentQuery; do
-    for file in views.rs reading.rs engine/upkeep.rs; do cp "core/till/src/$file" "$copy/core/till/src/$file"; done
+    for file in views/{payments,payouts,state}.rs reading.rs engine/upkeep.rs; do cp "core/till/src/$file" "$copy/core/till/src/$file"; done
     # The core fills its field, so that only the border is left to complain.
-    sed "s|^pub struct $record {|&\n    /// Planted.\n    pub planted: Option<String>,|" core/till/src/views.rs >"$copy/core/till/src/views.rs"
+    for file in views/{payments,payouts,state}.rs; do
+        sed "s|^pub struct $record {|&\n    /// Planted.\n    pub planted: Option<String>,|" "core/till/src/$file" >"$copy/core/till/src/$file"
+    done
     for file in reading.rs engine/upkeep.rs; do
         sed "/->/!s/\b$record {/& planted: None,/" "core/till/src/$file" >"$copy/core/till/src/$file"
     done

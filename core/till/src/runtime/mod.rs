@@ -6,6 +6,10 @@
 //! An engine that breaks (a panic) is dropped and opened again from the ledger, which holds whatever was said; whoever
 //! waited for it hears *internal*.
 
+mod carrier;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
@@ -13,8 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use takings_acquirers::SignedRequest;
-use takings_acquirers::http::{Carried, HttpConfig, HttpTransport};
+use takings_acquirers::http::Carried;
 use takings_domain::OperationId;
 use takings_store::OpenConfig;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
@@ -24,7 +27,9 @@ use crate::config::TillConfig;
 use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
 use crate::error::TillError;
 use crate::outlook::Outlook;
-use crate::ports::{Line, Ports};
+use crate::ports::Ports;
+
+use carrier::{Carrier, Way};
 
 /// The longest the engine's thread sleeps before it looks at the clock again, milliseconds.
 const LONGEST_SLEEP_MS: i64 = 60_000;
@@ -72,10 +77,7 @@ impl Runtime {
         outlook: Outlook,
     ) -> Result<Self, TillError> {
         // First what can refuse: a tokio that is dropped inside another panics.
-        let way = match &ports.line {
-            Some(line) => Way::Lent(Arc::clone(line)),
-            None => Way::Http(transport(&config)?),
-        };
+        let way = Way::of(&config, ports.line.as_ref())?;
         let tokio = Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(4)
@@ -155,48 +157,9 @@ impl Drop for Runtime {
         }
     }
 }
+
 fn stopped() -> TillError {
     TillError::internal("stopped", "the till was shut down")
-}
-
-fn transport(config: &TillConfig) -> Result<Arc<HttpTransport>, TillError> {
-    let mut http = HttpConfig::new(config.acquirer_url.clone());
-    http.connect_timeout_ms = config.connect_timeout_ms;
-    http.read_timeout_ms = config.request_timeout_ms;
-    HttpTransport::new(&http).map(Arc::new).map_err(|error| TillError::fix_input("acquirer_url", error))
-}
-
-/// What carries sends out and brings answers back.
-struct Carrier {
-    inbox: Sender<Message>,
-    way: Way,
-    handle: Handle,
-}
-
-/// How a request reaches the acquirer.
-enum Way {
-    Http(Arc<HttpTransport>),
-    Lent(Arc<dyn Line>),
-}
-
-impl Carrier {
-    /// Carries a request. A lent line's answer is there at once; the other's comes as a message.
-    fn carry(&self, op: OperationId, request: SignedRequest, timeout_ms: u64) -> Option<Carried> {
-        let transport = match &self.way {
-            Way::Http(transport) => Arc::clone(transport),
-            Way::Lent(line) => {
-                let carried = catch_unwind(AssertUnwindSafe(|| line.carry(&request, timeout_ms)));
-                return Some(carried.unwrap_or_else(|_| Carried::Maybe("the line failed".to_owned())));
-            }
-        };
-        let inbox = self.inbox.clone();
-        self.handle.spawn(async move {
-            let carried = transport.send(&request, timeout_ms).await;
-            // A stopped engine finds the send without an end when it opens again.
-            drop(inbox.send(Message::Answer(op, carried)));
-        });
-        None
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the runtime is where threads are started")]
@@ -344,97 +307,5 @@ impl Loop {
         // One that ended is looked at no more.
         let again = self.ended.is_none().then(|| self.ports.clock.now().wall_ms.saturating_add(LONGEST_SLEEP_MS));
         again.map(Effect::WakeAt).into_iter().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use takings_acquirers::{Alg, SoftwareKey};
-    use takings_domain::Now;
-    use zeroize::Zeroizing;
-
-    use super::*;
-    use crate::Till;
-    use crate::ports::{Clock, Randomness};
-
-    struct Phone;
-
-    impl Clock for Phone {
-        fn now(&self) -> Now {
-            Now { wall_ms: 1_795_226_400_000, monotonic_ms: 1_000, boot_id: 1 }
-        }
-    }
-
-    impl Randomness for Phone {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(5);
-        }
-    }
-
-    impl Line for Phone {
-        fn carry(&self, request: &SignedRequest, _timeout_ms: u64) -> Carried {
-            panic!("{request:?}");
-        }
-    }
-
-    async fn till(dir: &std::path::Path) -> Till {
-        let mut config = TillConfig::new(dir, "https://acquirer.example");
-        config.own_timer = false;
-        if cfg!(feature = "sqlcipher") {
-            config.encryption_key = Some(Zeroizing::new([9; 32]));
-        }
-        let key = SoftwareKey::from_secret(Alg::EcdsaP256Sha256, &Zeroizing::new([7; 32])).unwrap();
-        let ports = Ports {
-            clock: Arc::new(Phone),
-            randomness: Arc::new(Phone),
-            device_key: Arc::new(key),
-            line: Some(Arc::new(Phone)),
-        };
-        Till::open(config, ports).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn an_engine_that_fails_is_opened_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let till = till(dir.path()).await;
-        for _ in 0..3 {
-            let (failed, waiting) = tokio::join!(till.planted_panic(), till.acknowledge(0));
-            assert_eq!(failed, Err(broken()));
-            assert!(waiting == Ok(()) || waiting == Err(broken()), "{waiting:?}");
-            assert_eq!(till.status().await.unwrap().last_seq, 1);
-        }
-        assert!(till.verify().await.unwrap().sound);
-    }
-
-    #[tokio::test]
-    async fn an_engine_that_fails_over_a_damaged_ledger_begins_no_other_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let till = till(dir.path()).await;
-        till.going_to_background().await.unwrap();
-        let file = dir.path().join("ledger.db");
-        let mut bytes = std::fs::read(&file).unwrap();
-        bytes[100..].fill(0xa5);
-        std::fs::write(&file, bytes).unwrap();
-        assert_eq!(till.planted_panic().await, Err(broken()));
-        for _ in 0..3 {
-            let refused = till.status().await.unwrap_err();
-            assert!(matches!(refused, TillError::Storage { .. }), "{refused}");
-            till.tick().await.unwrap_err();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_line_that_fails_leaves_the_engine_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let till = till(dir.path()).await;
-        let config =
-            sandbox_acquirer::Config { seed: 1, start_ms: Phone.now().wall_ms, public_url: None, journal: None };
-        let asked = sandbox_acquirer::Request::json("POST", "/admin/activation-codes", &serde_json::json!({}));
-        let answer = sandbox_acquirer::Sandbox::new(config).unwrap().handle(Phone.now().wall_ms, &asked);
-        let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-        let refused = till.activate(answer["activation_code"].as_str().unwrap()).await;
-        assert!(matches!(refused, Err(TillError::RetryLater { .. })), "{refused:?}");
-        assert!(till.status().await.unwrap().trouble.unwrap().detail.contains("the line failed"));
-        assert!(till.verify().await.unwrap().sound);
     }
 }

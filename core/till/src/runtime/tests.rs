@@ -1,0 +1,89 @@
+//! An engine that fails, and a line that does.
+
+use takings_acquirers::{Alg, SignedRequest, SoftwareKey};
+use takings_domain::Now;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::Till;
+use crate::ports::{Clock, Line, Randomness};
+
+struct Phone;
+
+impl Clock for Phone {
+    fn now(&self) -> Now {
+        Now { wall_ms: 1_795_226_400_000, monotonic_ms: 1_000, boot_id: 1 }
+    }
+}
+
+impl Randomness for Phone {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(5);
+    }
+}
+
+impl Line for Phone {
+    fn carry(&self, request: &SignedRequest, _timeout_ms: u64) -> Carried {
+        panic!("{request:?}");
+    }
+}
+
+async fn till(dir: &std::path::Path) -> Till {
+    let mut config = TillConfig::new(dir, "https://acquirer.example");
+    config.own_timer = false;
+    if cfg!(feature = "sqlcipher") {
+        config.encryption_key = Some(Zeroizing::new([9; 32]));
+    }
+    let key = SoftwareKey::from_secret(Alg::EcdsaP256Sha256, &Zeroizing::new([7; 32])).unwrap();
+    let ports = Ports {
+        clock: Arc::new(Phone),
+        randomness: Arc::new(Phone),
+        device_key: Arc::new(key),
+        line: Some(Arc::new(Phone)),
+    };
+    Till::open(config, ports).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let till = till(dir.path()).await;
+    for _ in 0..3 {
+        let (failed, waiting) = tokio::join!(till.planted_panic(), till.acknowledge(0));
+        assert_eq!(failed, Err(broken()));
+        assert!(waiting == Ok(()) || waiting == Err(broken()), "{waiting:?}");
+        assert_eq!(till.status().await.unwrap().last_seq, 1);
+    }
+    assert!(till.verify().await.unwrap().sound);
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_over_a_damaged_ledger_begins_no_other_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let till = till(dir.path()).await;
+    till.going_to_background().await.unwrap();
+    let file = dir.path().join("ledger.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[100..].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(till.planted_panic().await, Err(broken()));
+    for _ in 0..3 {
+        let refused = till.status().await.unwrap_err();
+        assert!(matches!(refused, TillError::Storage { .. }), "{refused}");
+        till.tick().await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_fails_leaves_the_engine_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let till = till(dir.path()).await;
+    let config = sandbox_acquirer::Config { seed: 1, start_ms: Phone.now().wall_ms, public_url: None, journal: None };
+    let asked = sandbox_acquirer::Request::json("POST", "/admin/activation-codes", &serde_json::json!({}));
+    let answer = sandbox_acquirer::Sandbox::new(config).unwrap().handle(Phone.now().wall_ms, &asked);
+    let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let refused = till.activate(answer["activation_code"].as_str().unwrap()).await;
+    assert!(matches!(refused, Err(TillError::RetryLater { .. })), "{refused:?}");
+    assert!(till.status().await.unwrap().trouble.unwrap().detail.contains("the line failed"));
+    assert!(till.verify().await.unwrap().sound);
+}
