@@ -1,6 +1,6 @@
 //! The transport against loopback: how far did the request come?
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::future::Future;
 use std::net::Ipv4Addr;

@@ -3,7 +3,7 @@
 //! First byte: which operation; second: signed or not, and the status; the rest is the body.
 #![no_main]
 
-#[allow(dead_code, reason = "shared with the tests")]
+#[expect(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/support/mod.rs"]
 mod support;
 

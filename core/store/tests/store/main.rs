@@ -1,5 +1,5 @@
 //! The ledger through its public face. One binary: every test file is a link step.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
 mod keeping;
 mod opening;

@@ -1,5 +1,5 @@
 //! Bad input from every side. Each test names the rule it holds the till to.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and the helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
 mod amounts;
 mod clock;
