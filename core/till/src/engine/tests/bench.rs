@@ -478,25 +478,31 @@ impl Bench {
         self.world_ms += ms;
     }
 
-    /// Time passes for a till that wakes by its own timer. Answers how often it woke.
+    /// Time passes for a till that wakes by its own timer, and at the end it is looked at. Answers how often it woke.
     pub(super) fn live_on(&mut self, ms: i64) -> usize {
+        let woken = self.doze(ms);
+        self.tick();
+        woken
+    }
+
+    /// Time passes for a till that wakes by its own timer alone. Answers how often it did.
+    pub(super) fn doze(&mut self, ms: i64) -> usize {
         let end_ms = self.now.wall_ms + ms;
         for woken in 0..ENDLESS {
-            match self.wake_at_ms.take().filter(|at| *at <= end_ms) {
-                Some(at_ms) => {
-                    self.pass((at_ms - self.now.wall_ms).max(0));
-                    self.handle(Input::Tick);
-                    self.run();
-                }
-                None => {
-                    self.pass(end_ms - self.now.wall_ms);
-                    self.handle(Input::Tick);
-                    self.run();
-                    return woken;
-                }
-            }
+            let Some(at_ms) = self.wake_at_ms.filter(|at| *at <= end_ms) else {
+                self.pass(end_ms - self.now.wall_ms);
+                return woken;
+            };
+            self.wake_at_ms = None;
+            self.pass((at_ms - self.now.wall_ms).max(0));
+            self.tick();
         }
         panic!("the till wakes without rest; last asked for {:?}", &self.sent[self.sent.len().saturating_sub(20)..]);
+    }
+
+    fn tick(&mut self) {
+        self.handle(Input::Tick);
+        self.run();
     }
 
     /// Syncs as an impatient merchant does, until nothing waits; time passes in between.

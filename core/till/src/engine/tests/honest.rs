@@ -284,3 +284,23 @@ fn p3_honest_an_inquiry_that_is_refused_is_not_repeated_without_end_and_decides_
         bench.judge();
     }
 }
+
+#[test]
+fn p3_honest_the_window_of_a_payment_in_doubt_is_as_long_under_a_wrong_clock() {
+    for wrong_by_ms in [-3 * HOUR, 3 * HOUR] {
+        let mut bench = Bench::ready(1);
+        bench.now.wall_ms += wrong_by_ms;
+        bench.spoil(LIVE, 1, Fault::DropAnswer);
+        let id = bench.begin(&Sale::live(1_000)).unwrap();
+        bench.present(id, &Sale::live(1_000));
+        bench.run();
+        bench.line_is_down = true;
+        bench.live_on(50 * SECOND);
+        assert_eq!((bench.stage(id).0.as_str(), bench.told("payment_in_doubt")), ("being_confirmed", 0));
+        bench.live_on(5 * MINUTE);
+        assert_eq!((bench.stage(id).1.as_str(), bench.told("payment_in_doubt")), ("in_doubt", 1));
+        bench.good_line();
+        bench.live_on(5 * MINUTE);
+        bench.judge();
+    }
+}

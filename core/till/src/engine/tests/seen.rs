@@ -1,9 +1,12 @@
 //! What the merchant sees without asking for anything: the state of the till, and lists under a wrong clock.
 
 use serde_json::json;
-use takings_domain::PaymentId;
+use takings_domain::event::{EntriesReported, Entry, PayoutReported};
+use takings_domain::{Currency, Direction, EntryType, Evidence, Money, PaymentId, PayoutId, PayoutStatus};
 
-use super::bench::{Bench, DAY, EVENTS, HOUR};
+use super::super::Input;
+use super::super::book::Book;
+use super::bench::{Bench, DAY, EVENTS, HOUR, LIVE};
 use super::line::Fault;
 use super::stall::Sale;
 
@@ -86,13 +89,22 @@ fn a_wrong_clock_makes_no_money_late_and_hides_none_that_is() {
 
 #[test]
 fn a_screen_that_asks_all_the_time_keeps_nothing_from_being_told() {
+    let watch = |bench: &mut Bench, ms: i64| {
+        for _ in 0..ms / 30_000 {
+            bench.doze(30_000);
+            bench.status();
+        }
+    };
     let mut bench = on_the_last_day_of_grace().0;
-    let end_ms = bench.now.wall_ms + 2 * DAY;
-    while bench.now.wall_ms < end_ms {
-        bench.live_on(30_000);
-        bench.status();
-    }
+    watch(&mut bench, 2 * DAY);
     assert_eq!(bench.told("payout_overdue"), 1);
+    // Nor where the till has nothing to send for an hour.
+    let mut bench = Bench::ready(1);
+    bench.spoil(LIVE, 1, Fault::DropAnswer);
+    bench.plant(json!({"on": "*", "kind": "status", "status": 429, "retry_after_s": 3_600}));
+    bench.charge(&Sale::live(1_000));
+    watch(&mut bench, HOUR / 12);
+    assert_eq!(bench.told("payment_in_doubt"), 1);
 }
 
 #[test]
@@ -162,6 +174,66 @@ fn nothing_is_tidied_up_while_a_card_is_at_the_reader() {
     bench.present(id, &sale);
     bench.live_on(1_000);
     assert!(length() < before, "{before} then {}: made up for", length());
+}
+
+/// A payout of one line more than its own commit and one chunk after it reach.
+fn large_payout(bench: &mut Bench, paid: PaymentId) {
+    let lines = 1_001;
+    let payout_id = PayoutId::new("po_large").unwrap();
+    let cny = |amount_minor| Money::new(amount_minor, Currency::CNY).unwrap();
+    let day = "2026-11-21".parse().unwrap();
+    let report = PayoutReported {
+        payout_id: payout_id.clone(),
+        report_version: 1,
+        status: PayoutStatus::Sent,
+        direction: Direction::Credit,
+        gross: cny(lines),
+        fee: cny(0),
+        net: cny(lines),
+        entry_count: u32::try_from(lines).unwrap(),
+        business_date: day,
+        expected_date: None,
+        overdue_after_ms: None,
+        arrived_at_ms: None,
+        evidence: Evidence::None,
+        end_to_end_id: None,
+        bank_reference: None,
+        reissue_of: None,
+        failure_code: None,
+    };
+    let line = |number| Entry {
+        entry_id: format!("en_{number}"),
+        entry_type: EntryType::Payment,
+        payment_id: Some(paid),
+        captured_on: Some(day),
+        gross_minor: 1,
+        fee_minor: 0,
+        net_minor: 1,
+    };
+    let page = EntriesReported { report_version: 1, page: 0, last: true, entries: (0..lines).map(line).collect() };
+    let now = bench.now;
+    let mut tx = bench.engine().ledger.begin().unwrap();
+    tx.append_payout(now, &payout_id, report.into()).unwrap();
+    tx.append_payout(now, &payout_id, page.into()).unwrap();
+    tx.commit().unwrap();
+}
+
+#[test]
+fn a_payouts_change_yields_to_a_card_at_the_reader_and_is_made_up_for() {
+    let is_owed = |bench: &mut Bench| bench.engine().ledger.begin().unwrap().spread_is_owed().unwrap();
+    let mut bench = Bench::ready(1);
+    let paid = bench.charge(&Sale::offline(1_000)).0;
+    bench.drain();
+    let sale = Sale::offline(1_100);
+    let id = bench.begin(&sale).unwrap();
+    large_payout(&mut bench, paid);
+    bench.handle(Input::Tick);
+    assert!(is_owed(&mut bench), "one chunk, and the reader's values go first");
+    assert!(bench.wake_at_ms.is_some_and(|at_ms| at_ms <= bench.now.wall_ms + 1_000), "{:?}", bench.wake_at_ms);
+    bench.present(id, &sale);
+    bench.live_on(1_000);
+    assert!(!is_owed(&mut bench));
+    assert_eq!(bench.stage(paid).0, "on_its_way");
 }
 
 /// What the till asks when it follows news, and may not get.
