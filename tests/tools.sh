@@ -12,6 +12,19 @@ export ROOT TOOLS PYTHON PYTHONDONTWRITEBYTECODE=1 CARGO_TERM_COLOR=${CARGO_TERM
 cd "$ROOT" || exit 1
 mkdir -p "$TOOLS"
 
+# A network has its moments. Cargo tries again by itself, and so do npm and Maven.
+export CARGO_NET_RETRY=${CARGO_NET_RETRY:-8}
+# retried COMMAND…: up to three times.
+retried() {
+    local n
+    for n in 1 2 3; do
+        "$@" && return
+        [ "$n" = 3 ] || { echo "that failed; once more in $((n * 5)) s" >&2 && sleep $((n * 5)); }
+    done
+    return 1
+}
+export -f retried
+
 # Two parts, or two runs, may want the same tool at the same time.
 locked() {
     if command -v flock >/dev/null; then flock "$TOOLS/lock" "$@"; else "$@"; fi
@@ -40,7 +53,7 @@ need_venv() {
         cmp -s "$WANTED" "$VENV/installed" && exit
         echo "installing into .tools/$NAME: $(grep -v "^#" "$WANTED" | tr "\n" " ")"
         python3 -m venv "$VENV"
-        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$WANTED"
+        retried "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$WANTED"
         cp "$WANTED" "$VENV/installed"
     ' || fail "the Python packages could not be installed (on Debian the module venv is the package python3-venv)"
 }
@@ -55,7 +68,7 @@ need_npm() {
         manifest=$TOOLS/node/node_modules/$PACKAGE/package.json
         if ! grep -qs "\"version\": \"$VERSION\"" "$manifest"; then
             echo "installing into .tools/node: $PACKAGE $VERSION"
-            npm install --prefix "$TOOLS/node" --no-audit --no-fund --loglevel=error "$PACKAGE@$VERSION"
+            retried npm install --prefix "$TOOLS/node" --no-audit --no-fund --loglevel=error "$PACKAGE@$VERSION"
         fi
     ' || fail "$PACKAGE $VERSION could not be installed"
 }
@@ -91,6 +104,17 @@ build_both_tills() {
     cargo build --quiet -p till-cli -p sandbox-acquirer
 }
 
+# Whatever crosses the border is built by one choice of packages: cargo then settles on one set of features, and what
+# comes from outside is built once for all parts.
+BORDER=(-p takings-ffi -p takings-bindgen -p scenarios -p sandbox-acquirer)
+
+# generate DIR [--planted]: builds these, writes the library and Kotlin, Swift and Python of it below DIR. Not with
+# `cargo run`: it sets variables that build scripts watch, and ring with all that stands on it would be built each time.
+generate() {
+    need_openssl_source_build
+    cargo build --quiet "${BORDER[@]}" && target/debug/takings-bindgen "$@"
+}
+
 # A JDK, 17 or newer, and Maven, from the system's packages where they are missing. $MAVEN is the command, quiet, with
 # its repository in .tools/m2.
 need_maven() {
@@ -104,15 +128,17 @@ need_maven() {
         locked bash -euc '
             export DEBIAN_FRONTEND=noninteractive
             sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
-            $sudo apt-get -qq update
+            retried $sudo apt-get -qq update
             # Of the long-lived versions, the first that this system has.
             jdk=$(apt-cache --names-only --generate pkgnames openjdk- | grep -xE "openjdk-(17|21|25)-jdk-headless" | sort | head -1)
-            $sudo apt-get -qq install -y --no-install-recommends "${jdk:-default-jdk-headless}" maven >/dev/null
+            retried $sudo apt-get -qq install -y --no-install-recommends "${jdk:-default-jdk-headless}" maven >/dev/null
         ' || fail "${missing[*]} could not be installed"
         [ "$(java_version)" -ge 17 ] || fail "java is still older than 17: $(command -v java)"
     fi
     [ -d "$TOOLS/m2" ] || echo "installing into .tools/m2: Kotlin, JUnit, ktlint, Android's classes (300 MB from Maven Central)"
-    MAVEN=(mvn --batch-mode --no-transfer-progress --quiet -Dstyle.color=never "-Dmaven.repo.local=$TOOLS/m2")
+    MAVEN=(mvn --batch-mode --no-transfer-progress --quiet -Dstyle.color=never "-Dmaven.repo.local=$TOOLS/m2"
+        # Maven before 3.9, and since.
+        -Dmaven.wagon.http.retryHandler.count=8 -Daether.connector.http.retryHandler.count=8)
 }
 
 # The number before the first dot; 0 without a compiler beside the runtime.

@@ -5,7 +5,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
 command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
-need_openssl_source_build
 need_maven
 
 BUILT=$ROOT/android/takings/target
@@ -13,8 +12,7 @@ NATIVE=$ROOT/target/kotlin/kotlin
 RESULTS=$ROOT/target/tests-run
 mkdir -p "$RESULTS"
 
-cargo build --quiet -p sandbox-acquirer
-cargo run --quiet -p takings-bindgen -- target/kotlin --planted
+generate target/kotlin --planted
 
 maven() {
     # A planted panic is told by its error alone.
@@ -76,4 +74,4 @@ python3 -c "import sys, xml.dom.minidom as dom; [dom.parse(path) for path in sys
 echo "style is sound"
 
 # What was built last has exports that nobody may ship.
-cargo build --quiet -p takings-ffi
+cargo build --quiet "${BORDER[@]}"

@@ -5,9 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
 need_venv scenarios tests/scenarios/requirements.txt
-need_openssl_source_build
-cargo build --quiet -p scenarios
-cargo run --quiet -p takings-bindgen -- target/bindings
+generate target/bindings
 export PYTHONPATH=target/bindings/python
 python=$TOOLS/scenarios/bin/python rust=target/debug/scenarios
 results=$ROOT/target/scenarios

@@ -5,14 +5,12 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../swift-env.sh"
 
 command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
-need_openssl_source_build
 need_swift
 bash -n ios/make-xcframework.sh
 generated=$SWIFT_WORK/generated
-cargo build --quiet -p sandbox-acquirer
-cargo run --quiet -p takings-bindgen -- "$generated" --planted
+generate "$generated" --planted
 # The library with exports that nobody may ship stays here alone.
-cargo build --quiet -p takings-ffi
+cargo build --quiet "${BORDER[@]}"
 
 # What is generated lies over the package, so that ios/ stays as it is in git. What did not change keeps its file: the
 # build looks at that.

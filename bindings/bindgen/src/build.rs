@@ -15,12 +15,21 @@ pub(crate) fn library(planted: bool) -> Result<Utf8PathBuf, Box<dyn Error>> {
     let program = Utf8PathBuf::try_from(env::current_exe()?)?;
     let dir = program.parent().ok_or("this program lies nowhere")?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", "takings-ffi"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // With the generator, so that cargo settles on the features this program was built with, and builds nothing twice.
+    cargo.args(["build", "--quiet", "--package", "takings-ffi", "--package", "takings-bindgen"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // `cargo run` sets these for its program; build scripts that watch them would run again each time.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start)) {
+            cargo.env_remove(name.as_ref());
+        }
+    }
     if dir.file_name() == Some("release") {
         cargo.arg("--release");
     }
     if planted {
-        cargo.args(["--features", "planted"]);
+        cargo.args(["--features", "takings-ffi/planted"]);
     }
     if !cargo.status()?.success() {
         return Err("takings-ffi does not build".into());
