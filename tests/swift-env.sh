@@ -74,18 +74,40 @@ swift_unpack() {
 }
 export -f swift_unpack
 
+CONTAINED=(--proc /proc --dev /dev --tmpfs /tmp --unshare-net --die-with-parent)
+
+need_container() {
+    local said
+    want_tool bwrap bubblewrap
+    command -v bwrap >/dev/null || fail "bubblewrap is needed for Swift (Debian: apt-get install bubblewrap)"
+    # No other way: proot, which needs no rights, now and then loses a compiler without a word.
+    said=$(bwrap --ro-bind / / "${CONTAINED[@]}" true 2>&1) || fail "Swift needs a container, and bubblewrap may not make one \
+here (${said:-no reason given}). What it asks for: user namespaces (kernel.unprivileged_userns_clone=1, \
+kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root with CAP_SYS_ADMIN"
+}
+
+# want_tool COMMAND PACKAGE: by apt-get, if it is missing and may be had so.
+want_tool() {
+    local sudo=
+    command -v "$1" >/dev/null && return
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    echo "installing $2 (apt-get)"
+    # shellcheck disable=SC2016
+    locked bash -uc '
+        export DEBIAN_FRONTEND=noninteractive
+        said=$({ retried $1 apt-get -qq update && retried $1 apt-get -qq install -y --no-install-recommends "$2"; } 2>&1) ||
+            tail -n 3 <<<"$said"
+    ' - "$sudo" "$2"
+}
+
 need_swift() {
     local tool
     [ "$(uname -sm)" = "Linux x86_64" ] || fail "the Swift part runs on Linux x86_64; on a Mac: swift test in ios/"
     mkdir -p "$SWIFT" "$SWIFT_WORK"
-    if ! command -v bwrap >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "installing bubblewrap (apt-get)"
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends bubblewrap; } >/dev/null 2>&1
-    fi
-    for tool in bwrap apt-get dpkg-deb; do
-        command -v $tool >/dev/null || fail "$tool is needed for Swift (Debian: apt-get install bubblewrap apt dpkg)"
+    for tool in apt-get dpkg-deb; do
+        command -v $tool >/dev/null || fail "$tool is needed to unpack Swift (Debian: apt, dpkg)"
     done
-    bwrap --ro-bind / / true || fail "bwrap may not make a container here: Swift needs it"
+    need_container
     # A moved checkout has another path to mount on.
     cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] && return
     # shellcheck disable=SC2016
@@ -95,8 +117,7 @@ need_swift() {
 }
 
 in_swift() {
-    bwrap --ro-bind "$SWIFT/system" / --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$ROOT" "$ROOT" \
-        --bind "$SWIFT_WORK" "$SWIFT_WORK" --chdir "$SWIFT_WORK" --unshare-net --die-with-parent --clearenv \
-        --setenv HOME /tmp --setenv TZ UTC --setenv LANG C.UTF-8 --setenv PATH /usr/libexec/swift/bin:/usr/bin:/bin \
-        "${SWIFT_ALSO[@]}" "$@"
+    bwrap --ro-bind "$SWIFT/system" / "${CONTAINED[@]}" --ro-bind "$ROOT" "$ROOT" --bind "$SWIFT_WORK" "$SWIFT_WORK" \
+        --chdir "$SWIFT_WORK" --clearenv --setenv HOME /tmp --setenv TZ UTC --setenv LANG C.UTF-8 \
+        --setenv PATH /usr/libexec/swift/bin:/usr/bin:/bin "${SWIFT_ALSO[@]}" "$@"
 }
