@@ -5,7 +5,7 @@ use uniffi_bindgen::interface::{AsType, Type};
 
 use crate::face;
 
-/// Few enough to learn.
+/// Few enough calls to learn; the traits a shell implements are not among them.
 pub(crate) const MOST_EXPORTS: usize = 60;
 /// A field `message` does not compile in Kotlin's exceptions; methods of these names collide with `AutoCloseable` and with
 /// what the generated objects have.

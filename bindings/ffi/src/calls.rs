@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 
 use crate::callbacks;
 use crate::error::TakingsError;
+use crate::guard;
 use crate::log_sink::Log;
 use crate::wire::Wire;
 
@@ -33,7 +34,7 @@ where
         }
         done
     };
-    Ok(handle.spawn(work).await.map_err(panicked)??.wire())
+    Ok(handle.spawn(work).await.map_err(failed)??.wire())
 }
 
 /// As [`run`], for what blocks.
@@ -56,12 +57,12 @@ where
         }
         done
     };
-    Ok(handle.spawn_blocking(work).await.map_err(panicked)??)
+    Ok(handle.spawn_blocking(work).await.map_err(failed)??)
 }
 
-fn panicked(_: JoinError) -> TakingsError {
-    // What it said stays out: it may quote data.
-    TakingsError::internal("panic", "the call failed; what the ledger holds counts")
+/// The runtime tells of a panic, or of its own end.
+fn failed(_: JoinError) -> TakingsError {
+    guard::panicked()
 }
 
 /// Waits on this thread: for threads that belong to no runtime.

@@ -1,14 +1,12 @@
 //! The key that signs requests, in the phone's hardware.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
-use std::time::Duration;
 
 use takings_acquirers::{Alg, DeviceSigner, PublicJwk, SignError};
 
 use crate::callbacks;
 use crate::error::TakingsError;
+use crate::lane::{Lane, Unanswered};
 
 /// How long the engine waits for one signature.
 const LONGEST_SIGNING_MS: u64 = 10_000;
@@ -37,15 +35,10 @@ pub trait DeviceKey: Send + Sync {
     fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TakingsError>;
 }
 
-struct Ask {
-    bytes: Vec<u8>,
-    answer: SyncSender<Result<Vec<u8>, String>>,
-}
-
 /// The app's key as the core sees it: signed with on a thread of its own, waited for with patience that ends.
 pub(crate) struct HostKey {
     public: PublicJwk,
-    asks: Sender<Ask>,
+    lane: Lane<Vec<u8>, Vec<u8>>,
 }
 
 impl HostKey {
@@ -56,23 +49,9 @@ impl HostKey {
             Alg::EcdsaP256Sha256 => p256_point(&bytes).ok_or_else(|| refused("no P-256 point"))?,
             Alg::Ed25519 => PublicJwk::Ed25519 { x: bytes.try_into().map_err(|_| refused("not 32 bytes"))? },
         };
-        let (asks, asked) = channel();
-        serve(key, asked)?;
-        Ok(Self { public, asks })
+        let lane = Lane::open("takings-key", LONGEST_SIGNING_MS, move |bytes| key.sign(bytes))?;
+        Ok(Self { public, lane })
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the app's key runs on a thread of its own")]
-fn serve(key: Arc<dyn DeviceKey>, asked: Receiver<Ask>) -> Result<(), TakingsError> {
-    let work = move || {
-        for Ask { bytes, answer } in asked {
-            let signed = callbacks::outside(|| key.sign(bytes)).map_err(|error| error.to_string());
-            // Whoever stopped waiting asks again.
-            drop(answer.send(signed));
-        }
-    };
-    let spawned = thread::Builder::new().name("takings-key".into()).spawn(work);
-    spawned.map(drop).map_err(|error| TakingsError::internal("thread", error))
 }
 
 impl DeviceSigner for HostKey {
@@ -81,13 +60,14 @@ impl DeviceSigner for HostKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let gone = || SignError("the thread of the device key ended".to_owned());
-        let (answer, signed) = sync_channel(1);
-        self.asks.send(Ask { bytes: message.to_vec(), answer }).map_err(|_| gone())?;
-        let signed = signed
-            .recv_timeout(Duration::from_millis(LONGEST_SIGNING_MS))
-            .map_err(|_| SignError("the device key did not answer".to_owned()))?
-            .map_err(SignError)?;
+        let signed = self.lane.ask(message.to_vec()).map_err(|why| {
+            SignError(match why {
+                Unanswered::Threw(error) => error.to_string(),
+                Unanswered::Silent => "the device key did not answer".to_owned(),
+                Unanswered::Busy => "the device key is still at an earlier signature".to_owned(),
+                Unanswered::Gone => "the thread of the device key ended".to_owned(),
+            })
+        })?;
         match self.public {
             PublicJwk::P256 { .. } => r_and_s(&signed),
             PublicJwk::Ed25519 { .. } => <[u8; 64]>::try_from(signed).ok().map(|signed| signed.to_vec()),

@@ -5,11 +5,11 @@
 //!
 //! * [`Till`], [`Charge`]: what a shell calls. [`at_stake`], [`text_of`]: what needs no till.
 //! * [`records`]: what goes in and comes out. [`TakingsError`]: what a shell does next.
-//! * [`DeviceKey`], [`KeyVault`], [`LogSink`]: what a shell implements.
+//! * [`DeviceKey`], [`KeyVault`], [`LogSink`], [`VendorReader`]: what a shell implements.
 //! * [`demo`]: a world without hardware and network.
 //!
-//! Inside: `calls` brings each call to its end on the till's own runtime, whatever becomes of the caller; `callbacks` and
-//! `device_key` keep foreign code away from the engine's thread; `clock` reads the phone's clocks.
+//! Inside: `guard` makes a panic an error; `calls` brings each call to its end on the till's own runtime, whatever becomes
+//! of the caller; `callbacks` and `lane` keep foreign code away from the engine's thread; `clock` reads the phone's clocks.
 
 mod callbacks;
 mod calls;
@@ -19,7 +19,9 @@ mod clock;
 pub mod demo;
 mod device_key;
 mod error;
+mod guard;
 mod key_vault;
+mod lane;
 mod log_sink;
 mod opening;
 #[cfg(feature = "planted")]
@@ -27,6 +29,7 @@ pub mod planted;
 pub mod records;
 mod texts;
 mod till;
+mod vendor_reader;
 mod wire;
 
 pub use charge::Charge;
@@ -36,5 +39,6 @@ pub use key_vault::KeyVault;
 pub use log_sink::LogSink;
 pub use texts::{WordKind, text_of};
 pub use till::{Till, at_stake};
+pub use vendor_reader::VendorReader;
 
 uniffi::setup_scaffolding!("takings");

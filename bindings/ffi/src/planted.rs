@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::TakingsError;
+use crate::guard::{guarded, guarded_async};
 use crate::records::{
     AlertView, ChargeRequest, PaymentDetail, PaymentQuery, PayoutDetail, Receipt, SignOnView, StatusView, Step,
-    SyncReport, TakingsLine, TillConfig, VerifyReport,
+    SyncReport, TakingsLine, TillConfig, VendorAbout, VendorEvent, VendorStart, VerifyReport,
 };
 use crate::till::Till;
 
@@ -13,11 +14,21 @@ use crate::till::Till;
 #[uniffi::export]
 #[expect(clippy::panic, reason = "that is what it is for")]
 pub async fn planted_panic(till: Arc<Till>, place: String) -> Result<(), TakingsError> {
-    match place.as_str() {
-        "engine" => till.run("planted_panic", |till| async move { till.planted_panic().await }).await,
-        "call" => till.run::<(), _>("planted_panic", |_| async { panic!("planted") }).await,
-        _ => panic!("planted"),
-    }
+    guarded_async(async {
+        match place.as_str() {
+            "engine" => till.run("planted_panic", |till| async move { till.planted_panic().await }).await,
+            "call" => till.run::<(), _>("planted_panic", |_| async { panic!("planted") }).await,
+            _ => panic!("planted"),
+        }
+    })
+    .await
+}
+
+/// Fails on the caller's thread, in the middle of a synchronous call.
+#[uniffi::export]
+#[expect(clippy::panic, reason = "that is what it is for")]
+pub fn planted_panic_now() -> Result<(), TakingsError> {
+    guarded(|| panic!("planted"))
 }
 
 /// One of each record, with what they are made of.
@@ -49,10 +60,19 @@ pub struct PlantedRecords {
     pub verified: Option<VerifyReport>,
     /// How a till is set up.
     pub config: Option<TillConfig>,
+    /// What a vendor's reader is told.
+    #[uniffi(default = [])]
+    pub vendor_starts: Vec<VendorStart>,
+    /// What is known of one.
+    #[uniffi(default = [])]
+    pub vendor_abouts: Vec<VendorAbout>,
+    /// What it says.
+    #[uniffi(default = [])]
+    pub vendor_events: Vec<VendorEvent>,
 }
 
 /// Gives back what it gets.
 #[uniffi::export]
 pub fn planted_echo(records: PlantedRecords) -> Result<PlantedRecords, TakingsError> {
-    Ok(records)
+    guarded(|| Ok(records))
 }

@@ -7,6 +7,7 @@ use takings_domain::policy::Rule;
 use takings_till::texts::Texts;
 
 use crate::error::TakingsError;
+use crate::guard::guarded;
 use crate::records::Language;
 
 /// Which list a word stands on.
@@ -31,15 +32,17 @@ pub enum WordKind {
 /// The text a merchant reads for one of the library's words, such as the stage `on_its_way`.
 #[uniffi::export]
 pub fn text_of(kind: WordKind, word: String, language: Language) -> Result<String, TakingsError> {
-    let language = language.into();
-    let text = match kind {
-        WordKind::Stage => Stage::from_word(&word).map(|known| known.text(language)),
-        WordKind::Cause => Cause::from_word(&word).map(|known| known.text(language)),
-        WordKind::NextStep => NextStep::from_word(&word).map(|known| known.text(language)),
-        WordKind::Acts => Acts::from_word(&word).map(|known| known.text(language)),
-        WordKind::Rule => Rule::from_word(&word).map(|known| known.text(language)),
-        WordKind::Alert => AlertKind::from_word(&word).map(|known| known.text(language)),
-        WordKind::AttemptEnd => AttemptEnd::from_word(&word).map(|known| known.text(language)),
-    };
-    text.map(str::to_owned).ok_or_else(|| TakingsError::NotFound { code: "word".to_owned(), detail: word })
+    guarded(|| {
+        let language = language.into();
+        let text = match kind {
+            WordKind::Stage => Stage::from_word(&word).map(|known| known.text(language)),
+            WordKind::Cause => Cause::from_word(&word).map(|known| known.text(language)),
+            WordKind::NextStep => NextStep::from_word(&word).map(|known| known.text(language)),
+            WordKind::Acts => Acts::from_word(&word).map(|known| known.text(language)),
+            WordKind::Rule => Rule::from_word(&word).map(|known| known.text(language)),
+            WordKind::Alert => AlertKind::from_word(&word).map(|known| known.text(language)),
+            WordKind::AttemptEnd => AttemptEnd::from_word(&word).map(|known| known.text(language)),
+        };
+        text.map(str::to_owned).ok_or_else(|| TakingsError::NotFound { code: "word".to_owned(), detail: word })
+    })
 }

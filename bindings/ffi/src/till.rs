@@ -10,6 +10,7 @@ use crate::calls;
 use crate::charge::Charge;
 use crate::device_key::DeviceKey;
 use crate::error::TakingsError;
+use crate::guard::{guarded, guarded_async};
 use crate::key_vault::KeyVault;
 use crate::log_sink::{Log, LogSink};
 use crate::opening;
@@ -69,7 +70,7 @@ impl Till {
 /// one small file.
 #[uniffi::export]
 pub fn at_stake(dir: String) -> Result<Option<AtStakeView>, TakingsError> {
-    Ok(takings_till::Till::at_stake(Path::new(&dir))?.wire())
+    guarded(|| Ok(takings_till::Till::at_stake(Path::new(&dir))?.wire()))
 }
 
 #[uniffi::export]
@@ -85,7 +86,10 @@ impl Till {
         key_vault: Arc<dyn KeyVault>,
         log_sink: Option<Arc<dyn LogSink>>,
     ) -> Result<Arc<Self>, TakingsError> {
-        opening::on_a_thread(move || opening::open(config, device_key, &key_vault, log_sink)).await
+        guarded_async(async {
+            opening::on_a_thread(move || opening::open(config, device_key, &key_vault, log_sink)).await
+        })
+        .await
     }
 
     /// Binds this phone to a merchant's terminal, and signs on. The same code again continues the same request: a lost
@@ -93,14 +97,15 @@ impl Till {
     ///
     /// Throws *fix input* for a mistyped code, *ask merchant* if the acquirer refuses it, *retry later* without a line.
     pub async fn activate(&self, activation_code: String) -> Result<ActivationView, TakingsError> {
-        self.run("activate", |till| async move { till.activate(&activation_code).await }).await
+        guarded_async(async { self.run("activate", |till| async move { till.activate(&activation_code).await }).await })
+            .await
     }
 
     /// Begins a session, and fetches policy, terms and calendar where they changed.
     ///
     /// Throws *sign in* before activation, *retry later* without a line.
     pub async fn sign_on(&self) -> Result<SignOnView, TakingsError> {
-        self.run("sign_on", |till| async move { till.sign_on().await }).await
+        guarded_async(async { self.run("sign_on", |till| async move { till.sign_on().await }).await }).await
     }
 
     /// Starts a charge. When this returns, the intent is on the disk: connect the reader now. What the offline policy
@@ -110,9 +115,12 @@ impl Till {
     /// Throws *fix input* for an amount or currency that cannot be; *ask merchant* `order_already_charged` with the other
     /// payment's id; *sign in* before the first sign-on.
     pub async fn charge(&self, request: ChargeRequest) -> Result<Arc<Charge>, TakingsError> {
-        let till = self.till.clone();
-        let request = request.into();
-        calls::run_blocking(&self.handle, &self.log, "charge", move || till.charge(request)).await.map(Charge::new)
+        guarded_async(async {
+            let till = self.till.clone();
+            let request = request.into();
+            calls::run_blocking(&self.handle, &self.log, "charge", move || till.charge(request)).await.map(Charge::new)
+        })
+        .await
     }
 
     /// Sends what waits, asks after what is in doubt, and reads what changed. `budget_ms` bounds it: no send starts with
@@ -120,27 +128,33 @@ impl Till {
     ///
     /// Throws *sign in* before activation, *retry later* while another sync runs.
     pub async fn sync(&self, budget_ms: u64) -> Result<SyncReport, TakingsError> {
-        let log = self.log.clone();
-        let done = async move |till: takings_till::Till| {
-            let report = till.sync(budget_ms).await?;
-            if let Some(detail) = &report.detail {
-                log.trouble("sync", detail);
-            }
-            Ok(report)
-        };
-        self.run("sync", done).await
+        guarded_async(async {
+            let log = self.log.clone();
+            let done = async move |till: takings_till::Till| {
+                let report = till.sync(budget_ms).await?;
+                if let Some(detail) = &report.detail {
+                    log.trouble("sync", detail);
+                }
+                Ok(report)
+            };
+            self.run("sync", done).await
+        })
+        .await
     }
 
     /// Time passed: does what is due. The till wakes by itself; this is for demo worlds, whose time only moves by hand.
     pub async fn tick(&self) -> Result<(), TakingsError> {
-        self.run("tick", |till| async move { till.tick().await }).await
+        guarded_async(async { self.run("tick", |till| async move { till.tick().await }).await }).await
     }
 
     /// Cancels a payment that certainly did not leave the phone. `operator` is who did it.
     ///
     /// Throws *ask merchant* `cannot_cancel` for anything else: refund it. *Not found* for an unknown id.
     pub async fn cancel(&self, payment_id: String, operator: Option<String>) -> Result<PaymentView, TakingsError> {
-        self.run("cancel", |till| async move { till.cancel(&payment_id, operator.as_deref()).await }).await
+        guarded_async(async {
+            self.run("cancel", |till| async move { till.cancel(&payment_id, operator.as_deref()).await }).await
+        })
+        .await
     }
 
     /// Says whether the goods were handed over. `operator` is who said so.
@@ -152,87 +166,109 @@ impl Till {
         given: bool,
         operator: Option<String>,
     ) -> Result<PaymentView, TakingsError> {
-        let call =
-            |till: takings_till::Till| async move { till.mark_service(&payment_id, given, operator.as_deref()).await };
-        self.run("mark_service", call).await
+        guarded_async(async {
+            let call = |till: takings_till::Till| async move {
+                till.mark_service(&payment_id, given, operator.as_deref()).await
+            };
+            self.run("mark_service", call).await
+        })
+        .await
     }
 
     /// A page of payments, newest first.
     ///
     /// Throws *fix input* for a word, day, limit or page key that is none.
     pub async fn payments(&self, query: PaymentQuery) -> Result<PaymentsPage, TakingsError> {
-        let query = query.core()?;
-        self.run("payments", |till| async move { till.payments(query).await }).await
+        guarded_async(async {
+            let query = query.core()?;
+            self.run("payments", |till| async move { till.payments(query).await }).await
+        })
+        .await
     }
 
     /// One payment with its history.
     ///
     /// Throws *not found* for an unknown id.
     pub async fn payment(&self, payment_id: String) -> Result<PaymentDetail, TakingsError> {
-        self.run("payment", |till| async move { till.payment(&payment_id).await }).await
+        guarded_async(async { self.run("payment", |till| async move { till.payment(&payment_id).await }).await }).await
     }
 
     /// Sums by stage and currency of the sales from one day to another, both included, in the acquirer's zone. Days are
     /// written `2026-11-21`.
     pub async fn takings(&self, from_day: String, to_day: String) -> Result<Vec<TakingsLine>, TakingsError> {
-        let (from, to) = (day(&from_day)?, day(&to_day)?);
-        self.run("takings", |till| async move { till.takings(from, to).await }).await
+        guarded_async(async {
+            let (from, to) = (day(&from_day)?, day(&to_day)?);
+            self.run("takings", |till| async move { till.takings(from, to).await }).await
+        })
+        .await
     }
 
     /// A page of payouts, newest first.
     ///
     /// Throws *fix input* for a word, limit or page key that is none.
     pub async fn payouts(&self, query: PayoutQuery) -> Result<PayoutsPage, TakingsError> {
-        let query = query.into();
-        self.run("payouts", |till| async move { till.payouts(query).await }).await
+        guarded_async(async {
+            let query = query.into();
+            self.run("payouts", |till| async move { till.payouts(query).await }).await
+        })
+        .await
     }
 
     /// One payout with its lines.
     ///
     /// Throws *not found* for an unknown id.
     pub async fn payout(&self, payout_id: String) -> Result<PayoutDetail, TakingsError> {
-        self.run("payout", |till| async move { till.payout(&payout_id).await }).await
+        guarded_async(async { self.run("payout", |till| async move { till.payout(&payout_id).await }).await }).await
     }
 
     /// How the till is: session, line, queue, risk used, ledger, and what went wrong last while nobody waited.
     pub async fn status(&self) -> Result<StatusView, TakingsError> {
-        let status = self.run("status", |till| async move { till.status().await.map(Kept) }).await?;
-        self.log_trouble(&status);
-        Ok(status.wire())
+        guarded_async(async {
+            let status = self.run("status", |till| async move { till.status().await.map(Kept) }).await?;
+            self.log_trouble(&status);
+            Ok(status.wire())
+        })
+        .await
     }
 
     /// At most `max` alerts that were not acknowledged yet, in order. The same ones again until they are.
     pub async fn next_alerts(&self, max: u32) -> Result<Vec<AlertView>, TakingsError> {
-        self.run("next_alerts", |till| async move { till.next_alerts(max).await }).await
+        guarded_async(async { self.run("next_alerts", |till| async move { till.next_alerts(max).await }).await }).await
     }
 
     /// The merchant has heard every alert up to this number (`AlertView.alert`): none of them is told again.
     pub async fn acknowledge(&self, upto: u64) -> Result<(), TakingsError> {
-        self.run("acknowledge", |till| async move { till.acknowledge(upto).await }).await
+        guarded_async(async { self.run("acknowledge", |till| async move { till.acknowledge(upto).await }).await }).await
     }
 
     /// The receipt as lines of text. Counts as printed: later copies say that they are reprints.
     ///
     /// Throws *not found* for an unknown id.
     pub async fn receipt(&self, payment_id: String, copy: ReceiptCopy) -> Result<Receipt, TakingsError> {
-        let copy = copy.into();
-        self.run("receipt", |till| async move { till.receipt(&payment_id, copy).await }).await
+        guarded_async(async {
+            let copy = copy.into();
+            self.run("receipt", |till| async move { till.receipt(&payment_id, copy).await }).await
+        })
+        .await
     }
 
     /// Walks the whole ledger: hashes, folds, lists, balances. Takes time in proportion to its length; charges wait.
     pub async fn verify(&self) -> Result<VerifyReport, TakingsError> {
-        self.run("verify", |till| async move { till.verify().await }).await
+        guarded_async(async { self.run("verify", |till| async move { till.verify().await }).await }).await
     }
 
     /// Finishes what is being written and lets the file's locks go. When this returns the app may be suspended. The next
     /// call goes on by itself.
     pub async fn going_to_background(&self) -> Result<(), TakingsError> {
-        self.run("going_to_background", |till| async move { till.going_to_background().await }).await
+        guarded_async(async {
+            self.run("going_to_background", |till| async move { till.going_to_background().await }).await
+        })
+        .await
     }
 
     /// Stops the till: every later call fails. What is under way on the line is in doubt and settled at the next opening.
     pub async fn shutdown(&self) -> Result<(), TakingsError> {
-        self.run("shutdown", |till| async move { till.shutdown().await }).await
+        guarded_async(async { self.run("shutdown", |till| async move { till.shutdown().await }).await }).await
     }
 }
 

@@ -2,11 +2,29 @@
 
 use std::fmt;
 
-use takings_domain::{EntryMode, MaskedCard, Scheme};
+use takings_domain::{MaskedCard, Scheme};
 
+use crate::online_request::OnlineRequest;
 use crate::outcome::Outcome;
 use crate::prompt::Prompt;
-use crate::sensitive::SensitiveBytes;
+use crate::vendor::{VendorAbout, VendorCommand, VendorEvent};
+
+/// The largest amount: EMV writes it in twelve digits.
+const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
+/// Currencies have so many decimal places at most.
+const MAX_EXPONENT: u8 = 4;
+
+/// One session with one reader, of whatever kind: the core's own protocol engine, or a vendor's SDK at arm's length.
+///
+/// Inputs come one at a time; every output of one input is carried out in order before the next.
+pub trait ReaderSession: fmt::Debug + Send {
+    /// Takes one input and returns what is to be done, in order. Nonsense from the reader is never an error: it becomes
+    /// an event.
+    ///
+    /// # Errors
+    /// [`ReaderError`] if the caller may not ask this now; nothing has changed then.
+    fn handle(&mut self, input: ReaderInput<'_>) -> Result<Vec<ReaderOutput>, ReaderError>;
+}
 
 /// One thing that happened to the reader or that the merchant wants of it.
 #[derive(Clone, Copy)]
@@ -29,6 +47,12 @@ pub enum ReaderInput<'a> {
     Cancel,
     /// The cardholder chose this item of [`ReaderEvent::ChooseApplication`], counted from 0.
     ChooseApplication(u8),
+    /// A vendor's SDK is connected to its reader: what it knows of it.
+    VendorUp(&'a VendorAbout),
+    /// A vendor's SDK says something.
+    Vendor(&'a VendorEvent),
+    /// A [`ReaderOutput::Command`] could not be handed to the SDK, or the SDK threw at it.
+    CommandFailed(Asked),
 }
 
 impl fmt::Debug for ReaderInput<'_> {
@@ -43,6 +67,9 @@ impl fmt::Debug for ReaderInput<'_> {
             Self::Start(request) => write!(f, "{request:?}"),
             Self::Cancel => f.write_str("Cancel"),
             Self::ChooseApplication(index) => write!(f, "ChooseApplication({index})"),
+            Self::VendorUp(about) => write!(f, "VendorUp({about:?})"),
+            Self::Vendor(event) => write!(f, "Vendor({event:?})"),
+            Self::CommandFailed(asked) => write!(f, "CommandFailed({asked:?})"),
         }
     }
 }
@@ -77,11 +104,35 @@ pub struct StartRequest {
     pub magstripe: bool,
 }
 
+impl StartRequest {
+    /// Holds the request to its bounds.
+    ///
+    /// # Errors
+    /// [`ReaderError`] names the field that is out of bounds.
+    pub fn check(&self) -> Result<(), ReaderError> {
+        if !(1..=MAX_AMOUNT_MINOR).contains(&self.amount_minor) {
+            return Err(ReaderError::InvalidAmount);
+        }
+        if !(1..=999).contains(&self.currency_numeric) || self.currency_exponent > MAX_EXPONENT {
+            return Err(ReaderError::InvalidCurrency);
+        }
+        if self.timeout_s == 0 {
+            return Err(ReaderError::InvalidTimeout);
+        }
+        if !(self.contact || self.contactless || self.magstripe) {
+            return Err(ReaderError::NoInterface);
+        }
+        Ok(())
+    }
+}
+
 /// One thing to do or to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReaderOutput {
     /// Write this value, with response. The next one comes after [`ReaderInput::WriteDone`].
     Write(Vec<u8>),
+    /// Tell the vendor's SDK; [`ReaderInput::CommandFailed`] if that fails.
+    Command(VendorCommand),
     /// Call back with [`ReaderInput::Timer`] after this long.
     SetTimer {
         /// Which timer.
@@ -102,7 +153,7 @@ pub enum ReaderOutput {
 pub enum ReaderEvent {
     /// The reader can take payments.
     Ready {
-        /// Seven hex digits.
+        /// As the reader tells it: seven hex digits, or a vendor's own form; may be empty there.
         serial: String,
         /// Model name; empty if the reader does not tell.
         model: String,
@@ -115,7 +166,7 @@ pub enum ReaderEvent {
     },
     /// The reader cannot take payments.
     OutOfService {
-        /// Seven hex digits; empty if the reader did not tell.
+        /// As above; empty if the reader did not tell.
         serial: String,
         /// Why.
         reason: OutOfServiceReason,
@@ -208,27 +259,6 @@ pub enum Interface {
     Contactless,
     /// Magnetic head.
     Magstripe,
-}
-
-/// Card data for the acquirer. Everything that must not be kept was left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnlineRequest {
-    /// Ciphertext and what opens it, opaque to everyone but the acquirer's host.
-    pub blob: SensitiveBytes,
-    /// How to read the blob.
-    pub format: &'static str,
-    /// The key serial number as upper-case hex.
-    pub ksn_hex: String,
-    /// The key set, as upper-case hex: what the acquirer finds the key by.
-    pub key_id: String,
-    /// The reader's serial as it stands in the card data.
-    pub device_serial: String,
-    /// First six digits at most and the last four; all hidden if the reader sent no masked track.
-    pub masked_card: MaskedCard,
-    /// From the leading digits.
-    pub scheme: Scheme,
-    /// How the card was read.
-    pub entry_mode: EntryMode,
 }
 
 /// What the receipt needs, allow-listed.
@@ -336,6 +366,13 @@ pub enum Fault {
         /// The code that came later.
         second: [u8; 4],
     },
+    /// The same from a reader without codes; the first stands.
+    ContradictoryEnd {
+        /// The outcome that came first.
+        first: Outcome,
+        /// The outcome that came later.
+        second: Outcome,
+    },
     /// The reader restarted.
     ReaderReset,
     /// Too cold to work; degrees Celsius.
@@ -373,6 +410,9 @@ pub enum ReaderError {
     /// No way to read a card is enabled.
     #[error("no interface is enabled")]
     NoInterface,
+    /// This is for another kind of reader.
+    #[error("this kind of reader takes no such input")]
+    OtherKind,
     /// The reader did not ask, or not for this item.
     #[error("there is no such choice")]
     NoSuchChoice,

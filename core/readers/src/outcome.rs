@@ -57,6 +57,12 @@ impl Outcome {
         Self::Unknown,
     ];
 
+    /// The outcome of this word; a word that is on no list is [`Outcome::Unknown`].
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL.iter().copied().find(|outcome| outcome.as_str() == word).unwrap_or(Self::Unknown)
+    }
+
     /// The word for JSON and the ledger.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

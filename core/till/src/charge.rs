@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use takings_domain::event::ChargeMode;
 
+pub use takings_readers::{Asked, EntryMode, Interface, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
+
 /// What the merchant asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChargeRequest {
@@ -53,11 +55,56 @@ pub struct PromptView {
     pub choices: Vec<String>,
 }
 
+/// What a vendor's SDK is told. The intent is on disk when it is told to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum VendorCommand {
+    /// Take a payment.
+    Start(VendorStart),
+    /// Stop it if that is still possible: a request, not an outcome.
+    Cancel,
+    /// The cardholder chose this application, counted from 0.
+    ChooseApplication {
+        /// Which.
+        index: u32,
+    },
+}
+
+impl VendorCommand {
+    /// What `Charge::vendor_failed` names it by.
+    #[must_use]
+    pub const fn asked(&self) -> Asked {
+        match self {
+            Self::Start(_) => Asked::Start,
+            Self::Cancel => Asked::Cancel,
+            Self::ChooseApplication { .. } => Asked::Choice,
+        }
+    }
+}
+
+/// A payment for a vendor's SDK to take: a purchase, as Quick Chip, by chip, tap or swipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VendorStart {
+    /// Minor units, above zero.
+    pub amount_minor: i64,
+    /// ISO 4217, `CNY`.
+    pub currency: String,
+    /// ISO 4217 number, 156.
+    pub currency_numeric: u16,
+    /// Decimal places.
+    pub currency_exponent: u8,
+    /// How long the cardholder has for each step, seconds.
+    pub timeout_s: u32,
+}
+
 /// What one step of the link brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// Values to write to the reader, in order; the next only after the former was confirmed.
     pub writes: Vec<Vec<u8>>,
+    /// What to tell a vendor's SDK, in order. What cannot be told is answered by `Charge::vendor_failed`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<VendorCommand>,
     /// Something to show.
     pub prompt: Option<PromptView>,
     /// Call `tick` after this many milliseconds if nothing else happened.

@@ -19,7 +19,10 @@ pub mod texts;
 mod till;
 pub mod views;
 
-pub use charge::{ChargeOutcome, ChargeRequest, PromptView, Step};
+pub use charge::{
+    Asked, ChargeOutcome, ChargeRequest, EntryMode, Interface, PromptView, SensitiveBytes, Step, VendorAbout,
+    VendorCard, VendorCommand, VendorEvent, VendorStart,
+};
 pub use config::TillConfig;
 pub use error::TillError;
 pub use ports::{Clock, DeviceSigner, Line, Ports, Randomness, SoftwareKey};

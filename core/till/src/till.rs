@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use takings_domain::PaymentId;
 use takings_store::{Head, StoreError, Unsent};
 
-use crate::charge::{ChargeOutcome, ChargeRequest, Step};
+use crate::charge::{Asked, ChargeOutcome, ChargeRequest, Step, VendorAbout, VendorEvent};
 use crate::config::TillConfig;
 use crate::engine::{Command, LinkEvent, Reply};
 use crate::error::TillError;
@@ -361,6 +361,33 @@ impl Charge {
     /// As [`Charge::link_up`].
     pub fn link_down(&self, generation: u32) -> Result<Step, TillError> {
         self.step(LinkEvent::Down { generation })
+    }
+
+    /// A vendor's SDK is connected to its reader: the same charge with another kind of reader. The step's `commands` are
+    /// for the SDK; what it says comes back through [`Charge::vendor_event`], the loss of the connection through
+    /// [`Charge::link_down`]. `generation` numbers the connection, and what belongs to another is ignored.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn vendor_up(&self, about: VendorAbout, generation: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::VendorUp { about, generation })
+    }
+
+    /// The vendor's SDK says something. Card data is on disk when this returns, or the charge is not made with it.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn vendor_event(&self, generation: u32, event: VendorEvent) -> Result<Step, TillError> {
+        self.step(LinkEvent::Vendor { generation, event })
+    }
+
+    /// A command of a step could not be told to the SDK, or it threw, or it did not return. A start that failed before
+    /// the card is the end of the charge: nothing is charged, and what the SDK says later is dropped.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`].
+    pub fn vendor_failed(&self, generation: u32, asked: Asked) -> Result<Step, TillError> {
+        self.step(LinkEvent::VendorFailed { generation, asked })
     }
 
     /// The cardholder chose an application.

@@ -11,6 +11,7 @@ use super::surroundings::{Surroundings, lock};
 use crate::callbacks;
 use crate::charge::Charge;
 use crate::error::TakingsError;
+use crate::guard::guarded;
 
 /// A simulated reader: the other end of the link, speaking a real reader's bytes. Write to it what a step asks for
 /// (`receive`), give the charge what it says (`outbound`), or let `take_card` do both.
@@ -37,50 +38,62 @@ impl DemoReader {
     /// The link comes up. `value_len` is the usable length of one value in bytes, 244 with a usual phone. Tell the charge
     /// too.
     pub fn link_up(&self, value_len: u32) -> Result<(), TakingsError> {
-        lock(&self.reader).link_up(usize::try_from(value_len).unwrap_or(20));
-        Ok(())
+        guarded(|| {
+            lock(&self.reader).link_up(usize::try_from(value_len).unwrap_or(20));
+            Ok(())
+        })
     }
 
     /// The link goes: what was not fetched is lost. Tell the charge too.
     pub fn link_down(&self) -> Result<(), TakingsError> {
-        lock(&self.reader).link_down();
-        Ok(())
+        guarded(|| {
+            lock(&self.reader).link_down();
+            Ok(())
+        })
     }
 
     /// Takes one value the till wrote. Tell the charge `write_done`.
     pub fn receive(&self, value: Vec<u8>) -> Result<(), TakingsError> {
-        lock(&self.reader).receive(&value);
-        Ok(())
+        guarded(|| {
+            lock(&self.reader).receive(&value);
+            Ok(())
+        })
     }
 
     /// The next value for the charge's `bytes`; null if the reader has nothing to say now.
     pub fn outbound(&self) -> Result<Option<Vec<u8>>, TakingsError> {
-        Ok(lock(&self.reader).outbound())
+        guarded(|| Ok(lock(&self.reader).outbound()))
     }
 
     /// A customer stands ready with this card: it is used as soon as the reader waits for one.
     pub fn present(&self, card: DemoCard) -> Result<(), TakingsError> {
-        lock(&self.reader).present(card.script()?);
-        Ok(())
+        guarded(|| {
+            lock(&self.reader).present(card.script()?);
+            Ok(())
+        })
     }
 
     /// The customer walks away with a card that was not used.
     pub fn take_card_away(&self) -> Result<(), TakingsError> {
-        lock(&self.reader).take_card_away();
-        Ok(())
+        guarded(|| {
+            lock(&self.reader).take_card_away();
+            Ok(())
+        })
     }
 
     /// How far the reader is: `idle`, `waiting_for_card`, `card_present`, `choosing`, `card_data_sent`, `outcome_sent`.
     pub fn stage(&self) -> Result<String, TakingsError> {
-        let word = match lock(&self.reader).stage() {
-            Stage::Idle => "idle",
-            Stage::WaitingForCard => "waiting_for_card",
-            Stage::CardPresent => "card_present",
-            Stage::Choosing => "choosing",
-            Stage::CardDataSent => "card_data_sent",
-            Stage::OutcomeSent => "outcome_sent",
-        };
-        Ok(word.to_owned())
+        guarded(|| {
+            let word = match lock(&self.reader).stage() {
+                Stage::Idle => "idle",
+                Stage::WaitingForCard => "waiting_for_card",
+                Stage::CardPresent => "card_present",
+                Stage::Choosing => "choosing",
+                Stage::CardDataSent => "card_data_sent",
+                Stage::OutcomeSent => "outcome_sent",
+            };
+            Ok(word.to_owned())
+        })
     }
 
     /// Its battery in percent, whether it was opened, whether it calls itself usable; null leaves a thing as it is.
@@ -90,23 +103,27 @@ impl DemoReader {
         tampered: Option<bool>,
         usable: Option<bool>,
     ) -> Result<(), TakingsError> {
-        let mut reader = lock(&self.reader);
-        if let Some(percent) = battery_percent {
-            reader.set_battery(u8::try_from(percent).unwrap_or(100));
-        }
-        if let Some(tampered) = tampered {
-            reader.set_tampered(tampered);
-        }
-        if let Some(usable) = usable {
-            reader.set_usable(usable);
-        }
-        Ok(())
+        guarded(|| {
+            let mut reader = lock(&self.reader);
+            if let Some(percent) = battery_percent {
+                reader.set_battery(u8::try_from(percent).unwrap_or(100));
+            }
+            if let Some(tampered) = tampered {
+                reader.set_tampered(tampered);
+            }
+            if let Some(usable) = usable {
+                reader.set_usable(usable);
+            }
+            Ok(())
+        })
     }
 
     /// Plays a whole charge at this reader: link, customer, card, answer. Time passes where somebody waits. Blocks until
     /// it is decided: not for the main thread.
     pub fn take_card(&self, charge: Arc<Charge>, play: CardPlay) -> Result<CardTaken, TakingsError> {
-        callbacks::refuse_inside()?;
-        play::take_card(self, &charge, &play)
+        guarded(|| {
+            callbacks::refuse_inside()?;
+            play::take_card(self, &charge, &play)
+        })
     }
 }

@@ -12,6 +12,7 @@ use super::reader::DemoReader;
 use super::surroundings::{ACQUIRER_URL, SeededRandomness, Surroundings, lock};
 use crate::calls;
 use crate::error::TakingsError;
+use crate::guard::{guarded, guarded_async};
 use crate::log_sink::Log;
 use crate::opening;
 use crate::records::Language;
@@ -41,41 +42,48 @@ impl DemoWorld {
     /// 1795226400000.
     #[uniffi::constructor]
     pub fn new(seed: u64, start_ms: i64) -> Result<Arc<Self>, TakingsError> {
-        let surroundings = Arc::new(Surroundings::new(seed, start_ms)?);
-        Ok(Arc::new(Self { surroundings, phones: Mutex::default() }))
+        guarded(|| {
+            let surroundings = Arc::new(Surroundings::new(seed, start_ms)?);
+            Ok(Arc::new(Self { surroundings, phones: Mutex::default() }))
+        })
     }
 
     /// Opens the till of the ledger in `dir`: each directory is a phone of its own, with its own keys. Its requests reach
     /// this world's acquirer over this world's line; it wakes only by `Till.tick`. Open it again after `Till.shutdown`, as
     /// after the end of the app.
     pub async fn open_till(&self, dir: String, language: Language) -> Result<Arc<Till>, TakingsError> {
-        let surroundings = Arc::clone(&self.surroundings);
-        let dir = PathBuf::from(dir);
-        let (phone, opening) = self.count_opening(&dir);
-        opening::on_a_thread(move || {
-            let mut config = takings_till::TillConfig::new(dir, ACQUIRER_URL);
-            config.encryption_key = Some(Zeroizing::new(surroundings.drawn("ledger key", phone)));
-            config.language = language.into();
-            config.own_timer = false;
-            let randomness = SeededRandomness::new(surroundings.drawn("ids", opening));
-            let ports = Ports {
-                device_key: Arc::new(surroundings.device_key(phone)?),
-                randomness: Arc::new(randomness) as Arc<dyn Randomness>,
-                line: Some(Arc::clone(&surroundings) as Arc<dyn Line>),
-                clock: surroundings as Arc<dyn Clock>,
-            };
-            Ok(Till::new(calls::wait_for(takings_till::Till::open(config, ports))?, Log::default()))
+        guarded_async(async {
+            let surroundings = Arc::clone(&self.surroundings);
+            let dir = PathBuf::from(dir);
+            let (phone, opening) = self.count_opening(&dir);
+            opening::on_a_thread(move || {
+                let mut config = takings_till::TillConfig::new(dir, ACQUIRER_URL);
+                config.encryption_key = Some(Zeroizing::new(surroundings.drawn("ledger key", phone)));
+                config.language = language.into();
+                config.own_timer = false;
+                let randomness = SeededRandomness::new(surroundings.drawn("ids", opening));
+                let ports = Ports {
+                    device_key: Arc::new(surroundings.device_key(phone)?),
+                    randomness: Arc::new(randomness) as Arc<dyn Randomness>,
+                    line: Some(Arc::clone(&surroundings) as Arc<dyn Line>),
+                    clock: surroundings as Arc<dyn Clock>,
+                };
+                Ok(Till::new(calls::wait_for(takings_till::Till::open(config, ports))?, Log::default()))
+            })
+            .await
         })
         .await
     }
 
     /// A code that makes a till a terminal, as a merchant gets it from the acquirer.
     pub fn activation_code(&self) -> Result<String, TakingsError> {
-        let answer = self.ask("POST", "/admin/activation-codes", "{}")?;
-        let answer: serde_json::Value =
-            serde_json::from_str(&answer).map_err(|error| TakingsError::internal("acquirer", error))?;
-        let code = answer.get("activation_code").and_then(serde_json::Value::as_str);
-        code.map(str::to_owned).ok_or_else(|| TakingsError::internal("acquirer", "no code"))
+        guarded(|| {
+            let answer = self.ask("POST", "/admin/activation-codes", "{}")?;
+            let answer: serde_json::Value =
+                serde_json::from_str(&answer).map_err(|error| TakingsError::internal("acquirer", error))?;
+            let code = answer.get("activation_code").and_then(serde_json::Value::as_str);
+            code.map(str::to_owned).ok_or_else(|| TakingsError::internal("acquirer", "no code"))
+        })
     }
 
     /// Speaks to the acquirer's and the bank's administrator, in JSON: faults on the line (`POST /admin/faults`), the bank's
@@ -84,65 +92,77 @@ impl DemoWorld {
     ///
     /// Throws *fix input* with the code `admin` if he refuses.
     pub fn admin(&self, method: String, path: String, body_json: String) -> Result<String, TakingsError> {
-        self.ask(&method, &path, if body_json.is_empty() { "{}" } else { &body_json })
+        guarded(|| self.ask(&method, &path, if body_json.is_empty() { "{}" } else { &body_json }))
     }
 
     /// Time passes for the phone, the readers, the acquirer and the bank, by this many milliseconds. Call `Till.tick`
     /// afterwards: nobody else wakes the till.
     pub fn advance(&self, ms: u64) -> Result<(), TakingsError> {
-        if ms > LONGEST_ADVANCE_MS {
-            return Err(TakingsError::fix_input("ms", "ten years at once at most"));
-        }
-        self.surroundings.pass(ms);
-        Ok(())
+        guarded(|| {
+            if ms > LONGEST_ADVANCE_MS {
+                return Err(TakingsError::fix_input("ms", "ten years at once at most"));
+            }
+            self.surroundings.pass(ms);
+            Ok(())
+        })
     }
 
     /// Somebody sets the phone's wall clock, forward or back, by this many milliseconds; no time passes.
     pub fn set_phone_clock(&self, by_ms: i64) -> Result<(), TakingsError> {
-        let mut time = lock(&self.surroundings.time);
-        time.phone.wall_ms = time.phone.wall_ms.saturating_add(by_ms);
-        Ok(())
+        guarded(|| {
+            let mut time = lock(&self.surroundings.time);
+            time.phone.wall_ms = time.phone.wall_ms.saturating_add(by_ms);
+            Ok(())
+        })
     }
 
     /// The phone is switched off and on: its monotonic clock begins anew. Shut the till down before, and open it again.
     pub fn restart_phone(&self) -> Result<(), TakingsError> {
-        let mut time = lock(&self.surroundings.time);
-        time.phone.monotonic_ms = 1_000;
-        time.phone.boot_id = time.phone.boot_id.wrapping_add(1);
-        Ok(())
+        guarded(|| {
+            let mut time = lock(&self.surroundings.time);
+            time.phone.monotonic_ms = 1_000;
+            time.phone.boot_id = time.phone.boot_id.wrapping_add(1);
+            Ok(())
+        })
     }
 
     /// The line between phone and acquirer: `up`, or `down` (nothing leaves the phone). Lost requests and answers are
     /// faults of the administrator's.
     pub fn set_line(&self, state: String) -> Result<(), TakingsError> {
-        let up = match state.as_str() {
-            "up" => true,
-            "down" => false,
-            _ => return Err(TakingsError::fix_input("line", "up or down")),
-        };
-        *lock(&self.surroundings.line_is_up) = up;
-        Ok(())
+        guarded(|| {
+            let up = match state.as_str() {
+                "up" => true,
+                "down" => false,
+                _ => return Err(TakingsError::fix_input("line", "up or down")),
+            };
+            *lock(&self.surroundings.line_is_up) = up;
+            Ok(())
+        })
     }
 
     /// The phone's wall clock, milliseconds since 1970 UTC.
     pub fn now_ms(&self) -> Result<i64, TakingsError> {
-        Ok(self.surroundings.now().wall_ms)
+        guarded(|| Ok(self.surroundings.now().wall_ms))
     }
 
     /// Another simulated reader.
     pub fn new_reader(&self) -> Result<Arc<DemoReader>, TakingsError> {
-        let mut readers = lock(&self.surroundings.readers);
-        let serial = format!("B50C1{:02X}", 0xa7_usize.wrapping_add(readers.len()) & 0xff);
-        let reader = Arc::new(Mutex::new(SimulatedReader::new(self.surroundings.seed(), &serial)));
-        readers.push(Arc::clone(&reader));
-        Ok(DemoReader::new(reader, Arc::clone(&self.surroundings)))
+        guarded(|| {
+            let mut readers = lock(&self.surroundings.readers);
+            let serial = format!("B50C1{:02X}", 0xa7_usize.wrapping_add(readers.len()) & 0xff);
+            let reader = Arc::new(Mutex::new(SimulatedReader::new(self.surroundings.seed(), &serial)));
+            readers.push(Arc::clone(&reader));
+            Ok(DemoReader::new(reader, Arc::clone(&self.surroundings)))
+        })
     }
 
     /// The last link of the hash chain of the ledger in `dir`, in hex: equal chains are equal ledgers, event by event and
     /// byte by byte. (The file itself never repeats: its encryption is salted.)
     pub fn chain_hash(&self, dir: String) -> Result<String, TakingsError> {
-        let head = takings_till::Till::chain_hash(Path::new(&dir))?;
-        head.ok_or_else(|| TakingsError::NotFound { code: "head".to_owned(), detail: "no ledger here".to_owned() })
+        guarded(|| {
+            let head = takings_till::Till::chain_hash(Path::new(&dir))?;
+            head.ok_or_else(|| TakingsError::NotFound { code: "head".to_owned(), detail: "no ledger here".to_owned() })
+        })
     }
 }
 

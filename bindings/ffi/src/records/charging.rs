@@ -13,18 +13,31 @@ mirror! {
         /// Applications to choose from, if that is the question.
         choices: Vec<String>,
     }
-    /// What one step of the link brought.
-    Step of takings_till::Step {
-        /// Values to write to the reader, in order; the next only after the former was confirmed.
-        writes: Vec<Vec<u8>>,
-        /// Something to show.
-        prompt: Option<PromptView>,
-        /// Call `tick` after this many milliseconds if nothing else happened.
-        wait_ms: Option<u64>,
-        /// How the charge stands, once it is decided; the record is on disk.
-        saved: Option<ChargeOutcome>,
-        /// Let the reader go.
-        disconnect: bool,
+}
+
+/// What one step of the reader brought.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Step {
+    /// Values to write to the reader, in order; the next only after the former was confirmed. None for a vendor's reader:
+    /// what its SDK is told, the library tells it.
+    pub writes: Vec<Vec<u8>>,
+    /// Something to show.
+    pub prompt: Option<PromptView>,
+    /// Call `tick` after this many milliseconds if nothing else happened.
+    pub wait_ms: Option<u64>,
+    /// How the charge stands, once it is decided; the record is on disk.
+    pub saved: Option<ChargeOutcome>,
+    /// Let the reader go.
+    pub disconnect: bool,
+}
+
+impl Wire for takings_till::Step {
+    type Out = Step;
+
+    fn wire(self) -> Step {
+        // The commands were carried out before the step crosses.
+        let Self { writes, commands: _, prompt, wait_ms, saved, disconnect } = self;
+        Step { writes, prompt: prompt.wire(), wait_ms, saved: saved.wire(), disconnect }
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod payments;
 mod payouts;
 mod state;
+mod vendor;
 
 pub use charging::{ChargeMode, ChargeOutcome, ChargeRequest, PromptView, Step};
 pub use config::{Language, TillConfig};
@@ -17,3 +18,4 @@ pub use state::{
     ActivationView, AlertView, AtStakeView, OfflineRiskView, SignOnView, StatusView, SumView, SyncReport, TroubleView,
     UnsentView, VerifyReport,
 };
+pub use vendor::{VendorAbout, VendorAsked, VendorCard, VendorEntry, VendorEvent, VendorStart};

@@ -1,6 +1,6 @@
 //! The requests this engine sends.
 
-use crate::interface::{ReaderError, StartRequest};
+use crate::interface::StartRequest;
 use crate::tlv::{self, Tag};
 
 use super::message;
@@ -30,10 +30,6 @@ pub const NOTE_DISPLAY: u16 = 0x1803;
 
 /// Quick Chip, answers in the DynaPro format.
 const OPTIONS: [u8; 2] = [0x00, 0x03];
-const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
-
-/// The largest number of decimal places a currency may have.
-const MAX_EXPONENT: u8 = 4;
 
 /// A command with its parameters, before it has a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,26 +83,6 @@ impl Command {
         };
         message::request(reference, self.number(), &body)
     }
-}
-
-/// Refuses what the reader could not run or what would have no end.
-///
-/// # Errors
-/// [`ReaderError`] naming the first member that is out of bounds.
-pub fn check_start(request: &StartRequest) -> Result<(), ReaderError> {
-    if !(1..=MAX_AMOUNT_MINOR).contains(&request.amount_minor) {
-        return Err(ReaderError::InvalidAmount);
-    }
-    if !(1..=999).contains(&request.currency_numeric) || request.currency_exponent > MAX_EXPONENT {
-        return Err(ReaderError::InvalidCurrency);
-    }
-    if request.timeout_s == 0 {
-        return Err(ReaderError::InvalidTimeout);
-    }
-    if !(request.contact || request.contactless || request.magstripe) {
-        return Err(ReaderError::NoInterface);
-    }
-    Ok(())
 }
 
 fn start_body(request: &StartRequest) -> Vec<u8> {

@@ -89,6 +89,7 @@ impl Bench {
                         self.timers.remove(&id);
                     }
                     ReaderOutput::Disconnect => self.disconnected = true,
+                    ReaderOutput::Command(command) => panic!("{command:?} for a reader with bytes"),
                     ReaderOutput::Event(event) => events.push(event),
                 }
             }

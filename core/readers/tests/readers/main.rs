@@ -16,3 +16,5 @@ mod raw;
 mod sessions;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod vendor;

@@ -10,7 +10,7 @@ use takings_domain::payment::Stage;
 use takings_domain::policy::{self, BeforeCard, Refusal};
 use takings_domain::settlement::local_date;
 use takings_domain::{Currency, Money, Now, PaymentId};
-use takings_readers::{Reader, TimerId};
+use takings_readers::{ReaderSession, TimerId};
 use takings_store::Transaction;
 
 use super::book::Book;
@@ -28,7 +28,8 @@ const MAX_TEXT_BYTES: usize = 64;
 pub(super) struct OpenCharge {
     pub(super) operator: Option<String>,
     pub(super) amount: Money,
-    pub(super) reader: Option<(u32, Reader)>,
+    /// The session with the reader, of whatever kind, and the generation of its link.
+    pub(super) reader: Option<(u32, Box<dyn ReaderSession>)>,
     pub(super) timers: BTreeMap<TimerId, i64>,
     pub(super) attempt_open: bool,
     pub(super) card_read: bool,

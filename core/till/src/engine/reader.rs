@@ -1,16 +1,19 @@
 //! The reader's side of a charge: what the link brings becomes events, what the reader needs becomes a step.
 
+mod link_input;
+
 use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderConcluded};
-use takings_domain::{Now, PaymentId};
+use takings_domain::{Money, Now, PaymentId};
 use takings_readers::{
-    Asked, Fault, LinkLoss, Outcome, Reader, ReaderEvent, ReaderInput, ReaderOutput, StartRequest, TimerId,
+    Asked, Fault, LinkLoss, Outcome, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest, VendorAbout,
+    VendorEvent, VendorSession,
 };
 
 use super::Engine;
 use super::book::Book;
-use super::charging::OpenCharge;
-use crate::charge::{ChargeOutcome, PromptView, Step};
+use crate::charge::{ChargeOutcome, PromptView, Step, VendorCommand, VendorStart};
 use crate::error::TillError;
+use link_input::{OwnedInput, inputs};
 
 /// How long the reader waits for each thing the cardholder does, seconds.
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
@@ -22,6 +25,9 @@ pub(crate) enum LinkEvent {
     WriteDone { generation: u32 },
     WriteFailed { generation: u32 },
     Down { generation: u32 },
+    VendorUp { about: VendorAbout, generation: u32 },
+    Vendor { generation: u32, event: VendorEvent },
+    VendorFailed { generation: u32, asked: Asked },
     Choose(u32),
     Cancel,
     Tick,
@@ -35,9 +41,8 @@ impl Engine {
         if charge.outcome.is_some() && charge.reader.is_none() {
             return self.finish_step(id, step, now);
         }
-        if let LinkEvent::Up { value_len, generation } = event {
-            let value_len = usize::try_from(value_len).unwrap_or(0);
-            charge.reader = Some((generation, Reader::new(generation, value_len)));
+        if let Some(session) = new_session(&event) {
+            charge.reader = Some(session);
             charge.timers.clear();
         }
         for input in inputs(charge, &event, now) {
@@ -74,6 +79,7 @@ impl Engine {
             let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
             match output {
                 ReaderOutput::Write(value) => step.writes.push(value),
+                ReaderOutput::Command(command) => step.commands.push(vendor_command(&charge.amount, command)),
                 ReaderOutput::SetTimer { id, after_ms } => {
                     let after_ms = i64::try_from(after_ms).unwrap_or(i64::MAX);
                     charge.timers.insert(id, now.monotonic_ms.saturating_add(after_ms));
@@ -221,54 +227,30 @@ impl Engine {
     }
 }
 
-/// A reader input that owns its bytes, so that it can be kept while the engine is borrowed.
-enum OwnedInput {
-    LinkUp,
-    Bytes(Vec<u8>),
-    WriteDone,
-    WriteFailed,
-    LinkDown,
-    Timer(TimerId),
-    Start(StartRequest),
-    Cancel,
-    Choose(u8),
-}
-
-impl OwnedInput {
-    fn borrow(&self) -> ReaderInput<'_> {
-        match self {
-            Self::LinkUp => ReaderInput::LinkUp,
-            Self::Bytes(bytes) => ReaderInput::Bytes(bytes),
-            Self::WriteDone => ReaderInput::WriteDone,
-            Self::WriteFailed => ReaderInput::WriteFailed,
-            Self::LinkDown => ReaderInput::LinkDown,
-            Self::Timer(id) => ReaderInput::Timer(*id),
-            Self::Start(start) => ReaderInput::Start(*start),
-            Self::Cancel => ReaderInput::Cancel,
-            Self::Choose(index) => ReaderInput::ChooseApplication(*index),
+/// A new link begins a new session, of the kind that was plugged in.
+fn new_session(event: &LinkEvent) -> Option<(u32, Box<dyn ReaderSession>)> {
+    match event {
+        LinkEvent::Up { value_len, generation } => {
+            let value_len = usize::try_from(*value_len).unwrap_or(0);
+            Some((*generation, Box::new(Reader::new(*generation, value_len))))
         }
+        LinkEvent::VendorUp { generation, .. } => Some((*generation, Box::new(VendorSession::new()))),
+        _ => None,
     }
 }
 
-/// What a link event means for the reader engine. Events of another link's generation mean nothing.
-fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Vec<OwnedInput> {
-    let current = charge.reader.as_ref().map(|(generation, _)| *generation);
-    let if_current = |generation: &u32, input| if current == Some(*generation) { vec![input] } else { Vec::new() };
-    match event {
-        LinkEvent::Up { .. } => vec![OwnedInput::LinkUp],
-        LinkEvent::Bytes { generation, value } => if_current(generation, OwnedInput::Bytes(value.clone())),
-        LinkEvent::WriteDone { generation } => if_current(generation, OwnedInput::WriteDone),
-        LinkEvent::WriteFailed { generation } => if_current(generation, OwnedInput::WriteFailed),
-        LinkEvent::Down { generation } => if_current(generation, OwnedInput::LinkDown),
-        LinkEvent::Choose(index) => u8::try_from(*index).map(OwnedInput::Choose).into_iter().collect(),
-        LinkEvent::Cancel => vec![OwnedInput::Cancel],
-        LinkEvent::Tick => {
-            let due: Vec<TimerId> =
-                charge.timers.iter().filter(|(_, due)| **due <= now.monotonic_ms).map(|(id, _)| *id).collect();
-            for id in &due {
-                charge.timers.remove(id);
-            }
-            due.into_iter().map(OwnedInput::Timer).collect()
+fn vendor_command(amount: &Money, command: takings_readers::VendorCommand) -> VendorCommand {
+    match command {
+        takings_readers::VendorCommand::Start(start) => VendorCommand::Start(VendorStart {
+            amount_minor: start.amount_minor,
+            currency: amount.currency().code().to_owned(),
+            currency_numeric: start.currency_numeric,
+            currency_exponent: start.currency_exponent,
+            timeout_s: u32::from(start.timeout_s),
+        }),
+        takings_readers::VendorCommand::Cancel => VendorCommand::Cancel,
+        takings_readers::VendorCommand::ChooseApplication(index) => {
+            VendorCommand::ChooseApplication { index: u32::from(index) }
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct BlobRecord {
 impl BlobRecord {
     pub(super) fn of(request: &OnlineRequest) -> Self {
         Self {
-            format: request.format.to_owned(),
+            format: request.format.as_str().to_owned(),
             key_id: request.key_id.clone(),
             ksn: hex::decode(&request.ksn_hex).unwrap_or_default(),
             ciphertext: Zeroizing::new(request.blob.expose().to_vec()),

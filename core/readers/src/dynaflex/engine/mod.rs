@@ -13,7 +13,7 @@ mod setup;
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::interface::{Fault, LinkLoss, ReaderError, ReaderEvent, ReaderInput, ReaderOutput, TimerId};
+use crate::interface::{Fault, LinkLoss, ReaderError, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, TimerId};
 use crate::link::{MIN_VALUE_LEN, Reassembler, Segmenter};
 use crate::masked_card::MaskRule;
 
@@ -62,6 +62,12 @@ impl fmt::Debug for Reader {
             .field("setup", &self.setup)
             .field("payment", &self.payment)
             .finish_non_exhaustive()
+    }
+}
+
+impl ReaderSession for Reader {
+    fn handle(&mut self, input: ReaderInput<'_>) -> Result<Vec<ReaderOutput>, ReaderError> {
+        Self::handle(self, input)
     }
 }
 
@@ -125,6 +131,9 @@ impl Reader {
             ReaderInput::Start(request) => self.start(request)?,
             ReaderInput::Cancel => self.cancel()?,
             ReaderInput::ChooseApplication(index) => self.choose(index)?,
+            ReaderInput::VendorUp(_) | ReaderInput::Vendor(_) | ReaderInput::CommandFailed(_) => {
+                return Err(ReaderError::OtherKind);
+            }
         }
         Ok(std::mem::take(&mut self.outputs))
     }

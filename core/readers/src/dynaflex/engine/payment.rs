@@ -3,11 +3,10 @@
 use takings_domain::{EntryMode, MaskedCard, Scheme};
 
 use crate::dynaflex::card_data::{ArqcData, BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
-use crate::dynaflex::commands::{self, Command, check_start};
+use crate::dynaflex::commands::{self, Command};
 use crate::dynaflex::status::{Progress, Status};
-use crate::interface::{
-    Asked, Fault, LinkLoss, OnlineRequest, ReaderError, ReaderEvent, Refusal, StartRequest, TimerId,
-};
+use crate::interface::{Asked, Fault, LinkLoss, ReaderError, ReaderEvent, Refusal, StartRequest, TimerId};
+use crate::online_request::{BlobFormat, OnlineRequest};
 use crate::outcome::{Completion, Outcome, completion};
 use crate::prompt::Prompt;
 
@@ -115,7 +114,7 @@ impl Reader {
         if self.has_open_payment() || self.is_asking(commands::START) {
             return Err(ReaderError::Busy);
         }
-        check_start(&request)?;
+        request.check()?;
         if self.payment.is_some() {
             self.clear_timer(TimerId::Closing);
         }
@@ -336,7 +335,7 @@ fn online_request(data: ArqcData, entry_mode: EntryMode) -> OnlineRequest {
     let (masked_card, scheme) = data.card.unwrap_or_else(|| (MaskedCard::new("", ""), Scheme::Unknown));
     OnlineRequest {
         blob: data.blob,
-        format: BLOB_FORMAT,
+        format: BlobFormat::of_ours(BLOB_FORMAT),
         ksn_hex: data.ksn_hex,
         key_id: data.key_id,
         device_serial: data.device_serial,

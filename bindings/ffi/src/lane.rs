@@ -1,0 +1,101 @@
+//! What the app implements, on a thread of its own: asked one thing after the other, and waited for with patience that
+//! ends. Whoever asks holds no lock, and whatever the app does inside cannot reach the engine's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::callbacks;
+use crate::error::TakingsError;
+
+struct Ask<Q, A> {
+    question: Q,
+    answer: Option<SyncSender<Result<A, TakingsError>>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It threw.
+    Threw(TakingsError),
+    /// It did not return in time; it may still be at it.
+    Silent,
+    /// It has not returned from an earlier question yet, and this one was not asked.
+    Busy,
+    /// Its thread ended.
+    Gone,
+}
+
+/// The way to one thing the app implements.
+pub(crate) struct Lane<Q, A> {
+    asks: Sender<Ask<Q, A>>,
+    patience: Duration,
+    /// A question was given up and did not return yet.
+    stuck: Arc<AtomicBool>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
+    /// Starts the thread; it ends with the lane, after what it is doing.
+    #[expect(clippy::disallowed_methods, reason = "what the app implements runs on a thread of its own")]
+    pub(crate) fn open(
+        name: &str,
+        patience_ms: u64,
+        serve: impl Fn(Q) -> Result<A, TakingsError> + Send + 'static,
+    ) -> Result<Self, TakingsError> {
+        let (asks, asked) = channel();
+        let stuck = Arc::new(AtomicBool::new(false));
+        let returned = Arc::clone(&stuck);
+        let work = move || serve_all(asked, &returned, serve);
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+        spawned.map_err(|error| TakingsError::internal("thread", error))?;
+        Ok(Self { asks, patience: Duration::from_millis(patience_ms), stuck })
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) fn ask(&self, question: Q) -> Result<A, Unanswered> {
+        if self.stuck.load(Ordering::SeqCst) {
+            return Err(Unanswered::Busy);
+        }
+        let (answer, answered) = sync_channel(1);
+        self.asks.send(Ask { question, answer: Some(answer) }).map_err(|_| Unanswered::Gone)?;
+        match answered.recv_timeout(self.patience) {
+            Ok(answered) => answered.map_err(Unanswered::Threw),
+            Err(RecvTimeoutError::Disconnected) => Err(Unanswered::Gone),
+            Err(RecvTimeoutError::Timeout) => {
+                self.stuck.store(true, Ordering::SeqCst);
+                // It may have returned at this very moment.
+                match answered.try_recv() {
+                    Ok(answered) => {
+                        self.stuck.store(false, Ordering::SeqCst);
+                        answered.map_err(Unanswered::Threw)
+                    }
+                    Err(_) => Err(Unanswered::Silent),
+                }
+            }
+        }
+    }
+
+    /// Tells, and waits for nothing: for what is worth saying late.
+    pub(crate) fn tell(&self, question: Q) {
+        // A thread that ended has nobody to tell.
+        drop(self.asks.send(Ask { question, answer: None }));
+    }
+}
+
+fn serve_all<Q, A>(
+    asked: Receiver<Ask<Q, A>>,
+    stuck: &AtomicBool,
+    serve: impl Fn(Q) -> Result<A, TakingsError> + Send,
+) {
+    for Ask { question, answer } in asked {
+        let answered = callbacks::outside(|| serve(question));
+        match answer {
+            // Whoever stopped waiting asks again.
+            Some(answer) => drop(answer.send(answered)),
+            None => drop(answered),
+        }
+        stuck.store(false, Ordering::SeqCst);
+    }
+}

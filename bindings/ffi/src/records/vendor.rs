@@ -1,0 +1,218 @@
+//! A vendor's card reader: what its SDK is told, and what it says.
+
+use std::fmt;
+
+use takings_till::SensitiveBytes;
+
+use crate::wire::Wire;
+
+/// A payment for the SDK to take.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct VendorStart {
+    /// Minor units, above zero.
+    pub amount_minor: i64,
+    /// ISO 4217, `CNY`.
+    pub currency: String,
+    /// ISO 4217 number, 156.
+    pub currency_numeric: u32,
+    /// Decimal places of the currency.
+    pub currency_exponent: u32,
+    /// How long the cardholder has for each step, seconds.
+    pub timeout_s: u32,
+}
+
+impl Wire for takings_till::VendorStart {
+    type Out = VendorStart;
+
+    fn wire(self) -> VendorStart {
+        let Self { amount_minor, currency, currency_numeric, currency_exponent, timeout_s } = self;
+        let (currency_numeric, currency_exponent) = (currency_numeric.into(), currency_exponent.into());
+        VendorStart { amount_minor, currency, currency_numeric, currency_exponent, timeout_s }
+    }
+}
+
+/// What the SDK knows of the reader it is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct VendorAbout {
+    /// Serial number.
+    pub serial: String,
+    /// Model name; empty if it does not tell.
+    #[uniffi(default = "")]
+    pub model: String,
+    /// Firmware version; empty if it does not tell.
+    #[uniffi(default = "")]
+    pub firmware: String,
+    /// Percent, 0 to 100; null if it does not tell.
+    #[uniffi(default)]
+    pub battery_percent: Option<u32>,
+    /// It was opened: it takes no payments.
+    #[uniffi(default = false)]
+    pub tampered: bool,
+}
+
+impl From<VendorAbout> for takings_till::VendorAbout {
+    fn from(about: VendorAbout) -> Self {
+        let VendorAbout { serial, model, firmware, battery_percent, tampered } = about;
+        Self { serial, model, firmware, battery_percent, tampered }
+    }
+}
+
+/// Card data as the SDK hands it out: **ciphertext only**. Do not log it; it is not kept after the payment's final answer.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct VendorCard {
+    /// What the SDK encrypted for the acquirer's host, verbatim, 1 byte to 16 KiB. Anything with a clear track or number
+    /// is refused.
+    pub ciphertext: Vec<u8>,
+    /// How the acquirer's host reads it, a word agreed with the acquirer: 1 to 40 of `a-z 0-9 _ . -`.
+    pub format: String,
+    /// What the acquirer finds the key by: 1 to 64 of `A-Z a-z 0-9 _ . : -`, and nothing that could be a card number.
+    pub key_id: String,
+    /// The key serial number in hex, 10 to 32 bytes; empty if there is none.
+    #[uniffi(default = "")]
+    pub ksn_hex: String,
+    /// The number as the SDK masks it, 12 to 19 digits with `*`, `X`, `#` or `•` for hidden ones, or the last four alone.
+    /// It is masked again: at most the first six and the last four are kept.
+    pub masked_number: String,
+    /// How the card was read.
+    pub entry: VendorEntry,
+}
+
+impl fmt::Debug for VendorCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ciphertext, format, key_id, ksn_hex, masked_number, entry } = self;
+        let texts = [format, key_id, ksn_hex, masked_number].map(String::len);
+        write!(f, "VendorCard[{}, {texts:?}, {entry:?}]", ciphertext.len())
+    }
+}
+
+impl From<VendorCard> for takings_till::VendorCard {
+    fn from(card: VendorCard) -> Self {
+        let VendorCard { ciphertext, format, key_id, ksn_hex, masked_number, entry } = card;
+        let ciphertext = SensitiveBytes::new(ciphertext);
+        Self { ciphertext, format, key_id, ksn_hex, masked_number, entry_mode: entry.into() }
+    }
+}
+
+/// How a card was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum VendorEntry {
+    /// Inserted.
+    Chip,
+    /// Tapped.
+    Contactless,
+    /// Swiped, a card without chip.
+    Stripe,
+    /// Swiped after the chip failed.
+    Fallback,
+}
+
+impl From<VendorEntry> for takings_till::EntryMode {
+    fn from(entry: VendorEntry) -> Self {
+        match entry {
+            VendorEntry::Chip => Self::Chip,
+            VendorEntry::Contactless => Self::Contactless,
+            VendorEntry::Stripe => Self::Stripe,
+            VendorEntry::Fallback => Self::Fallback,
+        }
+    }
+}
+
+/// What the SDK was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum VendorAsked {
+    /// To take a payment.
+    Start,
+    /// To stop it.
+    Cancel,
+    /// To use the application that the cardholder chose.
+    Choice,
+}
+
+impl From<VendorAsked> for takings_till::Asked {
+    fn from(asked: VendorAsked) -> Self {
+        match asked {
+            VendorAsked::Start => Self::Start,
+            VendorAsked::Cancel => Self::Cancel,
+            VendorAsked::Choice => Self::Choice,
+        }
+    }
+}
+
+/// What the SDK says. It is bounded, masked again and put in order here: of several card data and several ends of one
+/// payment the first stand.
+#[derive(Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum VendorEvent {
+    /// It runs the payment: the first event of each.
+    Started,
+    /// Something to show: an id of ours (`insert_card`, `present_card`, `please_wait`, …), or a text in any language.
+    Prompt {
+        /// The id or the text; empty takes the last one away.
+        text: String,
+        /// Offer to cancel.
+        cancellable: bool,
+    },
+    /// The cardholder is to choose an application: the step's prompt carries them, `Charge.chooseApplication` answers.
+    ChooseApplication {
+        /// Their names, sixteen at most.
+        items: Vec<String>,
+    },
+    /// A card is there.
+    CardSeen {
+        /// Where.
+        entry: VendorEntry,
+    },
+    /// The card is gone.
+    CardRemoved,
+    /// Several cards were held to the reader.
+    SeveralCards,
+    /// The card data. When the call returns it is on the disk, or the charge is not made with it.
+    CardData {
+        /// Ciphertext, and what tells the acquirer how to open it.
+        card: VendorCard,
+    },
+    /// How it ended at the reader. After the card data this only adds to the record.
+    Ended {
+        /// `deferred` (the usual end of Quick Chip), `declined`, `declined_offline`, `approved_by_card`,
+        /// `approved_offline`, `try_other_interface`, `try_again`, `fallback_chip_retry`, `fallback_magstripe`, `cancelled`,
+        /// `timed_out`, `not_accepted`, `read_error`, `failed`. Any other word is unknown.
+        outcome: String,
+    },
+    /// It cannot do what it was asked, as it says later.
+    Failed {
+        /// What was asked.
+        asked: VendorAsked,
+    },
+    /// Charge the reader.
+    BatteryLow {
+        /// Percent left.
+        percent: u32,
+    },
+}
+
+/// What an SDK calls a text may be card data: only the kind is shown.
+impl fmt::Debug for VendorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        takings_till::VendorEvent::from(self.clone()).fmt(f)
+    }
+}
+
+impl From<VendorEvent> for takings_till::VendorEvent {
+    fn from(event: VendorEvent) -> Self {
+        match event {
+            VendorEvent::Started => Self::Started,
+            VendorEvent::Prompt { text, cancellable } => Self::Prompt { text, cancellable },
+            VendorEvent::ChooseApplication { items } => Self::ChooseApplication(items),
+            VendorEvent::CardSeen { entry } => Self::CardSeen(match entry {
+                VendorEntry::Chip => takings_till::Interface::Contact,
+                VendorEntry::Contactless => takings_till::Interface::Contactless,
+                VendorEntry::Stripe | VendorEntry::Fallback => takings_till::Interface::Magstripe,
+            }),
+            VendorEvent::CardRemoved => Self::CardRemoved,
+            VendorEvent::SeveralCards => Self::SeveralCards,
+            VendorEvent::CardData { card } => Self::Card(card.into()),
+            VendorEvent::Ended { outcome } => Self::Ended(outcome),
+            VendorEvent::Failed { asked } => Self::Failed(asked.into()),
+            VendorEvent::BatteryLow { percent } => Self::BatteryLow(percent),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What a word, a number and a blob of an SDK's may look like. Nothing here trusts that "masked" means masked.
+
+use takings_domain::{MaskedCard, Scheme};
+
+use crate::masked_card::{self, MaskRule};
+use crate::online_request::{BlobFormat, OnlineRequest};
+use crate::prompt::Prompt;
+
+use super::VendorCard;
+
+/// The longest card data, in bytes.
+const MAX_BLOB_LEN: usize = 16 * 1024;
+const MAX_KEY_ID_LEN: usize = 64;
+/// Key serial numbers have 10 bytes (triple DES) or 12 (AES); shorter ones could be card numbers.
+const KSN_LENS: std::ops::RangeInclusive<usize> = 10..=32;
+/// The longest text kept, in characters.
+const MAX_TEXT_LEN: usize = 96;
+/// The longest masked number looked at, in characters.
+const MAX_NUMBER_LEN: usize = 40;
+const NUMBER_LENS: std::ops::RangeInclusive<usize> = 12..=19;
+/// What stays of a long serial.
+const SERIAL_TAIL: usize = 8;
+
+/// The card data as it may go on; none if it cannot be used, or might be more than ciphertext.
+pub(super) fn online_request(card: &VendorCard, serial: &str) -> Option<OnlineRequest> {
+    let blob = card.ciphertext.expose();
+    if !(1..=MAX_BLOB_LEN).contains(&blob.len()) || looks_clear(blob) {
+        return None;
+    }
+    let (masked_card, scheme) = masked(&card.masked_number)?;
+    Some(OnlineRequest {
+        blob: card.ciphertext.clone(),
+        format: BlobFormat::new(&card.format)?,
+        ksn_hex: ksn(&card.ksn_hex)?,
+        key_id: key_id(&card.key_id)?,
+        device_serial: serial.to_owned(),
+        masked_card,
+        scheme,
+        entry_mode: card.entry_mode,
+    })
+}
+
+/// Track data in clear: a number and what follows it on a track, or nothing but a number.
+fn looks_clear(blob: &[u8]) -> bool {
+    let mut rest = blob;
+    while let Some(start) = rest.iter().position(u8::is_ascii_digit) {
+        let (_, from) = rest.split_at(start);
+        let len = from.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (_, after) = from.split_at(len);
+        let on_track = len >= *NUMBER_LENS.start() && matches!(after.first(), Some(b'=' | b'^'));
+        if on_track || (len == blob.len() && NUMBER_LENS.contains(&len)) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// At most six leading digits and the last four; none if it is doubtful what is shown.
+fn masked(number: &str) -> Option<(MaskedCard, Scheme)> {
+    if number.chars().count() > MAX_NUMBER_LEN {
+        return None;
+    }
+    let mut plain = Vec::with_capacity(MAX_NUMBER_LEN);
+    for found in number.chars() {
+        match found {
+            '0'..='9' => plain.push(u8::try_from(found).ok()?),
+            '*' | 'x' | 'X' | '#' | '•' => plain.push(b'*'),
+            ' ' | '-' => {}
+            _ => return None,
+        }
+    }
+    if let [_, _, _, last] = plain.as_slice()
+        && last.is_ascii_digit()
+    {
+        let last_four = String::from_utf8(plain).ok()?;
+        let card = MaskedCard::new("", &last_four);
+        return (card.last_four().len() == 4).then_some((card, Scheme::Unknown));
+    }
+    // Digits alone: hidden ones are zeros, or none is hidden. Only so many are believed to be the card's own.
+    let leading = if plain.contains(&b'*') { 6 } else { 4 };
+    let (card, scheme) = masked_card::from_track_2(&plain, MaskRule { leading, trailing: 4 })?;
+    (card.last_four().len() == 4).then_some((card, scheme))
+}
+
+/// Upper-case hex; none if it is no key serial number.
+fn ksn(hex: &str) -> Option<String> {
+    let sound = hex.len().is_multiple_of(2)
+        && KSN_LENS.contains(&(hex.len() / 2))
+        && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (hex.is_empty() || sound).then(|| hex.to_ascii_uppercase())
+}
+
+fn key_id(word: &str) -> Option<String> {
+    let of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+    let bounded = (1..=MAX_KEY_ID_LEN).contains(&word.len()) && word.bytes().all(of_word);
+    (bounded && !holds_number(word)).then(|| word.to_owned())
+}
+
+fn holds_number(text: &str) -> bool {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !b"_.:-".contains(byte)).collect();
+    digits.split(|byte| !byte.is_ascii_digit()).any(|run| NUMBER_LENS.contains(&run.len()) && luhn(run))
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (place, byte)| {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        let weighed = if place % 2 == 0 { digit } else { digit * 2 };
+        sum + if weighed > 9 { weighed - 9 } else { weighed }
+    });
+    sum.is_multiple_of(10)
+}
+
+/// A serial: printable ASCII, bounded; of one with as many digits as a card number the end stays.
+pub(super) fn serial(text: &str) -> String {
+    let kept: Vec<char> = text.chars().filter(|&found| found.is_ascii_graphic()).take(32).collect();
+    let digits = kept.iter().filter(|found| found.is_ascii_digit()).count();
+    let skip = if digits < *NUMBER_LENS.start() { 0 } else { kept.len().saturating_sub(SERIAL_TAIL) };
+    kept.into_iter().skip(skip).collect()
+}
+
+/// A text for people in any language: bounded, without control characters, and without anything as long as a card number.
+pub(super) fn text(said: &str) -> String {
+    let mut kept: Vec<char> = said
+        .chars()
+        .map(|found| if found == '\n' { ' ' } else { found })
+        .filter(|found| !found.is_control())
+        .take(MAX_TEXT_LEN)
+        .collect();
+    let part_of_number = |found: &char| found.is_numeric() || !found.is_alphanumeric();
+    let mut start = 0;
+    while start < kept.len() {
+        let run = kept.iter().skip(start).take_while(|&found| part_of_number(found)).count();
+        if let Some(part) = kept.get_mut(start..start + run)
+            && part.iter().filter(|found| found.is_numeric()).count() >= *NUMBER_LENS.start()
+        {
+            part.iter_mut().filter(|found| found.is_numeric()).for_each(|found| *found = '*');
+        }
+        start += run.max(1);
+    }
+    kept.into_iter().collect::<String>().trim().to_owned()
+}
+
+/// A prompt by its id, by a reader's own English, or as it stands.
+pub(super) fn prompt(said: &str) -> Prompt {
+    let shown = text(said);
+    if let Some(known) = Prompt::KNOWN.iter().find(|known| known.id() == shown) {
+        return known.clone();
+    }
+    match Prompt::from_text(shown.as_bytes()) {
+        Prompt::Other(_) => Prompt::Other(shown),
+        // What is left of another script may be nothing.
+        Prompt::Clear if !shown.is_empty() => Prompt::Other(shown),
+        known => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p8_whatever_is_called_masked_is_masked_again() {
+        let shown = |number: &str| {
+            masked(number).map(|(card, scheme)| (card.first().to_owned(), card.last_four().to_owned(), scheme))
+        };
+        let some = |first: &str, last: &str, scheme| Some((first.to_owned(), last.to_owned(), scheme));
+        for (number, expected) in [
+            ("621234******1232", some("621234", "1232", Scheme::Unionpay)),
+            ("4111 11XX XXXX 1111", some("411111", "1111", Scheme::Visa)),
+            ("4111-11••-••••-1111", some("411111", "1111", Scheme::Visa)),
+            ("41111111****1111", some("411111", "1111", Scheme::Visa)),
+            // Not masked at all, or hidden with zeros.
+            ("4111111111111111", some("4111", "1111", Scheme::Visa)),
+            ("5413330000000029", some("5413", "0029", Scheme::Mastercard)),
+            ("****1232", None),
+            ("************1232", some("", "1232", Scheme::Unknown)),
+            ("1232", some("", "1232", Scheme::Unknown)),
+            ("12*2", None),
+            ("621234*****1*32", None),
+            ("621234******123*", None),
+            ("621234******1232=2612", None),
+            ("", None),
+            (&"4".repeat(64), None),
+            ("621234****１232", None),
+        ] {
+            assert_eq!(shown(number), expected, "{number}");
+        }
+        // A short number shows its end only.
+        assert_eq!(shown("4222222******"), None);
+        assert_eq!(shown("4222******222"), None);
+        assert_eq!(shown("42222****2222"), some("", "2222", Scheme::Unknown));
+    }
+
+    #[test]
+    fn p8_clear_track_data_is_no_ciphertext() {
+        for clear in [
+            &b";4111111111111111=26122010000012300000?"[..],
+            b"%B4111111111111111^CARDHOLDER/TEST^2612?",
+            b"4111111111111111",
+            b"\x00\x01994111111111111111=2612",
+        ] {
+            assert!(looks_clear(clear), "{}", String::from_utf8_lossy(clear));
+        }
+        for blob in [&b"C1B2A39F"[..], b"4111111111111111A", b"\xff\x00\x10", b"41111111111=", b"QUJD="] {
+            assert!(!looks_clear(blob), "{}", String::from_utf8_lossy(blob));
+        }
+    }
+
+    #[test]
+    fn keys_are_named_within_bounds() {
+        assert_eq!(ksn("ffff9876543210e00008").unwrap(), "FFFF9876543210E00008");
+        assert_eq!(ksn("").unwrap(), "");
+        for none in ["4111111111111111", "FF", "xyz", &"F".repeat(66), "FFFF9876543210E0000"] {
+            assert_eq!(ksn(none), None, "{none}");
+        }
+        assert_eq!(key_id("bdk-1:2_A.b").unwrap(), "bdk-1:2_A.b");
+        for none in ["", "a b", "4111111111111111", "k-4111-1111-1111-1111", &"k".repeat(65), "é"] {
+            assert_eq!(key_id(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn texts_are_shown_without_numbers() {
+        for (said, shown) in [
+            ("请插卡\n谢谢", "请插卡 谢谢"),
+            ("pay 12.50 by 4111 1111 1111 1111 now", "pay 12.50 by **** **** **** **** now"),
+            ("4111.1111/1111_1111", "****.****/****_****"),
+            ("４１１１１１１１１１１１１１１１", "****************"),
+            ("a\u{7}\u{1b}b", "ab"),
+        ] {
+            assert_eq!(text(said), shown, "{said}");
+        }
+        assert_eq!(prompt("insert_card"), Prompt::InsertCard);
+        assert_eq!(prompt("Insert Card"), Prompt::InsertCard);
+        assert_eq!(prompt("请插卡"), Prompt::Other("请插卡".to_owned()));
+        assert_eq!(prompt(" "), Prompt::Clear);
+        assert_eq!(serial("BB-123\u{0}"), "BB-123");
+        assert_eq!(serial("4111111111111111"), "11111111");
+    }
+}

@@ -1,0 +1,68 @@
+//! What a link event means for the session with the reader.
+
+use takings_domain::Now;
+use takings_readers::{Asked, ReaderInput, StartRequest, TimerId, VendorAbout, VendorEvent};
+
+use super::LinkEvent;
+use crate::engine::charging::OpenCharge;
+
+/// A reader input that owns its bytes, so that it can be kept while the engine is borrowed.
+pub(super) enum OwnedInput {
+    LinkUp,
+    Bytes(Vec<u8>),
+    WriteDone,
+    WriteFailed,
+    LinkDown,
+    Timer(TimerId),
+    Start(StartRequest),
+    Cancel,
+    Choose(u8),
+    VendorUp(VendorAbout),
+    Vendor(VendorEvent),
+    CommandFailed(Asked),
+}
+
+impl OwnedInput {
+    pub(super) fn borrow(&self) -> ReaderInput<'_> {
+        match self {
+            Self::LinkUp => ReaderInput::LinkUp,
+            Self::Bytes(bytes) => ReaderInput::Bytes(bytes),
+            Self::WriteDone => ReaderInput::WriteDone,
+            Self::WriteFailed => ReaderInput::WriteFailed,
+            Self::LinkDown => ReaderInput::LinkDown,
+            Self::Timer(id) => ReaderInput::Timer(*id),
+            Self::Start(start) => ReaderInput::Start(*start),
+            Self::Cancel => ReaderInput::Cancel,
+            Self::Choose(index) => ReaderInput::ChooseApplication(*index),
+            Self::VendorUp(about) => ReaderInput::VendorUp(about),
+            Self::Vendor(event) => ReaderInput::Vendor(event),
+            Self::CommandFailed(asked) => ReaderInput::CommandFailed(*asked),
+        }
+    }
+}
+
+/// What a link event means for the reader engine. Events of another link's generation mean nothing.
+pub(super) fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Vec<OwnedInput> {
+    let current = charge.reader.as_ref().map(|(generation, _)| *generation);
+    let if_current = |generation: &u32, input| if current == Some(*generation) { vec![input] } else { Vec::new() };
+    match event {
+        LinkEvent::Up { .. } => vec![OwnedInput::LinkUp],
+        LinkEvent::Bytes { generation, value } => if_current(generation, OwnedInput::Bytes(value.clone())),
+        LinkEvent::WriteDone { generation } => if_current(generation, OwnedInput::WriteDone),
+        LinkEvent::WriteFailed { generation } => if_current(generation, OwnedInput::WriteFailed),
+        LinkEvent::Down { generation } => if_current(generation, OwnedInput::LinkDown),
+        LinkEvent::VendorUp { about, .. } => vec![OwnedInput::VendorUp(about.clone())],
+        LinkEvent::Vendor { generation, event } => if_current(generation, OwnedInput::Vendor(event.clone())),
+        LinkEvent::VendorFailed { generation, asked } => if_current(generation, OwnedInput::CommandFailed(*asked)),
+        LinkEvent::Choose(index) => u8::try_from(*index).map(OwnedInput::Choose).into_iter().collect(),
+        LinkEvent::Cancel => vec![OwnedInput::Cancel],
+        LinkEvent::Tick => {
+            let due: Vec<TimerId> =
+                charge.timers.iter().filter(|(_, due)| **due <= now.monotonic_ms).map(|(id, _)| *id).collect();
+            for id in &due {
+                charge.timers.remove(id);
+            }
+            due.into_iter().map(OwnedInput::Timer).collect()
+        }
+    }
+}
