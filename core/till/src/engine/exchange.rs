@@ -34,7 +34,7 @@ pub(super) enum Slot {
 }
 
 /// A question under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Asked {
     Keys,
     Activate,
@@ -53,7 +53,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    fn slot(&self) -> Slot {
+    pub(super) fn slot(&self) -> Slot {
         match self {
             Self::Keys | Self::Activate | Self::SignOn | Self::Document(_) => Slot::Control,
             Self::Live(_) | Self::Inquire(_) => Slot::Live,
@@ -199,9 +199,17 @@ impl Engine {
     /// A request came to its end.
     pub(super) fn answer(&mut self, op: OperationId, carried: Carried, now: Now) {
         let Some(InFlight { asked, operation }) = self.in_flight.remove(&op) else { return };
+        let unreadable = self.failures.is_enough(&asked);
+        if !unreadable {
+            self.failures.begin(&asked);
+        }
         let heard = match carried {
             Carried::NotSent(why) => Err(Trouble::NotSent { why }),
             Carried::Maybe(why) => Err(Trouble::Maybe { why, retry_after_ms: None, signed: false }),
+            Carried::Answer(_) if unreadable => {
+                let why = "the engine failed at answers like this one".to_owned();
+                Err(Trouble::Unverified { why, unknown_key: false })
+            }
             Carried::Answer(answer) => self.understand(&operation, &answer),
         };
         match &heard {
@@ -210,6 +218,7 @@ impl Engine {
             Err(trouble) => self.hear_trouble(trouble, now),
         }
         self.conclude(asked, heard, now);
+        self.failures.end();
     }
 
     /// A question that never left ends as if it had been refused.

@@ -9,6 +9,7 @@
 //! * [`run`]: a contact with the acquirer: session, documents, three lanes, the feed, within a budget.
 //! * [`session`], [`documents`]: who we are to the acquirer, and the policy, terms and calendar it signed.
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
+//!   [`failures`]: answers that are not read any more.
 //! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open.
 
@@ -17,6 +18,7 @@ mod charging;
 mod documents;
 mod errors;
 mod exchange;
+mod failures;
 mod feed;
 mod live;
 mod pace;
@@ -50,6 +52,7 @@ use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, TroubleVi
 use charging::OpenCharge;
 use documents::Documents;
 use exchange::InFlight;
+pub(crate) use failures::Failures;
 use feed::FeedState;
 use pace::Pace;
 pub(crate) use reader::LinkEvent;
@@ -166,6 +169,7 @@ pub(crate) struct EngineConfig {
     pub(crate) app_version: String,
     pub(crate) request_timeout_ms: u64,
     pub(crate) outlook: Outlook,
+    pub(crate) failures: Failures,
 }
 
 /// See the module.
@@ -180,6 +184,7 @@ pub(crate) struct Engine {
     state: LedgerState,
     documents: Documents,
     outlook: Outlook,
+    failures: Failures,
     keys: Option<KeyRing>,
     /// Believes what the root signs and nothing else: before the first list of keys.
     root_ring: Option<KeyRing>,

@@ -21,6 +21,7 @@ use super::run::BATCH_ITEMS;
 use super::{Engine, EngineConfig, Line};
 use crate::error::TillError;
 use crate::ports::Randomness;
+use crate::views::TroubleView;
 
 impl Engine {
     /// Opens the ledger and settles what a crash left open: a send without an end is in doubt; a card that was neither
@@ -43,6 +44,7 @@ impl Engine {
             state: Default::default(),
             documents: Documents::default(),
             outlook: config.outlook,
+            failures: config.failures,
             keys: None,
             root_ring: None,
             session_refused: false,
@@ -73,6 +75,10 @@ impl Engine {
             last_now: now,
             effects: Vec::new(),
         };
+        if let Some(failed) = engine.failures.count() {
+            let detail = format!("the engine failed at an answer ({:?})", failed.slot());
+            engine.trouble_there = Some(TroubleView { at_ms: now.wall_ms, detail });
+        }
         match engine.resume(new_ledger_id, now) {
             // What the store's own look did not meet.
             Err(error) if error.code() == UNREADABLE_FILE => Err(engine.ledger.set_aside().into()),

@@ -266,9 +266,10 @@ impl Engine {
         }
         if self.slot_free(Slot::Drain) && self.session_valid(now) {
             let items = self.due(Lane::Drain, self.batch_items, now)?;
-            if let Some(last) = items.last() {
+            let mut ids: Vec<PaymentId> = items.iter().map(|item| item.payment_id).collect();
+            ids.truncate(self.failures.together(&ids));
+            if let Some(last) = items.get(..ids.len()).and_then(<[DueItem]>::last) {
                 self.had_its_turn(Lane::Drain, last);
-                let ids: Vec<PaymentId> = items.iter().map(|item| item.payment_id).collect();
                 self.start_batch(&ids, now)?;
             }
         }

@@ -4,7 +4,7 @@
 //! leaves on tokio and comes back as a message. The one timer is the thread's own waiting.
 //!
 //! An engine that breaks (a panic) is dropped and opened again from the ledger, which holds whatever was said; whoever
-//! waited for it hears *internal*.
+//! waited for it hears *internal*. The same if the app's clock does.
 
 mod carrier;
 #[cfg(test)]
@@ -18,13 +18,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use takings_acquirers::http::Carried;
-use takings_domain::OperationId;
+use takings_domain::{Now, OperationId};
 use takings_store::OpenConfig;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::oneshot;
 
 use crate::config::TillConfig;
-use crate::engine::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
+use crate::engine::{Command, Effect, Engine, EngineConfig, Failures, Input, Reply, Ticket};
 use crate::error::TillError;
 use crate::outlook::Outlook;
 use crate::ports::Ports;
@@ -96,6 +96,7 @@ impl Runtime {
             app_version: config.app_version,
             request_timeout_ms: config.request_timeout_ms,
             outlook,
+            failures: Failures::default(),
         };
         let thread = spawn_engine(settings, own_timer, ports, carrier, messages, opened)?;
         let runtime = Self { inbox, engine: Mutex::new(Some(thread)), tokio: Mutex::new(Some(tokio)), handle };
@@ -173,7 +174,7 @@ fn spawn_engine(
 ) -> Result<JoinHandle<()>, TillError> {
     std::thread::Builder::new()
         .name("takings-engine".into())
-        .spawn(move || match open(&settings, &ports) {
+        .spawn(move || match time(&ports).and_then(|now| open(&settings, &ports, now)) {
             Ok(engine) => {
                 drop(opened.send(Ok(())));
                 Loop {
@@ -195,11 +196,15 @@ fn spawn_engine(
 }
 
 /// Opens the engine on what the ledger holds.
-fn open(settings: &EngineConfig, ports: &Ports) -> Result<Engine, TillError> {
-    let now = ports.clock.now();
+fn open(settings: &EngineConfig, ports: &Ports, now: Now) -> Result<Engine, TillError> {
     let (key, randomness) = (Arc::clone(&ports.device_key), Arc::clone(&ports.randomness));
     catch_unwind(AssertUnwindSafe(|| Engine::open(settings.clone(), key, randomness, now)))
         .unwrap_or_else(|_| Err(broken()))
+}
+
+/// The time, from a clock that is the app's and may fail.
+fn time(ports: &Ports) -> Result<Now, TillError> {
+    catch_unwind(AssertUnwindSafe(|| ports.clock.now())).map_err(|_| broken())
 }
 
 fn broken() -> TillError {
@@ -247,7 +252,8 @@ impl Loop {
         let Some(at_ms) = self.wake_at_ms.filter(|_| self.own_timer) else {
             return messages.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
-        let wait_ms = at_ms.saturating_sub(self.ports.clock.now().wall_ms).clamp(0, LONGEST_SLEEP_MS);
+        let wait_ms = time(&self.ports).map_or(LONGEST_SLEEP_MS, |now| at_ms.saturating_sub(now.wall_ms));
+        let wait_ms = wait_ms.clamp(0, LONGEST_SLEEP_MS);
         messages.recv_timeout(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
     }
 
@@ -279,7 +285,11 @@ impl Loop {
             return self.give_up(&error);
         }
         if self.engine.is_none() {
-            match open(&self.settings, &self.ports) {
+            let now = match time(&self.ports) {
+                Ok(now) => now,
+                Err(error) => return self.give_up(&error),
+            };
+            match open(&self.settings, &self.ports, now) {
                 Ok(engine) => self.engine = Some(engine),
                 // A second try might find the file set aside and begin another one in silence: that is the app's to decide.
                 Err(error) => {
@@ -289,8 +299,8 @@ impl Loop {
             }
         }
         let Some(engine) = &mut self.engine else { return Vec::new() };
-        let now = self.ports.clock.now();
-        if let Ok(effects) = catch_unwind(AssertUnwindSafe(|| engine.handle(input, now))) {
+        let clock = &self.ports.clock;
+        if let Ok(effects) = catch_unwind(AssertUnwindSafe(|| engine.handle(input, clock.now()))) {
             return effects;
         }
         // Whatever it held in memory may be half done; the ledger is not.
@@ -305,7 +315,8 @@ impl Loop {
             waiter.tell(Err(error.clone()));
         }
         // One that ended is looked at no more.
-        let again = self.ended.is_none().then(|| self.ports.clock.now().wall_ms.saturating_add(LONGEST_SLEEP_MS));
+        let in_a_while = || time(&self.ports).map_or(i64::MIN, |now| now.wall_ms.saturating_add(LONGEST_SLEEP_MS));
+        let again = self.ended.is_none().then(in_a_while);
         again.map(Effect::WakeAt).into_iter().collect()
     }
 }

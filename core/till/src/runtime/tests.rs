@@ -1,4 +1,6 @@
-//! An engine that fails, and a line that does.
+//! An engine that fails, a line that does, and a clock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use takings_acquirers::{Alg, SignedRequest, SoftwareKey};
 use takings_domain::Now;
@@ -16,6 +18,17 @@ impl Clock for Phone {
     }
 }
 
+/// A clock that fails when told to.
+#[derive(Default)]
+struct Fragile(AtomicBool);
+
+impl Clock for Fragile {
+    fn now(&self) -> Now {
+        assert!(!self.0.load(Ordering::SeqCst), "the clock failed");
+        Phone.now()
+    }
+}
+
 impl Randomness for Phone {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill(5);
@@ -29,18 +42,17 @@ impl Line for Phone {
 }
 
 async fn till(dir: &std::path::Path) -> Till {
+    till_with(dir, Arc::new(Phone)).await
+}
+
+async fn till_with(dir: &std::path::Path, clock: Arc<dyn Clock>) -> Till {
     let mut config = TillConfig::new(dir, "https://acquirer.example");
     config.own_timer = false;
     if cfg!(feature = "sqlcipher") {
         config.encryption_key = Some(Zeroizing::new([9; 32]));
     }
     let key = SoftwareKey::from_secret(Alg::EcdsaP256Sha256, &Zeroizing::new([7; 32])).unwrap();
-    let ports = Ports {
-        clock: Arc::new(Phone),
-        randomness: Arc::new(Phone),
-        device_key: Arc::new(key),
-        line: Some(Arc::new(Phone)),
-    };
+    let ports = Ports { clock, randomness: Arc::new(Phone), device_key: Arc::new(key), line: Some(Arc::new(Phone)) };
     Till::open(config, ports).await.unwrap()
 }
 
@@ -85,5 +97,21 @@ async fn a_line_that_fails_leaves_the_engine_whole() {
     let refused = till.activate(answer["activation_code"].as_str().unwrap()).await;
     assert!(matches!(refused, Err(TillError::RetryLater { .. })), "{refused:?}");
     assert!(till.status().await.unwrap().trouble.unwrap().detail.contains("the line failed"));
+    assert!(till.verify().await.unwrap().sound);
+}
+
+#[tokio::test]
+async fn while_the_clock_fails_callers_hear_it_and_afterwards_the_till_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Fragile::default());
+    let till = till_with(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>).await;
+    for _ in 0..2 {
+        clock.0.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            assert_eq!(till.status().await, Err(broken()));
+        }
+        clock.0.store(false, Ordering::SeqCst);
+        assert_eq!(till.status().await.unwrap().last_seq, 1);
+    }
     assert!(till.verify().await.unwrap().sound);
 }

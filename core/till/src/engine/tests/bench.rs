@@ -16,7 +16,7 @@ use takings_readers::simulated::SimulatedReader;
 use takings_store::OpenConfig;
 use zeroize::Zeroizing;
 
-use super::super::{Command, Effect, Engine, EngineConfig, Input, Reply, Ticket};
+use super::super::{Command, Effect, Engine, EngineConfig, Failures, Input, Reply, Ticket};
 use super::line::{self, Fault, Rule};
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
@@ -125,6 +125,7 @@ pub(super) struct Bench {
     pub(super) boundary: u32,
     kill_at: Option<u32>,
     pub(super) outlook: Outlook,
+    pub(super) failures: Failures,
 }
 
 impl Bench {
@@ -157,6 +158,7 @@ impl Bench {
             boundary: 0,
             kill_at: None,
             outlook: Outlook::default(),
+            failures: Failures::default(),
         };
         bench.open().unwrap();
         bench
@@ -197,6 +199,7 @@ impl Bench {
             app_version: "0.1.0".to_owned(),
             request_timeout_ms: 35_000,
             outlook: self.outlook.clone(),
+            failures: self.failures.clone(),
         };
         let randomness = Arc::new(Seeded { seed: seed.into(), drawn: Mutex::new(0) });
         self.engine = Some(Engine::open(config, Arc::new(key), randomness, self.now)?);

@@ -1,12 +1,15 @@
-//! A disk that refuses: nothing loops, nobody is told what is not on disk, and afterwards everything is made good.
+//! A disk that refuses, an engine that fails: nothing loops, nobody is told what is not on disk, and afterwards
+//! everything is made good.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::json;
 
-use super::bench::{Bench, LIVE, MINUTE};
+use super::bench::{Bench, DAY, LIVE, MINUTE};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
-use crate::engine::{Command, Reply};
+use crate::engine::{Command, Failures, Reply};
 
 const KINDS: [&str; 19] = [
     "charge_started",
@@ -166,4 +169,67 @@ fn a_customer_who_waits_for_the_lane_hears_when_the_disk_refuses() {
             bench.assert_verified();
         }
     }
+}
+
+/// Time passes for an engine that is opened again wherever it fails. Answers how often it failed.
+fn live_on_through_failures(bench: &mut Bench, minutes: u32) -> u32 {
+    let mut failed = 0;
+    for _ in 0..minutes {
+        if catch_unwind(AssertUnwindSafe(|| bench.live_on(MINUTE))).is_err() {
+            failed += 1;
+            bench.kill_and_reopen();
+            assert!(bench.status().trouble.is_some_and(|trouble| trouble.detail.contains("the engine failed")));
+        }
+    }
+    failed
+}
+
+#[test]
+fn p10_drains_an_answer_at_which_the_engine_fails_each_time_stops_no_other_payment() {
+    let mut bench = Bench::ready(1);
+    bench.line_is_down = true;
+    let ids: Vec<_> = (0..5).map(|n| bench.charge(&Sale::nth(n)).0).collect();
+    bench.line_is_down = false;
+    bench.failures.plant(ids[2]);
+    let failed = live_on_through_failures(&mut bench, 30);
+    assert_eq!(failed, 3, "then its answers are not read any more");
+    for (n, id) in ids.iter().enumerate() {
+        let view = bench.view(*id);
+        let wanted = if n == 2 { ("being_confirmed", None) } else { ("approved", Some("approved")) };
+        assert_eq!((view.stage.as_str(), view.authorization.as_deref()), wanted, "{n}");
+    }
+    assert!(bench.holds_card_data(ids[2]));
+    // A version of the app that can read it finds everything in its place.
+    bench.failures = Failures::default();
+    bench.kill_and_reopen();
+    bench.drain();
+    bench.days_later(3);
+    bench.judge();
+    assert!(ids.iter().all(|id| bench.stage(*id).0 == "arrived" && bench.authorizations(*id) == 1));
+    bench.assert_verified();
+}
+
+#[test]
+fn p3_honest_a_live_payment_at_whose_answers_the_engine_fails_is_called_neither_charged_nor_free() {
+    let mut bench = Bench::ready(1);
+    let sale = Sale::live(1_000);
+    let id = bench.begin(&sale).unwrap();
+    bench.failures.plant(id);
+    bench.present(id, &sale);
+    assert!(catch_unwind(AssertUnwindSafe(|| bench.run())).is_err());
+    bench.kill_and_reopen();
+    // The answer itself, the question after it, the undoing, and what the feed points at: each three times at most.
+    let failed = live_on_through_failures(&mut bench, 60);
+    assert!((3..12).contains(&failed), "{failed}");
+    assert_eq!(bench.stage(id), ("needs_you".into(), "in_doubt".into()));
+    assert_eq!(bench.told("payment_in_doubt"), 1);
+    let other = bench.charge(&Sale::live(2_000)).1;
+    assert_eq!(other, ChargeOutcome::Approved { approved_minor: 2_000 });
+    bench.failures = Failures::default();
+    bench.kill_and_reopen();
+    bench.live_on(DAY);
+    bench.drain();
+    assert_eq!(bench.stage(id).0, "not_charged");
+    bench.judge();
+    bench.assert_verified();
 }
