@@ -217,9 +217,12 @@ class Panics(Dirs):
         till, reader = await self.ready(world, path), world.new_reader()
         world.set_line("down")
         for place in ["call", "engine", "here"] * 2:
-            expected = t.InternalError if place == "here" else t.TakingsError.Internal
-            with self.assertRaises(expected):
+            with self.assertRaises(t.TakingsError.Internal) as caught:
                 await t.planted_panic(till, place)
+            self.assertIn(caught.exception.code, ("broken", "panic"))
+            with self.assertRaises(t.TakingsError.Internal) as caught:
+                t.planted_panic_now()
+            self.assertEqual(caught.exception.code, "panic")
             self.assertEqual((await till.status()).activation.merchant_id, "M000001")
             self.assertTrue((await till.verify()).sound)
         self.assertEqual(await sell(till, reader, 500, "P-1"), t.ChargeOutcome.SAVED())
@@ -393,6 +396,194 @@ class Apps(Dirs):
         await till.shutdown()
 
 
+class Sdk(t.VendorReader):
+    """Another maker's reader, scripted: what it does when it is told to start, and what it was told."""
+
+    def __init__(self, on_start=lambda: None):
+        self.on_start, self.told = on_start, []
+
+    def start(self, request):
+        self.told.append("start")
+        self.asked = request
+        self.on_start()
+
+    def cancel(self):
+        self.told.append("cancel")
+
+    def choose_application(self, index):
+        self.told.append(index)
+
+
+ABOUT = t.VendorAbout(serial="WSC-0042", model="Pocket")
+STARTED = t.VendorEvent.STARTED()
+DONE = t.VendorEvent.ENDED("deferred")
+
+
+def sealed(last_four="1232", **other):
+    fields = {"ciphertext": bytes(range(96)), "format": "acme-dukpt", "key_id": "bdk-1", "ksn_hex": "FFFF9876543210E00008",
+              "masked_number": f"621234******{last_four}", "entry": t.VendorEntry.CHIP, **other}
+    return t.VendorEvent.CARD_DATA(t.VendorCard(**fields))
+
+
+def not_charged(detail):
+    return t.ChargeOutcome.NOT_CHARGED(cause="abandoned", detail=detail)
+
+
+class Vendor(Dirs):
+    """A vendor's SDK that throws, stalls, answers twice, answers late, calls back, disconnects."""
+
+    async def asyncSetUp(self):
+        self.world = t.DemoWorld(23, SATURDAY_MS)
+        self.till = await self.ready(self.world, self.directory())
+        self.orders = 0
+
+    async def charge(self, amount_minor=1_250):
+        self.orders += 1
+        return await self.till.charge(request(amount_minor, f"V-{self.orders}"))
+
+    async def runs(self, charge, sdk, generation=1):
+        """Plugs the reader in, beside the event loop as an app would; the bound is what a deadlock would break."""
+        return await asyncio.wait_for(asyncio.to_thread(charge.vendor_up, sdk, ABOUT, generation), 30)
+
+    def say(self, charge, *events, generation=1):
+        return [charge.vendor_event(generation, event) for event in events][-1]
+
+    async def judged(self, charge, outcome, asked):
+        """How it ended, on the phone and in the acquirer's own book."""
+        self.assertEqual(await asyncio.wait_for(charge.outcome(), 30), outcome)
+        self.assertTrue((await self.till.verify()).sound)
+        book = json.loads(self.world.admin("GET", "/admin/ledger", ""))
+        self.assertEqual(sum(each["payment_id"] == charge.payment_id() for each in book["authorizations"]), asked)
+        return (await self.till.payment(charge.payment_id())).payment
+
+    async def test_a_sale_live_and_offline(self):
+        charge, sdk = await self.charge(), Sdk()
+        await self.runs(charge, sdk)
+        self.assertEqual((sdk.asked.amount_minor, sdk.asked.currency, sdk.asked.currency_numeric), (1_250, "CNY", 156))
+        self.say(charge, STARTED, t.VendorEvent.PROMPT("insert_card", True), sealed(), DONE)
+        payment = await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+        self.assertEqual((payment.last_four, payment.scheme, payment.entry_mode), ("1232", "unionpay", "chip"))
+        self.assertTrue(charge.link_down(1).disconnect)
+        self.world.set_line("down")
+        charge = await self.charge(700)
+        await self.runs(charge, sdk, 2)
+        self.say(charge, STARTED, sealed(), generation=2)
+        await self.judged(charge, t.ChargeOutcome.SAVED(), 0)
+        self.world.set_line("up")
+        self.assertEqual((await self.till.sync(120_000)).approved, 1)
+        await self.judged(charge, t.ChargeOutcome.SAVED(), 1)
+        self.assertEqual(sdk.told, ["start", "start"])
+
+    async def test_a_start_that_throws_charges_nothing_and_the_next_charge_works(self):
+        def throw():
+            raise ValueError("not connected to 4111 1111 1111 1111")
+
+        charge, sdk = await self.charge(), Sdk(throw)
+        self.assertEqual((await self.runs(charge, sdk)).saved, not_charged("reader_fault"))
+        self.assertEqual(sdk.told, ["start", "cancel"])
+        # It ran after all: what it says is too late.
+        self.say(charge, STARTED, sealed(), DONE)
+        await self.judged(charge, not_charged("reader_fault"), 0)
+        sdk.on_start = lambda: None
+        charge = await self.charge()
+        await self.runs(charge, sdk, 2)
+        self.say(charge, STARTED, sealed(), generation=2)
+        await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+
+    async def test_a_start_that_blocks_is_waited_for_and_one_that_is_stuck_given_up(self):
+        slow, stuck, free = Sdk(lambda: time.sleep(5)), Sdk(), threading.Event()
+        stuck.on_start = lambda: free.wait(30)
+        first, second = await self.charge(), await self.charge(800)
+        begun = time.monotonic()
+        ups = asyncio.gather(self.runs(first, slow), self.runs(second, stuck))
+        # The till serves everybody else meanwhile.
+        self.assertTrue((await self.till.verify()).sound)
+        self.assertLess(time.monotonic() - begun, 4)
+        waited, given_up = await ups
+        self.assertIsNone(waited.saved)
+        self.assertEqual(given_up.saved, not_charged("reader_fault"))
+        self.assertLess(time.monotonic() - begun, 20)
+        self.say(first, STARTED, sealed(), DONE)
+        await self.judged(first, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+        self.say(second, STARTED, sealed(), DONE)
+        await self.judged(second, not_charged("reader_fault"), 0)
+        free.set()
+        while stuck.told != ["start", "cancel"]:
+            await asyncio.sleep(0.01)
+
+    async def test_a_reader_that_calls_back_is_refused_here_and_heard_elsewhere(self):
+        said = []
+
+        def speak():
+            # On this thread the charge may be waiting for what calls it.
+            for call in (charge.tick, lambda: charge.vendor_event(1, sealed()), lambda: asyncio.run(self.till.status())):
+                try:
+                    call()
+                except t.TakingsError.Internal as error:
+                    said.append(error.code)
+            # An SDK's own thread is nobody's business, also while its start has not returned.
+            other = threading.Thread(target=lambda: said.append(charge.vendor_event(1, STARTED).saved))
+            other.start()
+            other.join(10)
+
+        charge = await self.charge()
+        await self.runs(charge, Sdk(speak))
+        self.assertEqual(said, ["called_back", "called_back", "called_back", None])
+        self.say(charge, sealed(), DONE)
+        await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+
+    async def test_a_reader_that_reports_twice_charges_once(self):
+        charge, sdk = await self.charge(), Sdk()
+        await self.runs(charge, sdk)
+        self.say(charge, STARTED, STARTED, sealed(), sealed("0048"), DONE, DONE, t.VendorEvent.ENDED("declined"), sealed())
+        payment = await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+        self.assertEqual(payment.last_four, "1232")
+
+    async def test_a_reader_that_dies_after_the_card(self):
+        charge = await self.charge()
+        await self.runs(charge, Sdk())
+        self.say(charge, STARTED, sealed())
+        charge.link_down(1)
+        # Its ghost, and the same reader connected again: the card was read, nothing is started.
+        self.say(charge, sealed(), DONE)
+        sdk = Sdk()
+        self.assertTrue((await self.runs(charge, sdk, 2)).disconnect)
+        self.assertEqual(sdk.told, [])
+        await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+
+    async def test_a_reader_that_dies_before_the_card_and_comes_back(self):
+        charge, sdk = await self.charge(), Sdk()
+        await self.runs(charge, sdk)
+        self.say(charge, STARTED)
+        charge.link_down(1)
+        await self.runs(charge, sdk, 2)
+        self.say(charge, STARTED, sealed())
+        self.say(charge, STARTED, sealed(), generation=2)
+        await self.judged(charge, t.ChargeOutcome.APPROVED(approved_minor=1_250), 1)
+        self.assertEqual(sdk.told, ["start", "start"])
+
+    async def test_card_data_that_is_more_than_ciphertext_charges_nothing(self):
+        for other in ({"ciphertext": b";4111111111111111=26122010000012300000?"}, {"ciphertext": b""},
+                      {"ciphertext": bytes(16_385)}, {"ksn_hex": "4111111111111111"}, {"key_id": "4111111111111111"},
+                      {"format": "Acme"}, {"masked_number": "6212********"}):
+            charge, sdk = await self.charge(), Sdk()
+            await self.runs(charge, sdk)
+            self.assertEqual(self.say(charge, STARTED, sealed(**other)).saved, not_charged("reader_fault"), other)
+            self.assertEqual(sdk.told, ["start", "cancel"])
+            await self.judged(charge, not_charged("reader_fault"), 0)
+
+    async def test_a_cancel_and_a_choice_reach_the_reader(self):
+        charge, sdk = await self.charge(), Sdk()
+        await self.runs(charge, sdk)
+        step = self.say(charge, STARTED, t.VendorEvent.CHOOSE_APPLICATION(["UnionPay", "Visa"]))
+        self.assertEqual(step.prompt.choices, ["UnionPay", "Visa"])
+        charge.choose_application(1)
+        self.assertIsNone(charge.cancel().saved)
+        self.assertEqual(sdk.told, ["start", 1, "cancel"])
+        self.assertEqual(self.say(charge, t.VendorEvent.ENDED("cancelled")).saved, not_charged("cancelled"))
+        await self.judged(charge, not_charged("cancelled"), 0)
+
+
 class Records(unittest.TestCase):
     """Any record crosses the border and comes back the same."""
 
@@ -417,10 +608,21 @@ class Records(unittest.TestCase):
                 t.ChargeOutcome.SAVED(), t.ChargeOutcome.NOT_CONFIRMED(),
                 t.ChargeOutcome.APPROVED(approved_minor=rng.randrange(-2**63, 2**63)),
                 t.ChargeOutcome.NOT_CHARGED(cause="x", detail=None)])
+        if hint is t.VendorEvent:
+            return self.vendor_event(rng)
         if inspect.isclass(hint) and issubclass(hint, enum.Enum):
             return rng.choice(list(hint))
         hints = typing.get_type_hints(hint.__init__, vars(t))
         return hint(**{name: self.value(rng, inner) for name, inner in hints.items() if name != "return"})
+
+    def vendor_event(self, rng):
+        event = t.VendorEvent
+        entry, text = rng.choice(list(t.VendorEntry)), self.value(rng, str)
+        return rng.choice([
+            event.STARTED(), event.CARD_REMOVED(), event.SEVERAL_CARDS(), event.PROMPT(text, rng.random() < 0.5),
+            event.CHOOSE_APPLICATION([text] * rng.randrange(3)), event.CARD_SEEN(entry), event.ENDED(text),
+            event.FAILED(rng.choice(list(t.VendorAsked))), event.BATTERY_LOW(rng.randrange(2**32)),
+            event.CARD_DATA(self.value(rng, t.VendorCard))])
 
     def test_there_and_back(self):
         rng = random.Random(SEED)

@@ -4,6 +4,7 @@
 
 mod server;
 mod stall;
+mod vendor;
 
 use serde_json::json;
 use takings_domain::event::ChargeMode;
