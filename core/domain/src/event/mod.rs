@@ -6,6 +6,7 @@
 mod ledger;
 mod payment;
 mod payout;
+mod words;
 
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -13,6 +14,7 @@ use thiserror::Error;
 pub use ledger::*;
 pub use payment::*;
 pub use payout::*;
+pub use words::*;
 
 use crate::{Now, PaymentId, PayoutId};
 

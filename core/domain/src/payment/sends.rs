@@ -1,6 +1,6 @@
 //! The sends of one payment on one lane: counted, one at a time.
 
-use super::state::ensure;
+use super::fold::ensure;
 use crate::OperationId;
 use crate::event::{Lane, SendEnded, SendResult, SendStarted};
 

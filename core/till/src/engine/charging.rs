@@ -14,7 +14,7 @@ use takings_readers::{ReaderSession, TimerId};
 use takings_store::Transaction;
 
 use super::book::Book;
-use super::live::ClockFacts;
+use super::offline::ClockFacts;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest};
 use crate::error::TillError;

@@ -2,19 +2,19 @@
 
 use takings_acquirers::ProblemSlug;
 use takings_domain::event::{
-    Accepted, ChargeMode, Class, EraseReason, Lane, NotReceived, OfflineRefused, ParkReason, Parked, ReversalReason,
-    ReversalRequested, SendEnded, SendResult, SendStarted,
+    ChargeMode, EraseReason, Lane, NotReceived, ParkReason, Parked, ReversalReason, ReversalRequested, SendEnded,
+    SendResult, SendStarted,
 };
 use takings_domain::payment::{Delivery, PaymentState};
-use takings_domain::policy::{self, AfterCard, Refusal, Rule};
-use takings_domain::{Now, OperationId, PaymentId, ReversalId, RiskPolicy};
+use takings_domain::{Now, OperationId, PaymentId, ReversalId};
 use takings_readers::OnlineRequest;
 use takings_store::Transaction;
 
 use super::Engine;
 use super::book::Book;
-use super::charging::{before_card, erase_blob, refused_outcome};
+use super::charging::erase_blob;
 use super::exchange::Slot;
+use super::offline::{Judgement, accept_offline};
 use super::run::Wanted;
 use super::session::SIGN_ON_BUDGET_MS;
 use super::submission::BlobRecord;
@@ -30,31 +30,6 @@ enum Kept {
     Sending,
     /// It waits for the lane or for a session.
     Waiting,
-}
-
-/// What the policy is judged with.
-pub(super) struct Judgement<'a> {
-    pub(super) policy: Option<&'a RiskPolicy>,
-    pub(super) clock: ClockFacts,
-}
-
-/// What is known of the time, for limits of age.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ClockFacts {
-    /// How long ago the acquirer's clock was heard, milliseconds; none: never.
-    pub(super) trusted_age_ms: Option<i64>,
-    /// The reading that makes things older, milliseconds UTC.
-    pub(super) now_pessimistic_ms: i64,
-    /// The acquirer's clock as well as we know it, milliseconds UTC.
-    pub(super) server_ms: i64,
-}
-
-impl ClockFacts {
-    /// The age of something captured at this instant of the acquirer's clock, milliseconds: by the reading that makes it
-    /// older.
-    pub(super) fn age_ms(&self, captured_at_ms: i64) -> i64 {
-        self.now_pessimistic_ms.saturating_sub(captured_at_ms)
-    }
 }
 
 impl Engine {
@@ -185,14 +160,6 @@ impl Engine {
     /// A session was opened just now and is none: another one would not be, either.
     pub(super) fn session_is_hopeless(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.signed_on)
-    }
-
-    pub(super) fn clock_facts(&self, now: Now) -> ClockFacts {
-        ClockFacts {
-            trusted_age_ms: self.state.anchor.map(|anchor| anchor.age_ms(now)),
-            now_pessimistic_ms: self.pessimistic_ms(now),
-            server_ms: self.server_ms(now),
-        }
     }
 
     /// Starts the next send on the live lane: first customers who wait for the lane, then what is in doubt.
@@ -338,64 +305,6 @@ impl Engine {
         tx.commit()?;
         Ok(())
     }
-}
-
-/// Judges a card that was read, by both steps of the policy, and writes the decision into the transaction.
-pub(super) fn accept_offline(
-    tx: &mut Transaction<'_>,
-    now: Now,
-    operator: Option<&str>,
-    id: PaymentId,
-    judgement: &Judgement<'_>,
-) -> Result<ChargeOutcome, TillError> {
-    let payment = known(tx, id)?;
-    match judge(tx, &payment, judgement)? {
-        Ok(deadline_ms) => {
-            let accepted = Accepted { class: Class::Deferred, deadline_ms: Some(deadline_ms) };
-            tx.append_payment(now, operator, id, accepted.into())?;
-            Ok(ChargeOutcome::Saved)
-        }
-        Err(refusal) => {
-            let refused = OfflineRefused { rule: refusal.rule.as_str().to_owned() };
-            tx.append_payment(now, operator, id, refused.into())?;
-            erase_blob(tx, now, operator, id, EraseReason::Refused)?;
-            Ok(refused_outcome(&refusal))
-        }
-    }
-}
-
-/// The deadline for uploading, or the rule that refuses.
-fn judge(
-    tx: &mut Transaction<'_>,
-    payment: &PaymentState,
-    judgement: &Judgement<'_>,
-) -> Result<Result<i64, Refusal>, TillError> {
-    let Some(policy) = judgement.policy else { return Ok(Err(Refusal { rule: Rule::NoPolicy })) };
-    if payment.charge.mode == ChargeMode::RequireOnline {
-        return Ok(Err(Refusal { rule: Rule::OnlineRequired }));
-    }
-    let Some((read, _)) = &payment.card else {
-        return Err(TillError::internal("no_card", "judged without a card"));
-    };
-    let amount = payment.charge.amount;
-    let first = before_card(tx, Some(policy), amount, &judgement.clock)?;
-    if let Some(refusal) = first {
-        return Ok(Err(refusal));
-    }
-    let shown = AfterCard {
-        amount,
-        scheme: read.scheme,
-        entry_mode: read.entry_mode,
-        pin_entered: false,
-        first_digits: read.card.first(),
-        card_count_today: tx.card_count(&read.card, payment.charge.captured_on)?,
-        // A walk over the newest payments, with the customer waiting: only where a rule asks.
-        offline_sequence: if policy.online_required_if.every_nth.is_some() { tx.offline_sequence()? } else { 0 },
-        now_pessimistic_ms: judgement.clock.now_pessimistic_ms,
-    };
-    let verdict = policy::after_card(Some(policy), &shown);
-    // By the acquirer's clock: a phone whose wall clock is wrong must not let the payment expire unsent.
-    Ok(verdict.map(|()| policy.deadline_ms(judgement.clock.server_ms)))
 }
 
 /// The fold of a payment that must be there.

@@ -4,9 +4,9 @@
 //! Each effect is answered by exactly one input, or by a crash. The runtime around it carries and decides nothing,
 //! which is what lets the same engine run under a simulated clock, network and disk.
 //!
-//! * [`charging`]: from the intent to its outcome. [`reader`]: what the link brings. [`live`]: the card, acceptance, and
-//!   the one request whose customer waits. [`submission`]: a payment as it is sent.
-//! * [`run`]: a contact with the acquirer: session, documents, three lanes, the feed, within a budget.
+//! * [`charging`]: from the intent to its outcome. [`reader`]: what the link brings. [`live`]: the card, and the
+//!   one request whose customer waits. [`offline`]: acceptance without it. [`submission`]: a payment as it is sent.
+//! * [`run`]: a contact with the acquirer: session, documents, three [`lanes`], the feed, within a budget.
 //! * [`session`], [`documents`]: who we are to the acquirer, and the policy, terms and calendar it signed.
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
 //!   [`failures`]: answers that are not read any more.
@@ -20,7 +20,9 @@ mod errors;
 mod exchange;
 mod failures;
 mod feed;
+mod lanes;
 mod live;
+mod offline;
 mod pace;
 mod payouts;
 mod reader;
