@@ -95,3 +95,24 @@ fn subjects(asked: &Asked) -> Vec<Asked> {
         other => vec![other.clone()],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_once_starts_from_nothing() {
+        let failures = Failures::default();
+        let fail = || {
+            failures.begin(&Asked::Events);
+            assert_eq!(failures.count(), Some(Asked::Events));
+            failures.is_enough(&Asked::Events)
+        };
+        assert_eq!([fail(), fail()], [false, false]);
+        failures.begin(&Asked::Events);
+        failures.end();
+        assert_eq!([fail(), fail(), fail()], [false, false, true]);
+        assert_eq!(failures.count(), None, "an engine that opens for another reason counts nothing");
+        assert!(!failures.is_enough(&Asked::Keys));
+    }
+}
