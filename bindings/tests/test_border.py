@@ -4,6 +4,7 @@ Run by tests/run bindings: needs the module generated with --planted on PYTHONPA
 """
 
 import asyncio
+import collections
 import enum
 import gc
 import inspect
@@ -12,6 +13,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -85,26 +87,47 @@ class Day(Dirs):
         self.assertEqual(first, await self.a_day(7))
         self.assertNotEqual(first, await self.a_day(8))
 
-    async def test_the_readers_loop_written_by_hand_does_the_same(self):
-        path, world = self.directory(), t.DemoWorld(7, SATURDAY_MS)
-        till, reader = await self.ready(world, path), world.new_reader()
+    async def by_hand(self, world, till, calls):
+        """A charge without a line, served by a loop of its own; `calls` counts what crosses the border."""
+        reader = world.new_reader()
         world.set_line("down")
-        charge = await till.charge(request(700, "L-1"))
+        charge = Counted(await till.charge(request(700, "L-1")), calls)
         reader.link_up(244)
         reader.present(t.DemoCard(entry=t.CardEntry.CONTACTLESS))
-        step, writes, saved = charge.link_up(244, 1), [], None
-        while saved is None:
+        step, writes = charge.link_up(244, 1), []
+        written = heard = 0
+        while step.saved is None:
             writes += step.writes
             if writes:
                 reader.receive(writes.pop(0))
-                step = charge.write_done(1)
+                step, written = charge.write_done(1), written + 1
             elif (value := reader.outbound()) is not None:
-                step = charge.bytes(1, value)
+                step, heard = charge.bytes(1, value), heard + 1
             else:
                 self.fail(f"the reader is silent: {reader.stage()}")
-            saved = step.saved
-        self.assertEqual(saved, t.ChargeOutcome.SAVED())
-        self.assertEqual(await charge.outcome(), saved)
+        self.assertEqual(step.saved, t.ChargeOutcome.SAVED())
+        self.assertEqual(await charge.outcome(), step.saved)
+        charge.link_down(1)
+        return written, heard
+
+    async def test_the_readers_loop_written_by_hand_crosses_once_a_value_and_three_times_more(self):
+        path, world, calls = self.directory(), t.DemoWorld(7, SATURDAY_MS), collections.Counter()
+        till = await self.ready(world, path)
+        written, heard = await self.by_hand(world, till, calls)
+        self.assertEqual(calls, {"link_up": 1, "write_done": written, "bytes": heard, "outcome": 1, "link_down": 1})
+        print(f"crossings of a card sale from Python: {calls.total()}, {dict(calls)}")
+        self.assertLessEqual(written + heard, 40)
+
+
+class Counted:
+    """Anything, with every call of it counted."""
+
+    def __init__(self, counted, calls):
+        self.counted, self.calls = counted, calls
+
+    def __getattr__(self, name):
+        self.calls[name] += 1
+        return getattr(self.counted, name)
 
 
 def threads():
@@ -582,6 +605,45 @@ class Vendor(Dirs):
         self.assertEqual(sdk.told, ["start", 1, "cancel"])
         self.assertEqual(self.say(charge, t.VendorEvent.ENDED("cancelled")).saved, not_charged("cancelled"))
         await self.judged(charge, not_charged("cancelled"), 0)
+
+
+class Exit(Dirs):
+    """The interpreter ends while a till is open and its threads still have something to say."""
+
+    LEAVES = """
+import asyncio, sys, time
+sys.path.insert(0, sys.argv[1])
+import test_border as b
+
+class Slow:
+    def __del__(self):
+        time.sleep(0.5)  # Long enough for every thread to come back while the interpreter ends.
+
+class Log(b.t.LogSink):
+    def write(self, level, target, text):
+        time.sleep(0.02)
+
+async def day():
+    config = b.t.TillConfig(dir=sys.argv[2], acquirer_url="http://127.0.0.1:9", app_version="1", language=b.t.Language.EN)
+    till = await b.t.Till.open(config, b.Key(), b.Vault(), Log())
+    for _ in range(200):
+        try:
+            await till.sign_on()
+        except b.t.TakingsError.SignIn:
+            pass
+    return till
+
+till, slow = asyncio.run(day()), Slow()
+print("left", flush=True)
+"""
+
+    async def test_an_interpreter_that_ends_with_an_open_till_ends_well(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        leave = [sys.executable, "-c", self.LEAVES, here]
+        ends = [asyncio.to_thread(subprocess.run, [*leave, self.directory()], capture_output=True, text=True, timeout=60)
+                for _ in range(4)]
+        for end in await asyncio.gather(*ends):
+            self.assertEqual((end.returncode, end.stdout), (0, "left\n"), end.stderr)
 
 
 class Records(unittest.TestCase):

@@ -9,6 +9,13 @@ use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bi
 use uniffi_bindgen::{BindgenLoader, BindgenPaths, BindgenPathsLayer, ComponentInterface, GlobalConfig};
 
 const CRATE: &str = "takings_ffi";
+/// The interpreter ends before its process: a thread of the library's that called into it later would take all down.
+const PYTHON_GOODBYE: &str = "
+
+import atexit as _atexit
+
+_atexit.register(stop_calling_out)
+";
 
 /// Builds the library as this program was built, with its symbols: the description of the exports is among them.
 pub(crate) fn library(planted: bool) -> Result<Utf8PathBuf, Box<dyn Error>> {
@@ -25,8 +32,8 @@ pub(crate) fn library(planted: bool) -> Result<Utf8PathBuf, Box<dyn Error>> {
             cargo.env_remove(name.as_ref());
         }
     }
-    if dir.file_name() == Some("release") {
-        cargo.arg("--release");
+    if let Some(profile) = dir.file_name().filter(|name| *name != "debug") {
+        cargo.args(["--profile", profile]);
     }
     if planted {
         cargo.args(["--features", "takings-ffi/planted"]);
@@ -80,6 +87,10 @@ pub(crate) fn languages(library: &Utf8Path, out: &Utf8Path) -> Result<(), Box<dy
             metadata_no_deps: true,
         };
         generate_with_bindgen_paths(options, paths())?;
+        if name == "python" {
+            let module = out_dir.join("takings.py");
+            fs::write(&module, fs::read_to_string(&module)? + PYTHON_GOODBYE)?;
+        }
         fs::copy(library, out_dir.join(library.file_name().unwrap_or(CRATE)))?;
     }
     Ok(())

@@ -83,3 +83,22 @@ pub(crate) fn type_text(found: &Type) -> String {
         plain => format!("{plain:?}").to_lowercase(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_implements_is_no_call_it_makes() {
+        let interface = ComponentInterface::from_webidl(
+            "namespace takings { [Throws=Bad] string text(); };
+             [Error] enum Bad { \"Worse\" };
+             interface Till { [Throws=Bad] constructor(); [Throws=Bad] void tick(); };
+             [Trait, WithForeign] interface Reader { [Throws=Bad] void start(); [Throws=Bad] void cancel(); };",
+            "takings",
+        )
+        .unwrap();
+        assert_eq!(exports(&interface), 3);
+        assert!(text(&interface).contains("trait Reader: start() throws Bad"), "{}", text(&interface));
+    }
+}

@@ -1,10 +1,8 @@
 //! The key that signs requests, in the phone's hardware.
 
-use std::sync::Arc;
-
 use takings_acquirers::{Alg, DeviceSigner, PublicJwk, SignError};
 
-use crate::callbacks;
+use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 use crate::lane::{Lane, Unanswered};
 
@@ -42,14 +40,14 @@ pub(crate) struct HostKey {
 }
 
 impl HostKey {
-    pub(crate) fn new(key: Arc<dyn DeviceKey>) -> Result<Self, TakingsError> {
-        let (word, bytes) = callbacks::outside(|| Ok::<_, TakingsError>((key.algorithm()?, key.public_key()?)))?;
+    pub(crate) fn new(key: Foreign<dyn DeviceKey>) -> Result<Self, TakingsError> {
+        let (word, bytes) = key.call(|key| Ok((key.algorithm()?, key.public_key()?)))?;
         let refused = |why: &str| TakingsError::fix_input("device_key", why);
         let public = match Alg::from_word(&word).ok_or_else(|| refused("an algorithm of another name"))? {
             Alg::EcdsaP256Sha256 => p256_point(&bytes).ok_or_else(|| refused("no P-256 point"))?,
             Alg::Ed25519 => PublicJwk::Ed25519 { x: bytes.try_into().map_err(|_| refused("not 32 bytes"))? },
         };
-        let lane = Lane::open("takings-key", LONGEST_SIGNING_MS, move |bytes| key.sign(bytes))?;
+        let lane = Lane::open("takings-key", LONGEST_SIGNING_MS, move |bytes| key.call(|key| key.sign(bytes)))?;
         Ok(Self { public, lane })
     }
 }
@@ -113,6 +111,8 @@ fn der(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     /// Throws, or calls what it was given.
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_key_that_throws_is_an_error() {
-        let key = HostKey::new(Arc::new(App(None))).unwrap();
+        let key = HostKey::new(Foreign::new(Arc::new(App(None)))).unwrap();
         assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
         assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
     }
@@ -149,7 +149,7 @@ mod tests {
         let world = crate::demo::DemoWorld::new(1, 1_795_226_400_000).unwrap();
         let path = dir.path().to_str().unwrap().to_owned();
         let till = crate::calls::wait_for(world.open_till(path, crate::records::Language::En)).unwrap();
-        let key = HostKey::new(Arc::new(App(Some(Arc::clone(&till))))).unwrap();
+        let key = HostKey::new(Foreign::new(Arc::new(App(Some(Arc::clone(&till)))))).unwrap();
         assert!(key.sign(b"x").unwrap_err().0.contains("called_back"));
         assert!(crate::calls::wait_for(till.verify()).unwrap().sound);
     }

@@ -5,8 +5,9 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
+use crate::callbacks;
 use crate::error::TakingsError;
 
 /// Runs a synchronous export.
@@ -19,7 +20,9 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, TakingsError>) -> Resu
 pub(crate) async fn guarded_async<T>(call: impl Future<Output = Result<T, TakingsError>>) -> Result<T, TakingsError> {
     let mut call = pin!(call);
     poll_fn(move |context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
+        let waker = callbacks::gated(context.waker());
+        let mut context = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(&mut context)));
         polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
     })
     .await

@@ -1,11 +1,10 @@
 //! The key of the ledger file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::callbacks;
+use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 
 /// Where the app keeps the key of the ledger file: Android Keystore, Apple Keychain. Called while a till opens, on a
@@ -23,7 +22,7 @@ pub trait KeyVault: Send + Sync {
 }
 
 /// The key in the vault, or at the first opening a new one.
-pub(crate) fn ledger_key(vault: &Arc<dyn KeyVault>, dir: &Path) -> Result<Zeroizing<[u8; 32]>, TakingsError> {
+pub(crate) fn ledger_key(vault: &Foreign<dyn KeyVault>, dir: &Path) -> Result<Zeroizing<[u8; 32]>, TakingsError> {
     if let Some(key) = load(vault)? {
         return Ok(key);
     }
@@ -32,7 +31,7 @@ pub(crate) fn ledger_key(vault: &Arc<dyn KeyVault>, dir: &Path) -> Result<Zeroiz
     }
     let mut fresh = Zeroizing::new([0_u8; 32]);
     fill(&mut fresh[..])?;
-    callbacks::outside(|| vault.store(fresh.to_vec()))?;
+    vault.call(|vault| vault.store(fresh.to_vec()))?;
     // A ledger must not be written with a key that is not there tomorrow.
     if load(vault)?.is_none_or(|kept| *kept != *fresh) {
         return Err(TakingsError::storage("key_not_kept", "the vault does not return the key it was given"));
@@ -40,8 +39,8 @@ pub(crate) fn ledger_key(vault: &Arc<dyn KeyVault>, dir: &Path) -> Result<Zeroiz
     Ok(fresh)
 }
 
-fn load(vault: &Arc<dyn KeyVault>) -> Result<Option<Zeroizing<[u8; 32]>>, TakingsError> {
-    let Some(key) = callbacks::outside(|| vault.load())? else { return Ok(None) };
+fn load(vault: &Foreign<dyn KeyVault>) -> Result<Option<Zeroizing<[u8; 32]>>, TakingsError> {
+    let Some(key) = vault.call(|vault| vault.load())? else { return Ok(None) };
     let key = Zeroizing::new(key);
     let key: [u8; 32] = key
         .as_slice()

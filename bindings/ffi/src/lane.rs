@@ -7,7 +7,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread;
 use std::time::Duration;
 
-use crate::callbacks;
 use crate::error::TakingsError;
 
 struct Ask<Q, A> {
@@ -37,7 +36,7 @@ pub(crate) struct Lane<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
-    /// Starts the thread; it ends with the lane, after what it is doing.
+    /// Starts the thread; it ends with the lane, after what it is doing. `serve` calls what the app implements.
     #[expect(clippy::disallowed_methods, reason = "what the app implements runs on a thread of its own")]
     pub(crate) fn open(
         name: &str,
@@ -90,7 +89,7 @@ fn serve_all<Q, A>(
     serve: impl Fn(Q) -> Result<A, TakingsError> + Send,
 ) {
     for Ask { question, answer } in asked {
-        let answered = callbacks::outside(|| serve(question));
+        let answered = serve(question);
         match answer {
             // Whoever stopped waiting asks again.
             Some(answer) => drop(answer.send(answered)),

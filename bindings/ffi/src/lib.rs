@@ -4,6 +4,7 @@
 //! there does not compile here until it is added here.
 //!
 //! * [`Till`], [`Charge`]: what a shell calls. [`at_stake`], [`text_of`]: what needs no till.
+//! * [`stop_calling_out`]: for hosts that end before their process.
 //! * [`records`]: what goes in and comes out. [`TakingsError`]: what a shell does next.
 //! * [`DeviceKey`], [`KeyVault`], [`LogSink`], [`VendorReader`]: what a shell implements.
 //! * [`demo`]: a world without hardware and network.
@@ -32,6 +33,7 @@ mod till;
 mod vendor_reader;
 mod wire;
 
+pub use callbacks::stop_calling_out;
 pub use charge::Charge;
 pub use device_key::DeviceKey;
 pub use error::TakingsError;

@@ -1,11 +1,11 @@
 //! Lines for the app's log.
 
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use takings_till::TillError;
 
+use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 
 /// Lines that wait for a slow sink; what comes when it is full is lost.
@@ -32,7 +32,7 @@ pub(crate) struct Log(Option<SyncSender<Line>>);
 
 impl Log {
     #[expect(clippy::disallowed_methods, reason = "the sink runs on a thread of its own")]
-    pub(crate) fn to(sink: Option<Arc<dyn LogSink>>) -> Result<Self, TakingsError> {
+    pub(crate) fn to(sink: Option<Foreign<dyn LogSink>>) -> Result<Self, TakingsError> {
         let Some(sink) = sink else { return Ok(Self::default()) };
         let (sender, lines) = sync_channel::<Line>(MOST_WAITING);
         thread::Builder::new()
@@ -40,7 +40,7 @@ impl Log {
             .spawn(move || {
                 for Line { level, target, text } in lines {
                     // There is nowhere to tell that the log does not work.
-                    drop(sink.write(level.to_owned(), target.to_owned(), text));
+                    drop(sink.call_freely(|sink| sink.write(level.to_owned(), target.to_owned(), text)));
                 }
             })
             .map_err(|error| TakingsError::internal("thread", error))?;

@@ -7,7 +7,7 @@ use std::thread;
 use takings_till::Ports;
 use tokio::sync::oneshot;
 
-use crate::callbacks;
+use crate::callbacks::{self, Foreign};
 use crate::calls;
 use crate::clock::{PhoneClock, PhoneRandomness};
 use crate::device_key::{DeviceKey, HostKey};
@@ -36,9 +36,9 @@ pub(crate) async fn on_a_thread(
 /// A till on this phone.
 pub(crate) fn open(
     config: TillConfig,
-    device_key: Arc<dyn DeviceKey>,
-    vault: &Arc<dyn KeyVault>,
-    log: Option<Arc<dyn LogSink>>,
+    device_key: Foreign<dyn DeviceKey>,
+    vault: &Foreign<dyn KeyVault>,
+    log: Option<Foreign<dyn LogSink>>,
 ) -> Result<Till, TakingsError> {
     let TillConfig { dir, acquirer_url, app_version, language, connect_timeout_ms, request_timeout_ms, boot } = config;
     let dir = PathBuf::from(dir);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use takings_till::TillError;
 use tokio::runtime::Handle;
 
+use crate::callbacks::Foreign;
 use crate::calls;
 use crate::charge::Charge;
 use crate::device_key::DeviceKey;
@@ -87,6 +88,8 @@ impl Till {
         log_sink: Option<Arc<dyn LogSink>>,
     ) -> Result<Arc<Self>, TakingsError> {
         guarded_async(async {
+            let (device_key, key_vault) = (Foreign::new(device_key), Foreign::new(key_vault));
+            let log_sink = log_sink.map(Foreign::new);
             opening::on_a_thread(move || opening::open(config, device_key, &key_vault, log_sink)).await
         })
         .await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use takings_till::{Asked, VendorCommand};
 
+use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 use crate::lane::{Lane, Unanswered};
 use crate::records::VendorStart;
@@ -46,10 +47,13 @@ pub(crate) struct HostReader {
 
 impl HostReader {
     pub(crate) fn new(reader: Arc<dyn VendorReader>, generation: u32) -> Result<Self, TakingsError> {
-        let serve = move |command| match command {
-            VendorCommand::Start(start) => reader.start(start.wire()),
-            VendorCommand::Cancel => reader.cancel(),
-            VendorCommand::ChooseApplication { index } => reader.choose_application(index),
+        let reader = Foreign::new(reader);
+        let serve = move |command| {
+            reader.call(|reader| match command {
+                VendorCommand::Start(start) => reader.start(start.wire()),
+                VendorCommand::Cancel => reader.cancel(),
+                VendorCommand::ChooseApplication { index } => reader.choose_application(index),
+            })
         };
         Ok(Self { generation, lane: Lane::open("takings-vendor", LONGEST_CALL_MS, serve)? })
     }
