@@ -83,10 +83,7 @@ fn p10_drains_a_pause_the_acquirer_asked_for_lasts_a_day_at_most_though_a_clock_
         stall.phone.sync();
         assert_eq!(stall.phone.payment(&id).authorization, None);
         stall.phone.set_clock(-unit);
-        for _ in 0..hours {
-            stall.pass(HOUR_MS);
-            stall.phone.sync();
-        }
+        stall.syncs(hours, HOUR_MS);
         let payment = stall.phone.payment(&id);
         assert_eq!(payment.authorization.as_deref(), Some("approved"), "set back by {unit} ms: {payment:?}");
     }
@@ -99,10 +96,7 @@ fn p10_drains_a_live_payment_in_doubt_is_settled_though_the_clock_was_set_back()
     let (id, outcome) = stall.try_charge(700, takings_domain::event::ChargeMode::PreferOnline).unwrap();
     assert_eq!(outcome, ChargeOutcome::NotConfirmed);
     stall.phone.set_clock(-YEAR_MS);
-    for _ in 0..6 {
-        stall.pass(60_000);
-        stall.phone.sync();
-    }
+    stall.syncs(6, 60_000);
     let payment = stall.phone.payment(&id);
     let theirs = stall.acquirer.payment(&id).unwrap();
     let ends = [("approved", "approved"), ("not_charged", "reversed")];

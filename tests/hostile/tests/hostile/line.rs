@@ -89,48 +89,28 @@ fn documents_without_a_signature_are_not_adopted_and_asked_for_again() {
 
 #[test]
 fn p2_once_a_drain_without_a_believable_answer_is_in_doubt_and_sent_again() {
-    let stall = Stall::in_business();
-    let mut kept = Vec::new();
-    for lie in unsigned_lies() {
-        let id = stall.keep(500);
-        stall.acquirer.lie("POST /payments/batch", lie.clone());
-        let report = stall.phone.sync();
-        assert!(report.waiting > 0 && report.answered == 0, "{}: {report:?}", lie.name());
-        let payment = stall.phone.payment(&id);
-        assert_eq!(payment.delivery.as_deref(), Some("in_doubt"), "{}: {payment:?}", lie.name());
-        assert_eq!((payment.stage.as_str(), payment.authorization), ("being_confirmed", None), "{}", lie.name());
-        kept.push(id);
-        stall.heals(&kept, lie.name());
-    }
+    Stall::in_business().drain_in_doubt(&unsigned_lies());
 }
 
 #[test]
 fn p3_honest_a_live_payment_without_a_believable_answer_is_not_confirmed_and_undone_or_approved_once() {
     for lie in unsigned_lies() {
         let stall = Stall::in_business();
-        stall.acquirer.lie("POST /v1/payments", lie.clone());
-        let (id, outcome) = stall.try_charge(700, ChargeMode::PreferOnline).unwrap();
-        assert_eq!(outcome, ChargeOutcome::NotConfirmed, "{}", lie.name());
+        let id = stall.not_confirmed(&lie);
         let payment = stall.phone.payment(&id);
         assert_eq!(payment.stage, "being_confirmed", "{}: {payment:?}", lie.name());
         // The liar answers the questions after it in the same way.
         for on in ["POST /inquiries", "POST /reversals"] {
             stall.acquirer.lie(on, lie.clone());
         }
-        for _ in 0..3 {
-            stall.pass(60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(3, 60_000);
         let payment = stall.phone.payment(&id);
         // Where the request came through, the feed may have told how it ended.
         let undone = stall.acquirer.payment(&id).is_some_and(|theirs| theirs["authorization"] == "reversed");
         let honest = matches!(payment.stage.as_str(), "being_confirmed" | "needs_you");
         assert!(honest || undone && payment.stage == "not_charged", "{}: {payment:?}", lie.name());
         stall.acquirer.be_honest();
-        for _ in 0..4 {
-            stall.pass(20 * 60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(4, 20 * 60_000);
         let payment = stall.phone.payment(&id);
         assert_eq!(payment.stage, "not_charged", "{}: {payment:?}", lie.name());
         let theirs = stall.acquirer.payment(&id);
@@ -149,20 +129,13 @@ fn p10_drains_a_feed_that_lies_holds_no_payment_back_and_is_read_when_it_is_true
             stall.acquirer.lie(on, lie.clone());
         }
         let id = stall.keep(600);
-        for _ in 0..2 {
-            stall.pass(60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(2, 60_000);
         let payment = stall.phone.payment(&id);
         assert_eq!(payment.authorization.as_deref(), Some("approved"), "{}: {payment:?}", lie.name());
         stall.heals(&[id], lie.name());
     }
     // Monday and Tuesday: the payout arrives, every payment knows it.
-    for _ in 0..5 {
-        stall.pass(86_400_000);
-        let _ = stall.phone.wait(stall.phone.till().sign_on());
-        stall.phone.sync();
-    }
+    stall.days(5);
     for payment in stall.phone.payments() {
         assert_eq!(payment.stage, "arrived", "{payment:?}");
     }

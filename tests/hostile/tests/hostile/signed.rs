@@ -61,33 +61,16 @@ fn unbelievable() -> Vec<Lie> {
 
 #[test]
 fn p3_honest_a_drain_answered_with_signed_nonsense_stays_in_doubt() {
-    let stall = Stall::in_business();
-    let mut kept = Vec::new();
-    for lie in unbelievable() {
-        let id = stall.keep(500);
-        stall.acquirer.lie("POST /payments/batch", lie.clone());
-        let report = stall.phone.sync();
-        assert_eq!(report.answered, 0, "{}: {report:?}", lie.name());
-        let payment = stall.phone.payment(&id);
-        assert_eq!(payment.delivery.as_deref(), Some("in_doubt"), "{}: {payment:?}", lie.name());
-        assert_eq!((payment.stage.as_str(), payment.authorization), ("being_confirmed", None), "{}", lie.name());
-        kept.push(id);
-        stall.heals(&kept, lie.name());
-    }
+    Stall::in_business().drain_in_doubt(&unbelievable());
 }
 
 #[test]
 fn p3_honest_a_live_payment_answered_with_signed_nonsense_is_not_confirmed() {
     let stall = Stall::in_business();
     for lie in unbelievable() {
-        stall.acquirer.lie("POST /v1/payments", lie.clone());
-        let (id, outcome) = stall.try_charge(700, ChargeMode::PreferOnline).unwrap();
-        assert_eq!(outcome, ChargeOutcome::NotConfirmed, "{}", lie.name());
+        let id = stall.not_confirmed(&lie);
         stall.acquirer.be_honest();
-        for _ in 0..3 {
-            stall.pass(61_000);
-            stall.phone.sync();
-        }
+        stall.syncs(3, 61_000);
         let payment = stall.phone.payment(&id);
         let theirs = stall.acquirer.payment(&id).unwrap();
         let ends = [("approved", "approved"), ("not_charged", "reversed")];
@@ -101,24 +84,15 @@ fn p3_honest_a_live_payment_answered_with_signed_nonsense_is_not_confirmed() {
 fn p3_honest_an_inquiry_answered_with_signed_nonsense_ends_in_a_reversal() {
     for lie in unbelievable() {
         let stall = Stall::in_business();
-        stall.acquirer.lie("POST /v1/payments", Lie::Unsigned);
-        stall.acquirer.lie("POST /inquiries", lie.clone());
-        stall.acquirer.lie("POST /reversals", lie.clone());
-        stall.acquirer.lie("GET /payments/{}", lie.clone());
-        stall.acquirer.lie("GET /v1/payments", lie.clone());
-        let (id, outcome) = stall.try_charge(700, ChargeMode::PreferOnline).unwrap();
-        assert_eq!(outcome, ChargeOutcome::NotConfirmed, "{}", lie.name());
-        for _ in 0..3 {
-            stall.pass(61_000);
-            stall.phone.sync();
+        for on in ["POST /inquiries", "POST /reversals", "GET /payments/{}", "GET /v1/payments"] {
+            stall.acquirer.lie(on, lie.clone());
         }
+        let id = stall.not_confirmed(&Lie::Unsigned);
+        stall.syncs(3, 61_000);
         let stage = stall.phone.payment(&id).stage;
         assert!(matches!(stage.as_str(), "being_confirmed" | "needs_you"), "{}: {stage}", lie.name());
         stall.acquirer.be_honest();
-        for _ in 0..3 {
-            stall.pass(20 * 60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(3, 20 * 60_000);
         let theirs = stall.acquirer.payment(&id).unwrap();
         assert_eq!(theirs["authorization"], "reversed", "{}", lie.name());
         assert_eq!(stall.phone.payment(&id).stage, "not_charged", "{}", lie.name());
@@ -170,10 +144,7 @@ fn p3_honest_a_word_of_no_list_is_never_an_approval() {
         assert_eq!(outcome, ChargeOutcome::NotConfirmed, "{}", lie.name());
         assert_ne!(stall.phone.payment(&live).stage, "approved", "{}", lie.name());
         stall.acquirer.be_honest();
-        for _ in 0..3 {
-            stall.pass(20 * 60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(3, 20 * 60_000);
         stall.verifies(lie.name());
     }
 }
@@ -195,11 +166,7 @@ fn a_clearing_or_arrival_of_no_list_changes_no_stage_for_the_better() {
     let payment = stall.phone.payment(&id);
     assert_eq!((payment.stage.as_str(), payment.evidence.as_str()), ("approved", "none"), "{payment:?}");
     stall.acquirer.be_honest();
-    for _ in 0..4 {
-        stall.pass(86_400_000);
-        let _ = stall.phone.wait(stall.phone.till().sign_on());
-        stall.phone.sync();
-    }
+    stall.days(4);
     assert_eq!(stall.phone.payment(&id).stage, "arrived");
     stall.verifies("words of no list");
 }

@@ -54,24 +54,13 @@ fn p10_drains_a_payout_of_signed_nonsense_holds_no_payment_back_and_is_read_agai
         stall.phone.sync();
         stall.acquirer.lie("*", lie.clone());
         // Sunday, Monday: the payout is made; the till hears nonsense about it, and goes on selling.
-        for _ in 0..2 {
-            stall.pass(86_400_000);
-            let _ = stall.phone.wait(stall.phone.till().sign_on());
-            stall.phone.sync();
-        }
+        stall.days(2);
         let late = stall.keep(700);
-        for _ in 0..2 {
-            stall.pass(20 * 60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(2, 20 * 60_000);
         let payment = stall.phone.payment(&late);
         assert_eq!(payment.authorization.as_deref(), Some("approved"), "{}: {payment:?}", lie.name());
         stall.acquirer.be_honest();
-        for _ in 0..3 {
-            stall.pass(86_400_000);
-            let _ = stall.phone.wait(stall.phone.till().sign_on());
-            stall.phone.sync();
-        }
+        stall.days(3);
         for id in early.iter().chain([&late]) {
             let payment = stall.phone.payment(id);
             assert_eq!(payment.stage, "arrived", "{}: {payment:?}", lie.name());
@@ -109,16 +98,9 @@ fn p7_told_once_a_feed_of_signed_nonsense_loses_no_hint() {
         let id = stall.keep(500);
         stall.phone.sync();
         stall.acquirer.lie("GET /events", lie.clone());
-        for _ in 0..3 {
-            stall.pass(86_400_000);
-            let _ = stall.phone.wait(stall.phone.till().sign_on());
-            stall.phone.sync();
-        }
+        stall.days(3);
         stall.acquirer.be_honest();
-        for _ in 0..2 {
-            stall.pass(60_000);
-            stall.phone.sync();
-        }
+        stall.syncs(2, 60_000);
         let payment = stall.phone.payment(&id);
         assert_eq!(payment.stage, "arrived", "{}: {payment:?}", lie.name());
         stall.verifies(lie.name());

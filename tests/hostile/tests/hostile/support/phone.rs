@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::acquirer::{Acquirer, START_MS};
+use super::lie::Lie;
 
 /// Test key of the ledger, where the build encrypts.
 pub(crate) const KEY: [u8; 32] = [0x5C; 32];
@@ -256,6 +257,23 @@ impl Stall {
         self.phone.wait(self.phone.till().tick()).unwrap();
     }
 
+    /// So many syncs, each after so long.
+    pub(crate) fn syncs(&self, times: u32, after_ms: i64) {
+        for _ in 0..times {
+            self.pass(after_ms);
+            self.phone.sync();
+        }
+    }
+
+    /// Days go by, each with a sign-on, if it can be had, and a sync.
+    pub(crate) fn days(&self, days: u32) {
+        for _ in 0..days {
+            self.pass(86_400_000);
+            let _ = self.phone.wait(self.phone.till().sign_on());
+            self.phone.sync();
+        }
+    }
+
     pub(crate) fn try_charge(&self, amount_minor: i64, mode: ChargeMode) -> Result<(String, ChargeOutcome), TillError> {
         self.phone.charge(charge_request(amount_minor, "CNY", mode), &Card::new("1234"))
     }
@@ -267,13 +285,34 @@ impl Stall {
         id
     }
 
+    /// A batch answered with any of these lies stays in doubt, and is made good when the acquirer is honest again.
+    pub(crate) fn drain_in_doubt(&self, lies: &[Lie]) {
+        let mut kept = Vec::new();
+        for lie in lies {
+            let id = self.keep(500);
+            self.acquirer.lie("POST /payments/batch", lie.clone());
+            let report = self.phone.sync();
+            assert!(report.waiting > 0 && report.answered == 0, "{}: {report:?}", lie.name());
+            let payment = self.phone.payment(&id);
+            assert_eq!(payment.delivery.as_deref(), Some("in_doubt"), "{}: {payment:?}", lie.name());
+            assert_eq!((payment.stage.as_str(), payment.authorization), ("being_confirmed", None), "{}", lie.name());
+            kept.push(id);
+            self.heals(&kept, lie.name());
+        }
+    }
+
+    /// A live payment answered with this lie is not confirmed.
+    pub(crate) fn not_confirmed(&self, lie: &Lie) -> String {
+        self.acquirer.lie("POST /v1/payments", lie.clone());
+        let (id, outcome) = self.try_charge(700, ChargeMode::PreferOnline).unwrap();
+        assert_eq!(outcome, ChargeOutcome::NotConfirmed, "{}", lie.name());
+        id
+    }
+
     /// Honest again: everything kept ends approved, once at the acquirer, and the ledger verifies.
     pub(crate) fn heals(&self, ids: &[String], after: &str) {
         self.acquirer.be_honest();
-        for _ in 0..3 {
-            self.pass(20 * 60_000);
-            self.phone.sync();
-        }
+        self.syncs(3, 20 * 60_000);
         for id in ids {
             let payment = self.phone.payment(id);
             assert_eq!(payment.authorization.as_deref(), Some("approved"), "after {after}: {payment:?}");
