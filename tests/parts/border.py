@@ -1,6 +1,6 @@
 """Adds a field to every record of the core's views that the bindings name, in a copy of the sources, and fills it there.
 
-Arguments: the copy's root. Prints the records, one a line; each field is called planted_RECORD.
+Arguments: the copy's root. Prints the records, one a line.
 """
 
 import pathlib
@@ -21,15 +21,14 @@ for record in sorted(named):
     if not any(definition.search(text) for text in sources.values()):
         continue  # An enum: its variants are matched without a wildcard.
     planted.append(record)
-    field = f"planted_{record}"
     for path, text in sources.items():
         lines = []
         for line in text.split("\n"):
             if line == f"pub struct {record} {{":
-                line += f"\n    /// Planted.\n    pub {field}: Option<String>,"
+                line += f"\n    /// Planted.\n    pub planted: Option<String>,"
             elif not re.search(r"->|^\s*(pub(\(\w+\))? )?(struct|impl|enum|mod|use)\b|^\s*//", line):
                 # The core fills its field, so that only the border is left to complain.
-                line = re.sub(rf"\b{record} \{{", f"{record} {{ {field}: None,", line)
+                line = re.sub(rf"\b{record} \{{", f"{record} {{ planted: None,", line)
             lines.append(line)
         sources[path] = "\n".join(lines)
 for path, text in sources.items():
