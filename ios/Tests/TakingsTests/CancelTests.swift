@@ -39,18 +39,20 @@ import Testing
     }
 
     @Test func aCancelledCallIsDoneWholeOrNeverBegan() async throws {
-        var random = Seeded(42)
+        let seed: UInt64 = 42
+        print("seed \(seed)")
+        var random = Seeded(seed)
         var (whole, never) = (0, 0)
         for round in 0..<100 {
             let command = Command.allCases[random.below(Command.allCases.count)]
-            let seed = UInt64(1000 + round % 5)
+            let world = UInt64(1000 + round % 5)
             // What the ledger is without a cancel.
-            let (reference, referenceUnsent, referenceSold) = try await prepared(seed)
+            let (reference, referenceUnsent, referenceSold) = try await prepared(world)
             let before = try reference.chain
             let kept = try await command.run(reference.till, referenceUnsent, referenceSold)
             let after = try reference.chain
 
-            let (stall, unsent, sold) = try await prepared(seed)
+            let (stall, unsent, sold) = try await prepared(world)
             #expect(try stall.chain == before)
             let till = stall.till
             let started = Collected<Void>()
@@ -67,17 +69,17 @@ import Testing
             let found = try stall.chain
             if case .failure(let error) = result, error is CancellationError {
                 never += 1
-                #expect(found == before, "round \(round), \(command): nothing began, and the ledger changed")
+                #expect(found == before, "round \(round) of seed \(seed), \(command): nothing began, and the ledger changed")
             } else {
                 whole += 1
-                #expect(found == after, "round \(round), \(command) after \(pause) ns: half done")
+                #expect(found == after, "round \(round) of seed \(seed), \(command) after \(pause) ns: half done")
             }
             #expect(try await till.verify().sound)
             try await till.shutdown()
             try await reference.till.shutdown()
             withExtendedLifetime((kept, result)) {}
         }
-        print("cancelled at 100 moments, seed 42: \(whole) done whole, \(never) never began")
+        print("cancelled at 100 moments: \(whole) done whole, \(never) never began")
         #expect(whole + never == 100)
         #expect(whole > 50 && never > 0)
     }
