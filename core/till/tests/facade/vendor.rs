@@ -226,11 +226,14 @@ async fn p2_once_card_data_and_ends_told_twice() {
     assert_eq!(till.payment(charge.payment_id()).await.unwrap().payment.last_four.as_deref(), Some("0048"));
 }
 
+/// A way in which a charge is given up.
+type Way = fn(&mut Sdk<'_>, &Stall);
+
 #[tokio::test]
 async fn card_data_after_the_charge_was_given_up_is_dropped() {
     let stall = Stall::new();
     let till = stall.ready().await;
-    let ways: [(&str, fn(&mut Sdk<'_>, &Stall)); 6] = [
+    let ways: [(&str, Way); 6] = [
         ("reader_fault", |sdk, _| sdk.take(sdk.charge.vendor_failed(1, Asked::Start).unwrap())),
         ("reader_fault", |sdk, _| sdk.say(VendorEvent::Failed(Asked::Start))),
         ("timed_out", |sdk, _| sdk.say(ended("timed_out"))),
