@@ -160,6 +160,7 @@ fn gone() -> TakingsError {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a caller on a thread of its own")]
 mod tests {
     use std::sync::mpsc::channel;
     use std::thread;

@@ -98,3 +98,56 @@ fn serve_all<Q, A>(
         stuck.store(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A lane whose app answers when it is told to.
+    fn lane(patience_ms: u64) -> (Lane<u32, u32>, Sender<()>, Receiver<u32>) {
+        let (go, goes) = channel();
+        let (began, begins) = channel();
+        let goes = Mutex::new(goes);
+        let serve = move |question: u32| {
+            began.send(question).unwrap();
+            goes.lock().unwrap().recv().unwrap();
+            if question == 0 { Err(TakingsError::storage("locked", "not now")) } else { Ok(question * 2) }
+        };
+        (Lane::open("test", patience_ms, serve).unwrap(), go, begins)
+    }
+
+    #[test]
+    fn answers_and_what_is_thrown_come_back() {
+        let (lane, go, _begins) = lane(60_000);
+        go.send(()).unwrap();
+        assert_eq!(lane.ask(21).unwrap(), 42);
+        go.send(()).unwrap();
+        assert!(matches!(lane.ask(0), Err(Unanswered::Threw(TakingsError::Storage { .. }))));
+    }
+
+    #[test]
+    fn one_that_is_stuck_is_waited_for_once_and_asked_again_when_it_is_back() {
+        let (lane, go, begins) = lane(1);
+        assert!(matches!(lane.ask(1), Err(Unanswered::Silent)));
+        assert_eq!(begins.recv().unwrap(), 1);
+        assert!(matches!(lane.ask(2), Err(Unanswered::Busy)), "it was asked nothing more");
+        lane.tell(3);
+        go.send(()).unwrap();
+        assert_eq!(begins.recv().unwrap(), 3, "what was told late comes after it");
+        go.send(()).unwrap();
+        lane.tell(4);
+        assert_eq!(begins.recv().unwrap(), 4);
+        assert!(!lane.stuck.load(Ordering::SeqCst));
+        go.send(()).unwrap();
+    }
+
+    #[test]
+    fn one_whose_thread_ended_is_gone() {
+        let (lane, go, _begins) = lane(60_000);
+        drop(go);
+        assert!(matches!(lane.ask(1), Err(Unanswered::Gone)));
+        assert!(matches!(lane.ask(2), Err(Unanswered::Gone)));
+    }
+}
