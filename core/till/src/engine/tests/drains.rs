@@ -224,6 +224,28 @@ fn p10_drains_who_asks_to_wait_is_waited_for_also_by_an_impatient_merchant() {
 }
 
 #[test]
+fn p10_drains_of_two_pauses_asked_for_at_once_the_longer_one_counts() {
+    let mut bench = Bench::ready(1);
+    bench.spoil(LIVE, 1, Fault::DropRequest);
+    bench.charge(&Sale::live(1_000));
+    bench.charge(&Sale::offline(1_100));
+    for (on, retry_after_s) in [(LIVE, 600), (BATCH, 1)] {
+        bench.plant(json!({"on": on, "kind": "status", "status": 429, "retry_after_s": retry_after_s, "count": 1}));
+    }
+    bench.sync();
+    assert_eq!(bench.sent[bench.sent.len() - 2..], [LIVE, BATCH]);
+    bench.sent.clear();
+    for _ in 0..9 {
+        bench.pass(MINUTE);
+        bench.sync();
+    }
+    assert_eq!(bench.sent, Vec::<String>::new());
+    bench.pass(MINUTE);
+    bench.drain();
+    bench.judge();
+}
+
+#[test]
 fn p10_drains_no_send_starts_with_less_than_twelve_seconds_and_time_outs_fit_the_budget() {
     let mut bench = Bench::ready(1);
     for n in 0..120 {
