@@ -3,6 +3,7 @@
 # bubblewrap, so that it works beside any other Debian or Ubuntu and changes nothing of it.
 #
 #   need_swift           fetches, checks and unpacks what tests/swift-debs.txt pins; at once where that was done before
+#   over_package DIR     lays what takings-bindgen wrote to DIR/swift over ios/, for in_swift; $PACKAGE: arguments for swift-build
 #   in_swift COMMAND…    runs it with that toolchain: no network, the checkout read-only, $SWIFT_WORK writable; SWIFT_ALSO
 #                        holds further arguments for bwrap
 #
@@ -86,20 +87,6 @@ here (${said:-no reason given}). What it asks for: user namespaces (kernel.unpri
 kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or root with CAP_SYS_ADMIN"
 }
 
-# want_tool COMMAND PACKAGE: by apt-get, if it is missing and may be had so.
-want_tool() {
-    local sudo=
-    command -v "$1" >/dev/null && return
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    echo "installing $2 (apt-get)"
-    # shellcheck disable=SC2016
-    locked bash -uc '
-        export DEBIAN_FRONTEND=noninteractive
-        said=$({ retried $1 apt-get -qq update && retried $1 apt-get -qq install -y --no-install-recommends "$2"; } 2>&1) ||
-            tail -n 3 <<<"$said"
-    ' - "$sudo" "$2"
-}
-
 need_swift() {
     local tool
     [ "$(uname -sm)" = "Linux x86_64" ] || fail "the Swift part runs on Linux x86_64; on a Mac: swift test in ios/"
@@ -114,6 +101,20 @@ need_swift() {
     locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] || swift_unpack' ||
         fail "Swift could not be installed: the packages of tests/swift-debs.txt were not to be had, see above and .tools/swift/apt.log"
     in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"
+}
+
+# ios/ itself stays as it is in git. What did not change keeps its file: the build looks at that.
+over_package() {
+    local bindings=$SWIFT_WORK/TakingsBindings ffi=$SWIFT_WORK/TakingsFFI
+    mkdir -p "$bindings" "$ffi" ios/Sources/TakingsBindings ios/Sources/TakingsFFI
+    keep() { cmp -s "$1" "$2" || cp "$1" "$2"; }
+    keep "$1/swift/TakingsBindings.swift" "$bindings/TakingsBindings.swift"
+    keep "$1/swift/TakingsFFI.h" "$ffi/TakingsFFI.h"
+    keep ios/Sources/TakingsFFI/module.modulemap "$ffi/module.modulemap"
+    SWIFT_ALSO+=(--ro-bind "$bindings" "$ROOT/ios/Sources/TakingsBindings" --ro-bind "$ffi" "$ROOT/ios/Sources/TakingsFFI")
+    # --allow-shlib-undefined: Debian's Observation wants a symbol that nobody has.
+    PACKAGE=(--package-path "$ROOT/ios" --cache-path /tmp/cache --disable-sandbox
+        -Xlinker "-L$1/swift" -Xlinker "-rpath=$1/swift" -Xlinker --allow-shlib-undefined)
 }
 
 in_swift() {

@@ -36,6 +36,22 @@ fail() {
     exit 1
 }
 
+# want_tool COMMAND PACKAGE: by apt-get, if the command is missing and may be had so. What went wrong is said; whether it is
+# there now is for the caller to see. An archive beside the point may be out of reach: lists that did not come are no end.
+want_tool() {
+    local sudo=
+    command -v "$1" >/dev/null && return
+    command -v apt-get >/dev/null || return 0
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    echo "installing with apt-get: $2"
+    # shellcheck disable=SC2016
+    locked bash -uc '
+        export DEBIAN_FRONTEND=noninteractive
+        said=$({ $1 apt-get -qq update; retried $1 apt-get -qq install -y --no-install-recommends "$2"; } 2>&1) ||
+            tail -n 3 <<<"$said"
+    ' - "$sudo" "$2"
+}
+
 command -v cargo >/dev/null || fail "Rust 1.95 with cargo is needed (rustup toolchain install 1.95)"
 
 # $PYTHON with the packages of tests/oracle/requirements.txt.
@@ -128,7 +144,7 @@ need_maven() {
         locked bash -euc '
             export DEBIAN_FRONTEND=noninteractive
             sudo=; [ "$(id -u)" -eq 0 ] || sudo=sudo
-            retried $sudo apt-get -qq update
+            retried $sudo apt-get -qq update || true
             # Of the long-lived versions, the first that this system has.
             jdk=$(apt-cache --names-only --generate pkgnames openjdk- | grep -xE "openjdk-(17|21|25)-jdk-headless" | sort | head -1)
             retried $sudo apt-get -qq install -y --no-install-recommends "${jdk:-default-jdk-headless}" maven >/dev/null

@@ -5,10 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
 command -v python3 >/dev/null || fail "python3 is needed"
-if ! command -v strace >/dev/null && command -v apt-get >/dev/null; then
-    echo "installing strace with apt-get"
-    { apt-get update -qq && apt-get install -y -qq strace; } >/dev/null || true
-fi
+want_tool strace strace
 command -v strace >/dev/null || fail "strace is needed (Debian: apt-get install strace)"
 strace --quiet=all --trace=none true 2>/dev/null || fail "strace cannot attach here: this part needs ptrace"
 if [ $# -gt 0 ]; then

@@ -12,20 +12,9 @@ generate "$generated" --planted
 # The library with exports that nobody may ship stays here alone.
 cargo build --quiet "${BORDER[@]}"
 
-# What is generated lies over the package, so that ios/ stays as it is in git. What did not change keeps its file: the
-# build looks at that.
-bindings=$SWIFT_WORK/TakingsBindings ffi=$SWIFT_WORK/TakingsFFI
-mkdir -p "$bindings" "$ffi" ios/Sources/TakingsBindings ios/Sources/TakingsFFI
-keep() { cmp -s "$1" "$2" || cp "$1" "$2"; }
-keep "$generated/swift/TakingsBindings.swift" "$bindings/TakingsBindings.swift"
-keep "$generated/swift/TakingsFFI.h" "$ffi/TakingsFFI.h"
-keep ios/Sources/TakingsFFI/module.modulemap "$ffi/module.modulemap"
-SWIFT_ALSO=(--ro-bind "$bindings" "$ROOT/ios/Sources/TakingsBindings" --ro-bind "$ffi" "$ROOT/ios/Sources/TakingsFFI"
-    --setenv TAKINGS_PLANTED 1 --setenv SANDBOX "$ROOT/target/debug/sandbox-acquirer")
-
-# --allow-shlib-undefined: Debian's Observation wants a symbol that nobody has.
-package=(--package-path "$ROOT/ios" --scratch-path "$SWIFT_WORK/build" --cache-path /tmp/cache --disable-sandbox
-    -Xlinker "-L$generated/swift" -Xlinker "-rpath=$generated/swift" -Xlinker --allow-shlib-undefined)
+over_package "$generated"
+SWIFT_ALSO+=(--setenv TAKINGS_PLANTED 1 --setenv SANDBOX "$ROOT/target/debug/sandbox-acquirer")
+package=("${PACKAGE[@]}" --scratch-path "$SWIFT_WORK/build")
 bounded() { in_swift timeout "$@" || fail "$2: exit code $? (124: not done within $1 s)"; }
 bounded 900 swift-build "${package[@]}" --build-tests
 # The second counts what the whole process leaves behind, and has it for itself.
