@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 use takings_domain::EntryMode;
 use takings_readers::simulated::CardScript;
 
-use super::bench::{Bench, DAY, HOUR, MINUTE};
+use super::bench::{BATCH, Bench, DAY, HOUR, MINUTE};
+use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
+use crate::engine::{Command, Input};
 
 fn with_policy(change: Value) -> Bench {
     let mut bench = Bench::ready(1);
@@ -186,11 +188,29 @@ fn p9_bounded_a_deadline_that_passes_stops_the_upload_and_says_so() {
 }
 
 #[test]
+fn p9_bounded_what_is_under_way_at_its_deadline_does_not_expire() {
+    let mut bench = with_policy(json!({"upload_deadline_days": 1, "max_clock_age_h": 96}));
+    let id = bench.charge(&Sale::offline(1_000)).0;
+    bench.pass(DAY - HOUR);
+    bench.good_line();
+    bench.spoil(BATCH, 1, Fault::Late);
+    bench.start(Command::Sync { budget_ms: 120_000 });
+    bench.run();
+    bench.pass(2 * HOUR);
+    bench.handle(Input::Tick);
+    assert_eq!((bench.stage(id).0.as_str(), bench.count(id, "expired")), ("needs_you", 0), "past its deadline, in doubt");
+    assert!(bench.holds_card_data(id));
+    bench.deliver_late(false);
+    assert_eq!(bench.stage(id).0, "approved");
+    bench.judge();
+}
+
+#[test]
 fn p9_bounded_a_clock_that_jumps_is_on_record() {
     let mut bench = Bench::ready(1);
     let jumps = |bench: &mut Bench| {
         let last = bench.engine().ledger.last_seq();
-        bench.handle(crate::engine::Input::Tick);
+        bench.handle(Input::Tick);
         bench.engine().ledger.last_seq() - last
     };
     assert_eq!(jumps(&mut bench), 0);
