@@ -23,6 +23,8 @@ let package = Package(
         .target(name: "Takings", dependencies: ["TakingsBindings"]),
         // The days of tests/scenarios, played through this package. No product.
         .executableTarget(name: "scenarios", dependencies: ["Takings"], path: "Scenarios"),
+        // Pages read against the clock, for tests/bench. No product.
+        .executableTarget(name: "pages", dependencies: ["Takings"], path: "Pages"),
         .testTarget(name: "TakingsTests", dependencies: ["Takings"], swiftSettings: planted),
     ],
     swiftLanguageModes: [.v6]
