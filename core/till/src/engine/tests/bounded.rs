@@ -188,6 +188,17 @@ fn p9_bounded_a_deadline_that_passes_stops_the_upload_and_says_so() {
 }
 
 #[test]
+fn p9_bounded_a_clock_set_forward_puts_no_deadline_off() {
+    let mut bench = with_policy(json!({"upload_deadline_days": 1, "max_clock_age_h": 96}));
+    bench.now.wall_ms += 3 * HOUR;
+    let id = bench.charge(&Sale::offline(1_000)).0;
+    bench.live_on(DAY - HOUR);
+    assert_eq!(bench.stage(id).0, "saved_on_phone");
+    bench.live_on(2 * HOUR);
+    assert_eq!(bench.stage(id), ("needs_you".into(), "expired".into()));
+}
+
+#[test]
 fn p9_bounded_what_is_under_way_at_its_deadline_does_not_expire() {
     let mut bench = with_policy(json!({"upload_deadline_days": 1, "max_clock_age_h": 96}));
     let id = bench.charge(&Sale::offline(1_000)).0;
@@ -198,7 +209,11 @@ fn p9_bounded_what_is_under_way_at_its_deadline_does_not_expire() {
     bench.run();
     bench.pass(2 * HOUR);
     bench.handle(Input::Tick);
-    assert_eq!((bench.stage(id).0.as_str(), bench.count(id, "expired")), ("needs_you", 0), "past its deadline, in doubt");
+    assert_eq!(
+        (bench.stage(id).0.as_str(), bench.count(id, "expired")),
+        ("needs_you", 0),
+        "past its deadline, in doubt"
+    );
     assert!(bench.holds_card_data(id));
     bench.deliver_late(false);
     assert_eq!(bench.stage(id).0, "approved");

@@ -224,6 +224,22 @@ fn p10_drains_who_asks_to_wait_is_waited_for_also_by_an_impatient_merchant() {
 }
 
 #[test]
+fn a_line_that_swallows_three_requests_is_left_alone_for_a_while() {
+    let mut bench = Bench::ready(1);
+    bench.spoil(LIVE, 1_000, Fault::DropRequest);
+    for n in 0..5 {
+        assert_eq!(bench.charge(&Sale::live(1_000 + n)).1, ChargeOutcome::NotConfirmed);
+    }
+    bench.sent.clear();
+    let report = bench.sync();
+    assert_eq!(bench.sent.iter().filter(|name| *name == LIVE).count(), 3, "{:?}", bench.sent);
+    assert_eq!((report.ended.as_str(), report.waiting), ("waiting", 5));
+    bench.good_line();
+    bench.drain();
+    bench.judge();
+}
+
+#[test]
 fn p10_drains_of_two_pauses_asked_for_at_once_the_longer_one_counts() {
     let mut bench = Bench::ready(1);
     bench.spoil(LIVE, 1, Fault::DropRequest);
