@@ -14,7 +14,7 @@ use crate::wire::Wire;
 const LONGEST_CALL_MS: u64 = 10_000;
 
 /// A vendor's card reader (BBPOS, Datecs, …), as the app connects it: each method asks the SDK for something and returns.
-/// What comes of it, the app tells `Charge.vendorEvent`, in the order in which the SDK said it. Called on a thread of the
+/// What comes of it, the app tells `Charge.vendor_event`, in the order in which the SDK said it. Called on a thread of the
 /// library's, one call after the other.
 ///
 /// The SDK runs as Quick Chip: it gives the card's online request away and ends the payment at the card by itself; no

@@ -151,7 +151,7 @@ pub enum VendorEvent {
         /// Offer to cancel.
         cancellable: bool,
     },
-    /// The cardholder is to choose an application: the step's prompt carries them, `Charge.chooseApplication` answers.
+    /// The cardholder is to choose an application: the step's prompt carries them, `Charge.choose_application` answers.
     ChooseApplication {
         /// Their names, sixteen at most.
         items: Vec<String>,

@@ -15,3 +15,4 @@ mod once;
 mod secret;
 mod seen;
 mod stall;
+mod vendor;

@@ -1,0 +1,178 @@
+//! P1, P2, P8 at another maker's reader: killed at every boundary, on a disk that refuses, and with an SDK that says
+//! whatever it likes.
+
+use takings_domain::PaymentId;
+use takings_readers::{Asked, EntryMode, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
+
+use super::bench::{Bench, MINUTE};
+use super::stall::Sale;
+use crate::charge::{ChargeOutcome, Step, VendorCommand};
+use crate::engine::{Command, LinkEvent, Reply};
+use crate::error::TillError;
+
+/// What a clear number looks like that an SDK lets slip: a test number of the scheme's.
+const CLEAR: &str = "6222020000000000";
+
+fn about() -> VendorAbout {
+    VendorAbout {
+        serial: CLEAR.to_owned(),
+        model: format!("Pocket {CLEAR}"),
+        firmware: String::new(),
+        battery_percent: None,
+        tampered: false,
+    }
+}
+
+fn card() -> VendorEvent {
+    VendorEvent::Card(VendorCard {
+        ciphertext: SensitiveBytes::new((0..=255).collect()),
+        format: "acme-dukpt".to_owned(),
+        key_id: "bdk-1".to_owned(),
+        ksn_hex: "FFFF9876543210E00008".to_owned(),
+        // What it calls masked is not.
+        masked_number: "6222020000000048".to_owned(),
+        entry_mode: EntryMode::Chip,
+    })
+}
+
+fn step(bench: &mut Bench, id: PaymentId, event: LinkEvent) -> Result<Step, TillError> {
+    let ticket = bench.start(Command::Link { payment: id, event });
+    match bench.reply(ticket).expect("answered at once")? {
+        Reply::Step(step) => Ok(step),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn plug_in(bench: &mut Bench, id: PaymentId, generation: u32) -> Result<Step, TillError> {
+    step(bench, id, LinkEvent::VendorUp { about: about(), generation })
+}
+
+/// A whole charge; what the screen was told.
+fn charge(bench: &mut Bench, sale: &Sale) -> Option<ChargeOutcome> {
+    let id = bench.begin(sale).unwrap();
+    let asked = plug_in(bench, id, 1).unwrap().commands;
+    assert!(matches!(asked.as_slice(), [VendorCommand::Start(_)]));
+    for event in [VendorEvent::Started, card(), VendorEvent::Ended("deferred".to_owned())] {
+        bench.link(id, LinkEvent::Vendor { generation: 1, event });
+    }
+    bench.run();
+    let outcome = bench.outcome(id);
+    bench.link(id, LinkEvent::Down { generation: 1 });
+    outcome
+}
+
+fn settle(bench: &mut Bench) {
+    bench.live_on(3 * MINUTE);
+    bench.drain();
+    bench.days_later(3);
+    bench.judge();
+    bench.assert_verified();
+}
+
+#[test]
+fn p1_kept_a_vendors_charge_killed_at_every_boundary() {
+    for (sale, least) in [(Sale::offline(1_000), 6), (Sale::live(1_000), 8)] {
+        let mut stages = std::collections::BTreeSet::new();
+        for at in 1.. {
+            let mut bench = Bench::ready(u64::from(at));
+            let killed = bench.killed_at(at, |bench| {
+                charge(bench, &sale);
+            });
+            if !killed {
+                assert!(at > least, "{at} boundaries");
+                break;
+            }
+            bench.open().unwrap();
+            let [line] = &bench.payments()[..] else { panic!("killed at {at}: the intent is on disk") };
+            let id = PaymentId::parse(&line.payment_id).unwrap();
+            let told_saved = bench.told.values().any(|told| told.contains(&ChargeOutcome::Saved));
+            assert!(!told_saved || line.stage != "not_charged", "killed at {at}: told saved, and gone");
+            assert_eq!(bench.holds_card_data(id), ["saved_on_phone", "being_confirmed"].contains(&line.stage.as_str()));
+            stages.insert(line.stage.clone());
+            settle(&mut bench);
+            let [line] = &bench.payments()[..] else { panic!("killed at {at}") };
+            assert!(["arrived", "not_charged"].contains(&line.stage.as_str()), "killed at {at}: {line:?}");
+            assert!(!bench.holds_card_data(id), "killed at {at}");
+        }
+        assert!(stages.contains("not_charged") && stages.len() > 1, "{stages:?}");
+    }
+}
+
+#[test]
+fn p1_kept_a_reader_is_told_to_start_only_when_that_is_on_the_disk() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    plug_in(&mut bench, id, 1).unwrap();
+    bench.link(id, LinkEvent::Down { generation: 1 });
+    bench.refuse_to_write("attempt_started");
+    assert!(matches!(plug_in(&mut bench, id, 2), Err(TillError::Storage { .. })), "and it heard no command");
+    bench.mend_the_disk();
+    assert_eq!(plug_in(&mut bench, id, 3).unwrap().commands.len(), 1);
+    // Nor is a card accepted that could not be written.
+    bench.link(id, LinkEvent::Vendor { generation: 3, event: VendorEvent::Started });
+    bench.refuse_to_write("card_read");
+    assert!(step(&mut bench, id, LinkEvent::Vendor { generation: 3, event: card() }).is_err());
+    bench.mend_the_disk();
+    assert!(matches!(bench.outcome(id), Some(ChargeOutcome::NotCharged { .. })));
+    settle(&mut bench);
+    assert_eq!(bench.stage(id).0, "not_charged");
+    assert_eq!(bench.authorizations(id), 0);
+}
+
+/// One thing an SDK, its connection or the merchant does.
+fn act(drawn: u64, generation: u32) -> LinkEvent {
+    let asked = [Asked::Start, Asked::Cancel, Asked::Choice][usize::try_from(drawn >> 8).unwrap() % 3];
+    let words = ["deferred", "declined", "approved_offline", "cancelled", CLEAR];
+    let word = words[usize::try_from(drawn >> 12).unwrap() % words.len()].to_owned();
+    // Now and then from a connection before.
+    let generation = if drawn % 7 == 0 { generation.saturating_sub(1) } else { generation };
+    let event = match (drawn >> 20) % 16 {
+        0..=4 => VendorEvent::Started,
+        5..=8 => card(),
+        9 | 10 => VendorEvent::Ended(word),
+        11 => VendorEvent::Failed(asked),
+        12 => VendorEvent::Prompt { text: format!("card {CLEAR}"), cancellable: true },
+        13 => return LinkEvent::VendorFailed { generation, asked },
+        14 => return LinkEvent::Down { generation },
+        _ => return if drawn % 2 == 0 { LinkEvent::Cancel } else { LinkEvent::Tick },
+    };
+    LinkEvent::Vendor { generation, event }
+}
+
+#[test]
+fn p2_p8_whatever_an_sdk_says_the_bank_is_asked_once_and_no_number_is_kept() {
+    let (mut charged, mut not_charged) = (0, 0);
+    for seed in 1..=40_u64 {
+        let mut bench = Bench::ready(seed);
+        let mut drawn = seed;
+        let mut said = String::new();
+        let sale = if seed % 2 == 0 { Sale::live(1_000) } else { Sale::offline(1_000) };
+        let id = bench.begin(&sale).unwrap();
+        let mut generation = 1;
+        said.push_str(&format!("{:?}", plug_in(&mut bench, id, generation)));
+        for _ in 0..40 {
+            drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let event = act(drawn >> 16, generation);
+            let down = matches!(event, LinkEvent::Down { .. });
+            said.push_str(&format!("{:?}", step(&mut bench, id, event)));
+            if down {
+                generation += 1;
+                said.push_str(&format!("{:?}", plug_in(&mut bench, id, generation)));
+            }
+        }
+        bench.run();
+        bench.start(Command::Leave { payment: id });
+        settle(&mut bench);
+        let asked = bench.authorizations(id);
+        assert!(asked <= 1 && bench.count(id, "card_read") <= 1, "seed {seed}: {asked}");
+        assert_eq!(bench.stage(id).0 == "not_charged", asked == 0, "seed {seed}");
+        if asked == 1 {
+            charged += 1
+        } else {
+            not_charged += 1
+        }
+        said.push_str(&format!("{:?}", bench.detail(id)));
+        assert!(!said.contains(CLEAR) && !said.contains("62220200000"), "seed {seed}: {said}");
+    }
+    assert!(charged > 10 && not_charged > 10, "{charged} charged, {not_charged} not");
+}
