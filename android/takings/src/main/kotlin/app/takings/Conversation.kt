@@ -1,16 +1,17 @@
 package app.takings
 
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelChildren
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.ReceiveChannel
 import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.flow.buffer
-import kotlinx.coroutines.flow.produceIn
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.selects.onTimeout
 import kotlinx.coroutines.selects.select
 import kotlinx.coroutines.withContext
@@ -21,15 +22,15 @@ import kotlin.time.Duration.Companion.ZERO
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
-/** One charge at one reader, from the first link to the last word. Runs on the reader's dispatcher. */
+/** One charge at one reader, from the first connection to the last word. Runs on the reader's dispatcher. */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal class Conversation(
     private val charge: ChargeInterface,
-    private val link: ReaderLink,
+    private val carrier: Carrier,
     private val screen: ChargeScreen,
     private val lastWords: Duration,
     private val actions: ReceiveChannel<Action>,
-    private val said: Channel<suspend () -> Unit>,
+    private val said: Channel<suspend CoroutineScope.() -> Unit>,
     private val nextGeneration: () -> UInt,
 ) {
     private val writes = ArrayDeque<ByteArray>()
@@ -40,6 +41,11 @@ internal class Conversation(
     private var linked: UInt? = null
     private var decided: ChargeOutcome? = null
     private var heard = TimeSource.Monotonic.markNow()
+    private var decidedAt = heard
+    private var questions = 0
+
+    /** The question to the cardholder. Touched by those who tell the screen alone. */
+    private var asking: Job? = null
 
     suspend fun whole(): ChargeOutcome =
         coroutineScope {
@@ -50,37 +56,52 @@ internal class Conversation(
             } finally {
                 coroutineContext.cancelChildren()
                 withContext(NonCancellable) { giveUp() }
+                said.trySend { asking?.cancel() }
             }
         }
 
-    /** One link after the other, until the charge needs none or there is none to be had. */
+    /** One connection after the other, until the charge needs none or there is none to be had. */
     private suspend fun CoroutineScope.converse(outcome: Deferred<ChargeOutcome>) {
         while (decided == null && !letGo) {
-            val valueLen = connect(outcome)
-            if (valueLen == null) {
+            val tellUp = connect(outcome)
+            if (tellUp == null) {
                 // The charge ends here, unless its card was read: then it is up to the acquirer.
                 if (decided == null) lastStep { charge.cancel() }
                 return
             }
             val generation = nextGeneration().also { linked = it }
             coroutineScope {
-                val values = link.values().buffer(Channel.UNLIMITED).produceIn(this)
-                absorb(charge.linkUp(valueLen.toUInt(), generation))
+                val values = listen()
+                absorb(tellUp(generation))
                 talk(generation, values, outcome)
                 coroutineContext.cancelChildren()
             }
         }
-        link.disconnect()
+        carrier.disconnect()
     }
 
-    /** The usable length of a value; null if there is no link, or no need for one any more. */
-    private suspend fun CoroutineScope.connect(outcome: Deferred<ChargeOutcome>): Int? {
-        val connecting = async { runCatching { link.connect() } }
-        val connected =
-            select {
-                connecting.onAwait { it }
-                outcome.onAwait { null.also { _ -> decide(outcome.getCompleted()) } }
-            }
+    /** Keeps what comes from the reader, from this very moment on: an SDK speaks while it is told to start. */
+    private fun CoroutineScope.listen(): ReceiveChannel<Tell> {
+        val values = Channel<Tell>(Channel.UNLIMITED)
+        launch(start = CoroutineStart.UNDISPATCHED) {
+            carrier.said().collect(values::trySend)
+            values.close()
+        }
+        return values
+    }
+
+    /** What tells the charge of the connection; null if there is none, or no need for one any more. */
+    private suspend fun CoroutineScope.connect(outcome: Deferred<ChargeOutcome>): Tell? {
+        val connecting = async { runCatching { carrier.connect() } }
+        var connected: Result<Tell>? = null
+        while (connected == null && decided == null) {
+            connected =
+                select {
+                    connecting.onAwait { it }
+                    outcome.onAwait { null.also { _ -> decide(outcome.getCompleted()) } }
+                    actions.onReceive { null.also { _ -> act(it) } }
+                }
+        }
         connecting.cancel()
         return connected?.getOrElse { if (it is IOException) null else throw it }
     }
@@ -88,7 +109,7 @@ internal class Conversation(
     /** Until the reader is let go, has said everything, or is gone. */
     private suspend fun CoroutineScope.talk(
         generation: UInt,
-        values: ReceiveChannel<ByteArray>,
+        values: ReceiveChannel<Tell>,
         outcome: Deferred<ChargeOutcome>,
     ) {
         while (!letGo) {
@@ -100,7 +121,7 @@ internal class Conversation(
                         absorb(if (confirmed) charge.writeDone(generation) else charge.writeFailed(generation))
                     }
                     values.onReceiveCatching { value ->
-                        value.getOrNull()?.let { heard(charge.bytes(generation, it)) } ?: lost(generation)
+                        value.getOrNull()?.let { heard(it(generation)) } ?: lost(generation)
                     }
                     if (decided == null) {
                         outcome.onAwait {
@@ -120,8 +141,11 @@ internal class Conversation(
     }
 
     /** How much longer a reader whose charge is decided may be silent; null while there is more to do. */
-    private fun silence(): Duration? =
-        if (decided == null || writing != null) null else (lastWords - heard.elapsedNow()).coerceAtLeast(ZERO)
+    private fun silence(): Duration? {
+        if (decided == null || writing != null) return null
+        val longest = maxOf(lastWords, LONGEST_LAST_WORDS) - decidedAt.elapsedNow()
+        return minOf(lastWords - heard.elapsedNow(), longest).coerceAtLeast(ZERO)
+    }
 
     private fun lost(generation: UInt): Boolean {
         writing?.cancel()
@@ -135,16 +159,16 @@ internal class Conversation(
     private fun act(action: Action): Boolean {
         if (decided != null) return true
         when (action) {
-            is Action.Cancel -> stop()
-            is Action.Choose -> absorb(charge.chooseApplication(action.index.toUInt()))
+            is Action.Cancel -> unlessLate { charge.cancel() }
+            is Action.Choose -> if (action.question == questions) unlessLate { charge.chooseApplication(action.index.toUInt()) }
         }
         return true
     }
 
-    /** A button pressed when the reader is done stops nothing: then it is up to the acquirer. */
-    private fun stop() {
+    /** A button pressed when the reader is done changes nothing: then it is up to the acquirer. */
+    private fun unlessLate(call: () -> Step) {
         try {
-            absorb(charge.cancel())
+            absorb(call())
         } catch (late: TakingsException.FixInput) {
             if (late.code != "reader_input") throw late
         }
@@ -156,7 +180,7 @@ internal class Conversation(
         writing =
             async {
                 try {
-                    link.write(value)
+                    carrier.write(value)
                     true
                 } catch (_: IOException) {
                     false
@@ -177,17 +201,36 @@ internal class Conversation(
         step.prompt?.let { prompt ->
             said.trySend { screen.prompt(prompt) }
             if (prompt.choices.isNotEmpty()) {
-                said.trySend { chosen.trySend(Action.Choose(screen.choose(prompt.choices))) }
+                val question = ++questions
+                said.trySend { ask(question, prompt.choices) }
             }
         }
         return true
+    }
+
+    /** Beside what else is told: the charge may end before the cardholder chose. */
+    private fun CoroutineScope.ask(
+        question: Int,
+        applications: List<String>,
+    ) {
+        asking?.cancel()
+        asking =
+            launch {
+                val index = screen.choose(applications)
+                require(index in applications.indices) { "there is no application $index" }
+                chosen.trySend(Action.Choose(question, index))
+            }
     }
 
     private fun decide(outcome: ChargeOutcome) {
         if (decided != null) return
         decided = outcome
         heard = TimeSource.Monotonic.markNow()
-        said.trySend { screen.decided(outcome) }
+        decidedAt = heard
+        said.trySend {
+            asking?.cancel()
+            screen.decided(outcome)
+        }
     }
 
     /** A charge that is over has nothing more to say. */
@@ -212,19 +255,22 @@ internal class Conversation(
                 // The charge is over.
             }
         }
-        link.disconnect()
+        carrier.disconnect()
     }
 
     private suspend fun sayStop(generation: UInt) {
         writes.clear()
-        stop()
+        unlessLate { charge.cancel() }
         while (true) {
-            link.write(writes.removeFirstOrNull() ?: return)
+            carrier.write(writes.removeFirstOrNull() ?: return)
             absorb(charge.writeDone(generation))
         }
     }
 
     private companion object {
+        /** For a reader that does not stop speaking, once the charge is decided. */
+        val LONGEST_LAST_WORDS = 5.seconds
+
         /** For a reader to hear that it should stop, once nobody waits for it. */
         val FAREWELL = 1.seconds
     }

@@ -1,0 +1,86 @@
+package app.takings
+
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.filter
+import kotlinx.coroutines.flow.map
+
+/** Tells a charge what happened at its reader, on the connection of that number. */
+internal typealias Tell = (generation: UInt) -> Step
+
+/** What stands between one charge and its reader: a link that carries bytes, or a vendor's SDK. */
+internal interface Carrier {
+    /** Connects, and returns what tells the charge so. Throws an `IOException` when it gives up. */
+    suspend fun connect(): Tell
+
+    /** What comes from the reader since it was connected, as it is told to the charge; ends with the connection. */
+    fun said(): Flow<Tell>
+
+    /** Returns when the reader confirmed the value, or throws an `IOException`. */
+    suspend fun write(value: ByteArray)
+
+    suspend fun disconnect()
+}
+
+/** Bytes over Bluetooth. */
+internal class LinkCarrier(
+    private val charge: ChargeInterface,
+    private val link: ReaderLink,
+) : Carrier {
+    override suspend fun connect(): Tell {
+        val valueLen = link.connect().toUInt()
+        return { charge.linkUp(valueLen, it) }
+    }
+
+    override fun said(): Flow<Tell> = link.values().map { value -> { charge.bytes(it, value) } }
+
+    override suspend fun write(value: ByteArray) = link.write(value)
+
+    override suspend fun disconnect() = link.disconnect()
+}
+
+/** Calls and callbacks of an SDK. */
+internal class SdkCarrier(
+    private val charge: ChargeInterface,
+    private val sdk: VendorSdk,
+) : Carrier {
+    /** It was told to start on this connection: what it says from now on may be about this payment. */
+    @Volatile
+    private var asked = false
+
+    private val reader =
+        object : VendorReader {
+            override fun start(request: VendorStart) {
+                asked = true
+                orThrow { sdk.start(request) }
+            }
+
+            override fun cancel() = orThrow { sdk.cancel() }
+
+            override fun chooseApplication(index: UInt) = orThrow { sdk.chooseApplication(index.toInt()) }
+        }
+
+    override suspend fun connect(): Tell {
+        val about = sdk.connect()
+        asked = false
+        return { charge.vendorUp(reader, about, it) }
+    }
+
+    override fun said(): Flow<Tell> = sdk.events().filter { asked }.map { event -> { charge.vendorEvent(it, event) } }
+
+    /** A charge with an SDK writes no values: what the SDK is told, the core tells it. */
+    override suspend fun write(value: ByteArray): Unit = error("an SDK has no bytes")
+
+    override suspend fun disconnect() = sdk.disconnect()
+}
+
+/** The border knows exceptions alone; an SDK whose own library is not there throws more than that. */
+@Suppress("TooGenericExceptionCaught")
+private fun orThrow(call: () -> Unit) {
+    try {
+        call()
+    } catch (failed: Exception) {
+        throw failed
+    } catch (failed: Throwable) {
+        throw IllegalStateException(failed)
+    }
+}
