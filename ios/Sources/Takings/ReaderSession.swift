@@ -23,7 +23,29 @@ extension Charge {
         choose: @escaping @Sendable ([String]) async -> Int = { _ in 0 },
         pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
     ) async throws -> ChargeOutcome {
-        let session = ReaderSession(charge: self, link: link, prompts: prompts, choose: choose, pause: pause)
+        try await take(by: Carrier(link), prompts: prompts, choose: choose, pause: pause)
+    }
+
+    /// Takes the card at another maker's reader: serves its SDK, and returns as soon as the charge is decided.
+    ///
+    /// As ``take(over:prompts:choose:pause:)``, in everything that is not the link. What the SDK says while it is told to start
+    /// is heard after that; an SDK that throws, stalls or says nothing charges nothing.
+    ///
+    /// - Parameter sdk: The SDK, for this charge. Where its reader was lost before the card was read, it may come again.
+    public func take(
+        with sdk: some VendorSDK,
+        prompts: @escaping @Sendable (PromptView) -> Void = { _ in },
+        choose: @escaping @Sendable ([String]) async -> Int = { _ in 0 },
+        pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
+    ) async throws -> ChargeOutcome {
+        try await take(by: Carrier(sdk), prompts: prompts, choose: choose, pause: pause)
+    }
+
+    private func take(
+        by carrier: Carrier, prompts: @escaping @Sendable (PromptView) -> Void,
+        choose: @escaping @Sendable ([String]) async -> Int, pause: @escaping @Sendable (UInt64) async throws -> Void
+    ) async throws -> ChargeOutcome {
+        let session = ReaderSession(charge: self, carrier: carrier, prompts: prompts, choose: choose, pause: pause)
         // Tasks of their own: they must go on when the caller's is cancelled.
         let decision = Task {
             for try await outcome in session.decisions { return outcome }
@@ -38,14 +60,14 @@ extension Charge {
     }
 }
 
-/// One charge at one link: everything that happens becomes an input, and each is handled before the next.
+/// One charge at one reader: everything that happens becomes an input, and each is handled before the next.
 private actor ReaderSession {
     enum Input: Sendable {
-        case link(LinkEvent)
-        case linkEnded
+        case reader(Carrier.Event)
+        case readerEnded
         case written(generation: UInt32, confirmed: Bool)
         case timer(UInt64)
-        case chosen(Int)
+        case chosen(question: Int, index: Int)
         case cancel
         case decided(Result<ChargeOutcome, any Error>)
         case patienceOver
@@ -62,7 +84,7 @@ private actor ReaderSession {
     private let stream: AsyncStream<Input>
     private let tell: AsyncThrowingStream<ChargeOutcome, any Error>.Continuation
     private let charge: Charge
-    private let link: any ReaderLink
+    private let carrier: Carrier
     private let prompts: @Sendable (PromptView) -> Void
     private let choose: @Sendable ([String]) async -> Int
     private let pause: @Sendable (UInt64) async throws -> Void
@@ -74,23 +96,24 @@ private actor ReaderSession {
     private var timers: UInt64 = 0
     private var timer: Task<Void, Never>?
     private var helpers: [Task<Void, Never>] = []
+    private var questions = 0
     private var mayGo = false
     private var outcome: ChargeOutcome?
 
     init(
-        charge: Charge, link: any ReaderLink, prompts: @escaping @Sendable (PromptView) -> Void,
+        charge: Charge, carrier: Carrier, prompts: @escaping @Sendable (PromptView) -> Void,
         choose: @escaping @Sendable ([String]) async -> Int, pause: @escaping @Sendable (UInt64) async throws -> Void
     ) {
-        (self.charge, self.link, self.prompts, self.choose, self.pause) = (charge, link, prompts, choose, pause)
+        (self.charge, self.carrier, self.prompts, self.choose, self.pause) = (charge, carrier, prompts, choose, pause)
         (stream, inputs) = AsyncStream.makeStream(of: Input.self)
         (decisions, tell) = AsyncThrowingStream.makeStream(of: ChargeOutcome.self)
     }
 
     func run() async {
         helpers = [
-            Task { [inputs, events = link.events] in
-                for await event in events { inputs.yield(.link(event)) }
-                inputs.yield(.linkEnded)
+            Task { [inputs, carrier] in
+                await carrier.listen { inputs.yield(.reader($0)) }
+                inputs.yield(.readerEnded)
             },
             Task { [inputs, charge] in
                 do {
@@ -107,7 +130,7 @@ private actor ReaderSession {
             }
             tell.finish()
         } catch {
-            // Nobody serves the link any more: the charge is given up where that is still possible.
+            // Nobody serves the reader any more: the charge is given up where that is still possible.
             if outcome == nil { _ = try? charge.cancel() }
             tell.finish(throwing: error)
         }
@@ -115,22 +138,21 @@ private actor ReaderSession {
         timer?.cancel()
         inputs.finish()
         if isUp { _ = try? charge.linkDown(generation: generation) }
-        await link.release()
+        await carrier.release()
     }
 
     private func handle(_ input: Input) throws {
         switch input {
-        case .link(.up(let valueLength)):
+        case .reader(.up(let tell)):
             generation += 1
             isUp = true
             forgetWrites()
-            absorb(try charge.linkUp(valueLen: UInt32(clamping: valueLength), generation: generation))
-        case .link(.value(let value)):
-            absorb(try charge.bytes(generation: generation, value: value))
-        case .link(.down):
-            isUp = false
-            forgetWrites()
-            absorb(try charge.linkDown(generation: generation))
+            absorb(try tell(charge, generation))
+        case .reader(.said(let tell)):
+            // Before the reader is there, it can only be about another payment.
+            if isUp { absorb(try tell(charge, generation)) }
+        case .reader(.down):
+            try down()
         case .written(generation, let confirmed):
             isWriting = false
             absorb(try confirmed ? charge.writeDone(generation: generation) : charge.writeFailed(generation: generation))
@@ -138,18 +160,37 @@ private actor ReaderSession {
             break
         case .timer(let number):
             if number == timers { absorb(try charge.tick()) }
-        case .chosen(let index):
-            absorb(try charge.chooseApplication(index: UInt32(clamping: index)))
-        case .linkEnded:
-            isUp = false
-            if outcome == nil { absorb(try charge.cancel()) }
+        case .chosen(questions, let index):
+            try unlessLate { try charge.chooseApplication(index: UInt32(clamping: index)) }
+        case .chosen:
+            break
+        case .readerEnded:
+            try down()
+            try unlessLate { try charge.cancel() }
         case .cancel:
-            if outcome == nil { absorb(try charge.cancel()) }
+            try unlessLate { try charge.cancel() }
         case .decided(let result):
             decided(try result.get())
             lastWord { try charge.tick() }
         case .patienceOver:
             mayGo = true
+        }
+    }
+
+    private func down() throws {
+        guard isUp else { return }
+        isUp = false
+        forgetWrites()
+        absorb(try charge.linkDown(generation: generation))
+    }
+
+    /// A button pressed when the reader is done changes nothing: then it is up to the acquirer.
+    private func unlessLate(_ call: () throws -> Step) throws {
+        guard outcome == nil else { return }
+        do {
+            absorb(try call())
+        } catch let error as TakingsError where error.code == "reader_input" {
+            return
         }
     }
 
@@ -168,10 +209,13 @@ private actor ReaderSession {
         guard let prompt = step.prompt else { return }
         prompts(prompt)
         if !prompt.choices.isEmpty {
-            Task { [inputs, choose] in
-                let chosen = await choose(prompt.choices)
-                inputs.yield(.chosen(chosen))
-            }
+            // The charge may end before the cardholder chose.
+            questions += 1
+            helpers.append(
+                Task { [inputs, choose, questions] in
+                    let index = await choose(prompt.choices)
+                    inputs.yield(.chosen(question: questions, index: index))
+                })
         }
     }
 
@@ -179,8 +223,8 @@ private actor ReaderSession {
         guard !isWriting, isUp, !writes.isEmpty else { return }
         isWriting = true
         let value = writes.removeFirst()
-        Task { [inputs, link, generation] in
-            let confirmed = (try? await link.write(value)) != nil
+        Task { [inputs, carrier, generation] in
+            let confirmed = (try? await carrier.write(value)) != nil
             inputs.yield(.written(generation: generation, confirmed: confirmed))
         }
     }

@@ -10,13 +10,10 @@
             _ = try await stall.sell(1000, order: "P-1")
             let before = try stall.chain
 
-            if place == "here" {
-                // Before the library's own guard: UniFFI's internal error.
-                await #expect(throws: (any Error).self) { try await plantedPanic(till: stall.till, place: place) }
-            } else {
-                let error = await takingsError { try await plantedPanic(till: stall.till, place: place) }
-                guard case .Internal? = error else { throw Unexpected("\(String(describing: error))") }
-            }
+            let error = await takingsError { try await plantedPanic(till: stall.till, place: place) }
+            guard case .Internal(let code, _)? = error else { throw Unexpected("\(String(describing: error))") }
+            #expect(["broken", "panic"].contains(code))
+            #expect(await takingsError { try plantedPanicNow() }?.code == "panic")
 
             #expect(try stall.chain == before)
             #expect(try await stall.sell(2000, order: "P-2").outcome == .saved)

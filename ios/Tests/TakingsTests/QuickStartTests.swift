@@ -47,7 +47,7 @@ import Testing
 
     @Test func theReadmesShowThis() throws {
         let examples = try examples()
-        #expect(Set(examples.keys) == ["demo", "app"])
+        #expect(Set(examples.keys) == ["demo", "app", "vendor"])
         let ios = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         for readme in ["README.md", "../README.md"] {
@@ -59,17 +59,21 @@ import Testing
         }
     }
 
-    /// The marked pieces of this file, as a README shows them.
+    /// The marked pieces of these files, as a README shows them.
     private func examples() throws -> [String: String] {
-        let source = try String(contentsOf: URL(fileURLWithPath: #filePath), encoding: .utf8)
-        var (found, name): ([String: String], String?) = ([:], nil)
-        for line in source.components(separatedBy: "\n") {
-            let marker = "        // README "
-            if line.hasPrefix(marker) {
-                name = line.hasSuffix(" end") ? nil : String(line.dropFirst(marker.count))
-                if let name { found[name] = "import Takings\n\n" }
-            } else if let name {
-                found[name]! += line.dropFirst(8) + "\n"
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        var (found, name, indent): ([String: String], String?, Int) = ([:], nil, 0)
+        for file in ["QuickStartTests.swift", "VendorExampleTests.swift"] {
+            let source = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+            for line in source.components(separatedBy: "\n") {
+                let marker = "// README "
+                if line.trimmingCharacters(in: .whitespaces).hasPrefix(marker) {
+                    let mark = line.components(separatedBy: marker)
+                    (name, indent) = (mark[1] == "end" ? nil : mark[1], mark[0].count)
+                    if let name { found[name] = "import Takings\n\n" }
+                } else if let name {
+                    found[name]! += line.dropFirst(indent) + "\n"
+                }
             }
         }
         return found

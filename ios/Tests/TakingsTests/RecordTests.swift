@@ -57,7 +57,39 @@
                     TillConfig(
                         dir: $0.text(), acquirerUrl: $0.text(), appVersion: $0.text(), language: $0.bool() ? .zh : .en,
                         connectTimeoutMs: $0.count(), requestTimeoutMs: $0.count(), boot: $0.word())
-                })
+                },
+                vendorStarts: list {
+                    VendorStart(
+                        amountMinor: $0.int(), currency: $0.text(), currencyNumeric: $0.small(), currencyExponent: $0.small(),
+                        timeoutS: $0.small())
+                },
+                vendorAbouts: list {
+                    VendorAbout(
+                        serial: $0.text(), model: $0.text(), firmware: $0.text(), batteryPercent: $0.maybe { $0.small() },
+                        tampered: $0.bool())
+                },
+                vendorEvents: list { $0.vendorEvent() })
+        }
+
+        mutating func data() -> Data { Data((0..<below(300)).map { _ in UInt8(below(256)) }) }
+        mutating func entry() -> VendorEntry { [VendorEntry.chip, .contactless, .stripe, .fallback][below(4)] }
+
+        mutating func vendorEvent() -> VendorEvent {
+            switch below(10) {
+            case 0: .started
+            case 1: .prompt(text: text(), cancellable: bool())
+            case 2: .chooseApplication(items: list { $0.text() })
+            case 3: .cardSeen(entry: entry())
+            case 4: .cardRemoved
+            case 5: .severalCards
+            case 6:
+                .cardData(
+                    card: VendorCard(
+                        ciphertext: data(), format: text(), keyId: text(), ksnHex: text(), maskedNumber: text(), entry: entry()))
+            case 7: .ended(outcome: text())
+            case 8: .failed(asked: [VendorAsked.start, .cancel, .choice][below(3)])
+            default: .batteryLow(percent: small())
+            }
         }
 
         mutating func payment() -> PaymentView {
@@ -103,7 +135,7 @@
 
         mutating func step() -> Step {
             Step(
-                writes: list { random in Data((0..<random.below(300)).map { _ in UInt8(random.below(256)) }) },
+                writes: list { $0.data() },
                 prompt: maybe { PromptView(id: $0.text(), text: $0.text(), choices: $0.list { $0.text() }) },
                 waitMs: maybe { $0.count() }, saved: maybe { $0.outcome() }, disconnect: bool())
         }

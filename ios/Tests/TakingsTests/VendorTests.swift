@@ -1,0 +1,220 @@
+import Foundation
+import Takings
+import Testing
+
+/// Another maker's reader: it throws, stalls, repeats, calls back, speaks too late, goes away.
+@Suite struct VendorTests {
+    private let sells: FakeSDK.Script = { $0.say(.started, .prompt(text: "insert_card", cancellable: true), .sealed(), .done) }
+
+    private func notCharged(_ detail: String) -> ChargeOutcome { .notCharged(cause: "abandoned", detail: detail) }
+
+    /// How it ended, on the phone and in the acquirer's own book.
+    @discardableResult
+    private func judge(
+        _ stall: Stall, _ charge: Charge, _ outcome: ChargeOutcome, is expected: ChargeOutcome, asked: Int
+    ) async throws -> PaymentView {
+        #expect(outcome == expected)
+        #expect(try await stall.till.verify().sound)
+        let id = try charge.paymentId()
+        let answer = try stall.world.admin(method: "GET", path: "/admin/ledger", bodyJson: "")
+        let book = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
+        let authorizations = try #require(book?["authorizations"] as? [[String: Any]])
+        #expect(authorizations.filter { $0["payment_id"] as? String == id }.count == asked)
+        return try await stall.till.payment(paymentId: id).payment
+    }
+
+    @discardableResult
+    private func sell(
+        _ stall: Stall, _ sdk: FakeSDK, _ amountMinor: Int64 = 1250, is expected: ChargeOutcome, asked: Int
+    ) async throws -> PaymentView {
+        let charge = try await stall.till.charge(request: .sale(amountMinor))
+        return try await judge(stall, charge, try await charge.take(with: sdk), is: expected, asked: asked)
+    }
+
+    @Test func itSellsLiveAndOfflineAndSaysEverythingInsideStart() async throws {
+        let stall = try await Stall(seed: 41)
+        let prompts = Collected<String>()
+        let charge = try await stall.till.charge(request: .sale(1250))
+        let sdk = FakeSDK(onStart: sells)
+        let live = try await charge.take(
+            with: sdk,
+            prompts: {
+                #expect(!Thread.isMainThread)
+                prompts.add($0.id)
+            })
+        let payment = try await judge(stall, charge, live, is: .approved(approvedMinor: 1250), asked: 1)
+        #expect([payment.lastFour, payment.scheme, payment.entryMode] == ["1232", "unionpay", "chip"])
+        #expect(prompts.all == ["insert_card"])
+        #expect(sdk.asked.all.map(\.amountMinor) == [1250])
+        #expect(sdk.asked.all.map(\.currencyNumeric) == [156])
+
+        try stall.world.setLine(state: "down")
+        let other = try await stall.till.charge(request: .sale(700))
+        let offline = try await other.take(with: FakeSDK(onStart: sells))
+        try await judge(stall, other, offline, is: .saved, asked: 0)
+        try stall.world.setLine(state: "up")
+        #expect(try await stall.till.sync(budgetMs: 60_000).approved == 1)
+        try await judge(stall, other, offline, is: .saved, asked: 1)
+        #expect(sdk.commands == ["start"])
+    }
+
+    @Test func aStartThatThrowsChargesNothingWhateverItSaysAfterwards() async throws {
+        let stall = try await Stall(seed: 42)
+        // It ran after all: what it says is too late.
+        let late: FakeSDK.Script = { $0.say(.started, .sealed(), .done) }
+        let sdk = FakeSDK(
+            onStart: {
+                try late($0)
+                throw Unexpected("not connected")
+            }, onCancel: late)
+        try await sell(stall, sdk, is: notCharged("reader_fault"), asked: 0)
+        #expect(sdk.commands == ["start", "cancel"])
+        // It says the same before the next charge's reader is there: that is passed over.
+        let next = FakeSDK(stale: .started, .sealed("0048"), .done, onStart: sells)
+        let payment = try await sell(stall, next, is: .approved(approvedMinor: 1250), asked: 1)
+        #expect(payment.lastFour == "1232")
+    }
+
+    @Test func aStartThatBlocksForFiveSecondsIsWaitedForAndNothingElseStalls() async throws {
+        let stall = try await Stall(seed: 43)
+        let begun = ContinuousClock.now
+        let (running, runs) = AsyncStream.makeStream(of: Void.self)
+        let slow = FakeSDK(onStart: { sdk in
+            runs.yield()
+            Thread.sleep(forTimeInterval: 5)
+            sdk.say(.started, .sealed(), .done)
+        })
+        let charge = try await stall.till.charge(request: .sale(800))
+        let waited = Task { try await charge.take(with: slow) }
+        for await _ in running { break }
+        // Another customer at another reader meanwhile.
+        try await sell(stall, FakeSDK(onStart: sells), 500, is: .approved(approvedMinor: 500), asked: 1)
+        #expect(ContinuousClock.now - begun < .seconds(4))
+        try await judge(stall, charge, try await waited.value, is: .approved(approvedMinor: 800), asked: 1)
+        #expect(slow.commands == ["start"])
+    }
+
+    @Test func aCallBackInsideStartIsAnErrorAndTheChargeGoesOn() async throws {
+        let stall = try await Stall(seed: 44)
+        let charge = try await stall.till.charge(request: .sale(1250))
+        let refused = Collected<String>()
+        let sdk = FakeSDK(onStart: { sdk in
+            let calls: [() throws -> Void] = [
+                { _ = try charge.tick() }, { _ = try charge.vendorEvent(generation: 1, event: .sealed()) },
+            ]
+            for call in calls {
+                do {
+                    try call()
+                    refused.add("answered")
+                } catch let error as TakingsError { refused.add(error.code) }
+            }
+            // An SDK's own thread is nobody's business, also while its start has not returned.
+            let spoken = DispatchSemaphore(value: 0)
+            Thread.detachNewThread {
+                sdk.say(.started, .sealed(), .done)
+                spoken.signal()
+            }
+            spoken.wait()
+        })
+        let outcome = try await charge.take(with: sdk)
+        #expect(refused.all == ["called_back", "called_back"])
+        try await judge(stall, charge, outcome, is: .approved(approvedMinor: 1250), asked: 1)
+    }
+
+    @Test func cardDataThatComesTwiceIsChargedOnce() async throws {
+        let stall = try await Stall(seed: 45)
+        let sdk = FakeSDK(onStart: {
+            $0.say(
+                .started, .started, .sealed(), .sealed("0048"), .done, .done, .ended(outcome: "declined"), .sealed())
+        })
+        let payment = try await sell(stall, sdk, is: .approved(approvedMinor: 1250), asked: 1)
+        #expect(payment.lastFour == "1232")
+    }
+
+    @Test(arguments: [Data(";4111111111111111=26122010000012300000?".utf8), Data(), Data(count: 16_385)])
+    func cardDataThatIsMoreThanCiphertextChargesNothing(ciphertext: Data) async throws {
+        let stall = try await Stall(seed: 46)
+        let sdk = FakeSDK(onStart: { $0.say(.started, .sealed(ciphertext: ciphertext), .done) })
+        try await sell(stall, sdk, is: notCharged("reader_fault"), asked: 0)
+        #expect(sdk.commands == ["start", "cancel"])
+    }
+
+    @Test(arguments: [false, true])
+    func aReaderThatDiesAfterTheCardLeavesThePaymentOnItsCourse(comesBack: Bool) async throws {
+        let stall = try await Stall(seed: 47)
+        let sdk = FakeSDK(onStart: { sdk in
+            sdk.say(.started, .sealed())
+            sdk.down()
+            if comesBack { sdk.up() } else { sdk.end() }
+        })
+        try await sell(stall, sdk, is: .approved(approvedMinor: 1250), asked: 1)
+        #expect(sdk.commands == ["start"])
+    }
+
+    @Test func aReaderThatDiesBeforeTheCardComesBack() async throws {
+        let stall = try await Stall(seed: 48)
+        let dies: FakeSDK.Script = { sdk in
+            sdk.say(.started)
+            sdk.down()
+            sdk.up()
+        }
+        let sdk = FakeSDK(onStart: dies, sells)
+        try await sell(stall, sdk, is: .approved(approvedMinor: 1250), asked: 1)
+        #expect(sdk.commands == ["start", "start"])
+    }
+
+    @Test func aReaderThatIsGoneForGoodChargesNothing() async throws {
+        let stall = try await Stall(seed: 49)
+        // With or without a word of its going.
+        for script: FakeSDK.Script in [{ $0.end() }, { $0.down(); $0.end() }] {
+            try await sell(stall, FakeSDK(onStart: script), is: notCharged("cancelled"), asked: 0)
+        }
+    }
+
+    @Test func theCardholderChooses() async throws {
+        let stall = try await Stall(seed: 50)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let sdk = FakeSDK(onStart: { $0.say(.started, .chooseApplication(items: ["UnionPay", "Visa"])) })
+        let outcome = try await charge.take(with: sdk, choose: { $0.firstIndex(of: "Visa") ?? 0 })
+        try await judge(stall, charge, outcome, is: .approved(approvedMinor: 900), asked: 1)
+        #expect(sdk.commands == ["start", "choose 1"])
+    }
+
+    @Test func aChoiceThatComesTooLateChangesNothing() async throws {
+        let stall = try await Stall(seed: 51)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let sdk = FakeSDK(onStart: {
+            $0.say(.started, .chooseApplication(items: ["UnionPay", "Visa"]), .sealed(), .done)
+        })
+        let outcome = try await charge.take(with: sdk, choose: { _ in 1 })
+        try await judge(stall, charge, outcome, is: .approved(approvedMinor: 900), asked: 1)
+        #expect(sdk.commands == ["start"])
+    }
+
+    @Test func cancellingTheTaskAsksTheSDKToStop() async throws {
+        let stall = try await Stall(seed: 52)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let (waiting, waits) = AsyncStream.makeStream(of: Void.self)
+        let sdk = FakeSDK(onStart: { sdk in
+            sdk.say(.started)
+            waits.yield()
+        })
+        let taking = Task { try await charge.take(with: sdk) }
+        for await _ in waiting { break }
+        taking.cancel()
+        try await judge(stall, charge, try await taking.value, is: notCharged("cancelled"), asked: 0)
+        #expect(sdk.commands == ["start", "cancel"])
+    }
+
+    @Test func aCancelThatComesAfterTheCardForgetsNothing() async throws {
+        let stall = try await Stall(seed: 53)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let (ready, hold) = AsyncStream.makeStream(of: Void.self)
+        // The task is cancelled while the prompt that came after the card's end is shown.
+        let sdk = FakeSDK(onStart: { $0.say(.started, .sealed(), .done, .prompt(text: "please_wait", cancellable: false)) })
+        let taking = Task { try await charge.take(with: sdk, prompts: { _ in hold.yield() }) }
+        for await _ in ready { break }
+        taking.cancel()
+        try await judge(stall, charge, try await taking.value, is: .approved(approvedMinor: 900), asked: 1)
+    }
+}
