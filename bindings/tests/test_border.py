@@ -595,6 +595,13 @@ class Vendor(Dirs):
             self.assertEqual(sdk.told, ["start", "cancel"])
             await self.judged(charge, not_charged("reader_fault"), 0)
 
+    def test_card_data_prints_its_lengths(self):
+        card = sealed(masked_number="4111111111111111").card
+        for said in (str(card), repr(card), f"{card}", f"{[card]}"):
+            self.assertTrue(said.startswith(("VendorCard[96,", "[VendorCard[96,")), said)
+            self.assertNotIn("4111", said)
+        self.assertNotIn("FFFF9876", f"{sealed()} {sealed()!r}")
+
     async def test_a_cancel_and_a_choice_reach_the_reader(self):
         charge, sdk = await self.charge(), Sdk()
         await self.runs(charge, sdk)

@@ -57,8 +57,10 @@ impl From<VendorAbout> for takings_till::VendorAbout {
     }
 }
 
-/// Card data as the SDK hands it out: **ciphertext only**. Do not log it; it is not kept after the payment's final answer.
+/// Card data as the SDK hands it out: **ciphertext only**. Printed it shows lengths; do not log it in another way. It is not
+/// kept after the payment's final answer.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
 pub struct VendorCard {
     /// What the SDK encrypted for the acquirer's host, verbatim, 1 byte to 16 KiB. Anything with a clear track or number
     /// is refused.
@@ -82,6 +84,13 @@ impl fmt::Debug for VendorCard {
         let Self { ciphertext, format, key_id, ksn_hex, masked_number, entry } = self;
         let texts = [format, key_id, ksn_hex, masked_number].map(String::len);
         write!(f, "VendorCard[{}, {texts:?}, {entry:?}]", ciphertext.len())
+    }
+}
+
+/// What each language prints.
+impl fmt::Display for VendorCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
 

@@ -125,7 +125,7 @@ fn act(drawn: u64, generation: u32) -> LinkEvent {
     let words = ["deferred", "declined", "approved_offline", "cancelled", CLEAR];
     let word = words[usize::try_from(drawn >> 12).unwrap() % words.len()].to_owned();
     // Now and then from a connection before.
-    let generation = if drawn % 7 == 0 { generation.saturating_sub(1) } else { generation };
+    let generation = if drawn.is_multiple_of(7) { generation.saturating_sub(1) } else { generation };
     let event = match (drawn >> 20) % 16 {
         0..=4 => VendorEvent::Started,
         5..=8 => card(),
@@ -134,7 +134,7 @@ fn act(drawn: u64, generation: u32) -> LinkEvent {
         12 => VendorEvent::Prompt { text: format!("card {CLEAR}"), cancellable: true },
         13 => return LinkEvent::VendorFailed { generation, asked },
         14 => return LinkEvent::Down { generation },
-        _ => return if drawn % 2 == 0 { LinkEvent::Cancel } else { LinkEvent::Tick },
+        _ => return if drawn.is_multiple_of(2) { LinkEvent::Cancel } else { LinkEvent::Tick },
     };
     LinkEvent::Vendor { generation, event }
 }
@@ -146,7 +146,7 @@ fn p2_p8_whatever_an_sdk_says_the_bank_is_asked_once_and_no_number_is_kept() {
         let mut bench = Bench::ready(seed);
         let mut drawn = seed;
         let mut said = String::new();
-        let sale = if seed % 2 == 0 { Sale::live(1_000) } else { Sale::offline(1_000) };
+        let sale = if seed.is_multiple_of(2) { Sale::live(1_000) } else { Sale::offline(1_000) };
         let id = bench.begin(&sale).unwrap();
         let mut generation = 1;
         said.push_str(&format!("{:?}", plug_in(&mut bench, id, generation)));
