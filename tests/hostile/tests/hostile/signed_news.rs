@@ -70,6 +70,33 @@ fn p10_drains_a_payout_of_signed_nonsense_holds_no_payment_back_and_is_read_agai
 }
 
 #[test]
+fn p10_drains_a_payout_of_signed_nonsense_keeps_no_other_from_being_heard() {
+    let stall = Stall::in_business();
+    let early: Vec<String> = (0..3).map(|_| stall.keep(500)).collect();
+    stall.phone.sync();
+    // The first payout alone, in what only the ledger's own rules can refuse.
+    let lie = Lie::edited("one entry named twice", |body: &mut Value| {
+        for entry in body["data"].as_array_mut().into_iter().flatten() {
+            if entry["payout_id"].as_str().is_some_and(|id| id.ends_with("_1")) {
+                entry["entry_id"] = json!("en_same");
+            }
+        }
+    });
+    stall.acquirer.lie("*", lie.clone());
+    stall.days(2);
+    let late = stall.keep(700);
+    stall.syncs(1, 60_000);
+    stall.days(3);
+    assert!(stall.acquirer.lies_told() > 0);
+    assert_eq!(stall.phone.payment(&late).stage, "arrived");
+    assert!(early.iter().all(|id| stall.phone.payment(id).payout_id.is_none()));
+    stall.acquirer.be_honest();
+    stall.days(1);
+    assert!(early.iter().all(|id| stall.phone.payment(id).stage == "arrived"));
+    stall.verifies(lie.name());
+}
+
+#[test]
 fn p7_told_once_a_feed_of_signed_nonsense_loses_no_hint() {
     let lies = [
         Lie::edited("a cursor far ahead", |body| {
