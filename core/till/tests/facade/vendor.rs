@@ -124,7 +124,10 @@ async fn a_sale_live_offline_and_declined() {
     let kinds: Vec<&str> = detail.timeline.iter().map(|entry| entry.kind.as_str()).collect();
     let begun: &[&str] = &["charge_started", "attempt_started", "card_read", "send_started"];
     assert_eq!(&kinds[..4], begun);
-    assert_eq!((detail.payment.last_four.as_deref(), detail.payment.scheme.as_deref()), (Some("0048"), Some("unionpay")));
+    assert_eq!(
+        (detail.payment.last_four.as_deref(), detail.payment.scheme.as_deref()),
+        (Some("0048"), Some("unionpay"))
+    );
 
     let saved = till.charge(request(900, ChargeMode::Offline)).unwrap();
     let mut sdk = Sdk::running(&saved, 2);
