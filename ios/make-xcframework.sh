@@ -12,7 +12,7 @@ fail() {
     exit 1
 }
 [ "$(uname -s)" = Darwin ] || fail "an XCFramework is made on a Mac with Xcode"
-for tool in cargo rustup xcodebuild lipo; do command -v "$tool" >/dev/null || fail "$tool is needed"; done
+for tool in cargo rustup xcodebuild lipo nm; do command -v "$tool" >/dev/null || fail "$tool is needed"; done
 
 PROFILE=${PROFILE:-release}
 TARGETS=(aarch64-apple-ios aarch64-apple-ios-sim x86_64-apple-ios aarch64-apple-darwin x86_64-apple-darwin)
@@ -49,4 +49,11 @@ for slice in ios simulator macos; do
     slices+=(-library "$OUT/slices/$slice/libtakings_ffi.a" -headers "$OUT/headers")
 done
 xcodebuild -create-xcframework "${slices[@]}" -output "$FRAMEWORK"
+
+# What nobody may ship, and what must be there.
+for library in "$OUT"/slices/*/libtakings_ffi.a; do
+    symbols=$(nm -gU "$library" 2>/dev/null) || fail "nm cannot read $library"
+    if grep -q planted <<<"$symbols"; then fail "$library has exports for tests"; fi
+    grep -q uniffi_takings_ffi_fn_ <<<"$symbols" || fail "$library exports no call"
+done
 du -sh "$FRAMEWORK"/*
