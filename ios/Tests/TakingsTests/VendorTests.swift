@@ -94,6 +94,16 @@ import Testing
         #expect(slow.commands == ["start"])
     }
 
+    @Test func anSDKThatDoesNotSayThatItRunsThePaymentChargesNothing() async throws {
+        let stall = try await Stall(seed: 54)
+        let charge = try await stall.till.charge(request: .sale(800))
+        let silent = FakeSDK(onStart: { _ in })
+        let world = stall.world
+        let outcome = try await charge.take(with: silent, pause: { try world.advance(ms: $0) })
+        try await judge(stall, charge, outcome, is: notCharged("reader_fault"), asked: 0)
+        #expect(silent.commands == ["start", "cancel"])
+    }
+
     @Test func aCallBackInsideStartIsAnErrorAndTheChargeGoesOn() async throws {
         let stall = try await Stall(seed: 44)
         let charge = try await stall.till.charge(request: .sale(1250))
@@ -206,14 +216,52 @@ import Testing
         #expect(sdk.commands == ["start", "cancel"])
     }
 
+    /// A charge whose outcome nobody hears of until it was asked to stop.
+    private final class Undecided: Charge, @unchecked Sendable {
+        private let charge: Charge
+        private let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
+
+        init(_ charge: Charge) {
+            self.charge = charge
+            super.init(noHandle: .init())
+        }
+
+        @available(*, unavailable)
+        required init(unsafeFromHandle handle: UInt64) { fatalError("made of another charge") }
+
+        override func vendorUp(reader: VendorReader, about: VendorAbout, generation: UInt32) throws -> Step {
+            try charge.vendorUp(reader: reader, about: about, generation: generation)
+        }
+
+        override func vendorEvent(generation: UInt32, event: VendorEvent) throws -> Step {
+            let step = try charge.vendorEvent(generation: generation, event: event)
+            return Step(
+                writes: step.writes, prompt: step.prompt, waitMs: step.waitMs, saved: nil, disconnect: step.disconnect)
+        }
+
+        override func cancel() throws -> Step {
+            defer { stop.finish() }
+            return try charge.cancel()
+        }
+
+        override func linkDown(generation: UInt32) throws -> Step { try charge.linkDown(generation: generation) }
+
+        override func tick() throws -> Step { try charge.tick() }
+
+        override func outcome() async throws -> ChargeOutcome {
+            for await _ in stopped {}
+            return try await charge.outcome()
+        }
+    }
+
     @Test func aCancelThatComesAfterTheCardForgetsNothing() async throws {
         let stall = try await Stall(seed: 53)
         let charge = try await stall.till.charge(request: .sale(900))
-        let (ready, hold) = AsyncStream.makeStream(of: Void.self)
+        let (shown, shows) = AsyncStream.makeStream(of: Void.self)
         // The task is cancelled while the prompt that came after the card's end is shown.
         let sdk = FakeSDK(onStart: { $0.say(.started, .sealed(), .done, .prompt(text: "please_wait", cancellable: false)) })
-        let taking = Task { try await charge.take(with: sdk, prompts: { _ in hold.yield() }) }
-        for await _ in ready { break }
+        let taking = Task { try await Undecided(charge).take(with: sdk, prompts: { _ in shows.yield() }) }
+        for await _ in shown { break }
         taking.cancel()
         try await judge(stall, charge, try await taking.value, is: .approved(approvedMinor: 900), asked: 1)
     }

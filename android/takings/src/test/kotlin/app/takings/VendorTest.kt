@@ -122,6 +122,20 @@ class VendorTest {
         }
 
     @Test
+    fun `an SDK that does not say that it runs the payment charges nothing`() =
+        atTheStall {
+            val till = ready()
+            val silent =
+                FakeSdk {
+                    world.advance(21_000uL)
+                    say(VendorEvent.Prompt("please_wait", false))
+                }
+            val charged = VendorCardReader(silent, lastWords).charge(till, request(1_250))
+            judge(till, charged, notCharged("reader_fault"), asked = 0)
+            assertEquals(listOf("start", "cancel"), silent.told)
+        }
+
+    @Test
     fun `a call back inside start is an error, no deadlock, and the charge goes on`() =
         atTheStall {
             val till = ready()
@@ -164,7 +178,8 @@ class VendorTest {
                         Thread.sleep(10)
                     }
                 }
-            val charged = reader.charge(till, request(900))
+            // Never silent for as long as is waited for.
+            val charged = VendorCardReader(sdk, lastWords = 2.seconds).charge(till, request(900))
             charging.set(false)
             chatter.join()
             judge(till, charged, ChargeOutcome.Approved(900), asked = 1)
@@ -256,8 +271,35 @@ class VendorTest {
             assertEquals(listOf("start", "cancel"), sdk.told)
 
             sdk.onStart = { say(STARTED, sealed(), DONE, VendorEvent.Prompt("please_wait", false)) }
-            judge(till, reader.charge(till, request(1_250), button), ChargeOutcome.Approved(1_250), asked = 1)
+            till.charge(request(1_250)).use { charge ->
+                val charged = Charged(charge.paymentId(), reader.take(Undecided(charge), button))
+                judge(till, charged, ChargeOutcome.Approved(1_250), asked = 1)
+            }
         }
+
+    /** A charge whose outcome nobody hears of until it was asked to stop. */
+    private class Undecided(
+        private val charge: Charge,
+    ) : ChargeInterface by charge {
+        private val stopped = CompletableDeferred<Unit>()
+
+        override fun vendorEvent(
+            generation: UInt,
+            event: VendorEvent,
+        ) = charge.vendorEvent(generation, event).copy(saved = null)
+
+        override fun cancel(): Step =
+            try {
+                charge.cancel()
+            } finally {
+                stopped.complete(Unit)
+            }
+
+        override suspend fun outcome(): ChargeOutcome {
+            stopped.await()
+            return charge.outcome()
+        }
+    }
 
     @Test
     fun `the merchant's button is heard while the SDK looks for its reader`() =
