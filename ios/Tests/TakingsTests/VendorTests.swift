@@ -3,7 +3,7 @@ import Takings
 import Testing
 
 /// Another maker's reader: it throws, stalls, repeats, calls back, speaks too late, goes away.
-@Suite struct VendorTests {
+@Suite(.timeLimit(.minutes(1))) struct VendorTests {
     private let sells: FakeSDK.Script = { $0.say(.started, .prompt(text: "insert_card", cancellable: true), .sealed(), .done) }
 
     private func notCharged(_ detail: String) -> ChargeOutcome { .notCharged(cause: "abandoned", detail: detail) }
