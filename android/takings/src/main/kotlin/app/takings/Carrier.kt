@@ -74,7 +74,6 @@ internal class SdkCarrier(
 }
 
 /** The border knows exceptions alone; an SDK whose own library is not there throws more than that. */
-@Suppress("TooGenericExceptionCaught")
 private fun orThrow(call: () -> Unit) {
     try {
         call()
