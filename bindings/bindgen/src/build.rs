@@ -17,6 +17,12 @@ import atexit as _atexit
 _atexit.register(stop_calling_out)
 ";
 
+/// What UniFFI's Kotlin catches of the app's, and what it must: it takes a class that is not there, or memory that ran out,
+/// for success, and the library would read an answer that nobody wrote.
+const KOTLIN_CATCHES: (&str, &str) = ("    } catch(e: kotlin.Exception) {\n", "    } catch(e: kotlin.Throwable) {\n");
+/// Calls without a typed error, and calls with one.
+const KOTLIN_CATCHES_COUNT: usize = 2;
+
 /// Builds the library as this program was built, with its symbols: the description of the exports is among them.
 pub(crate) fn library(planted: bool) -> Result<Utf8PathBuf, Box<dyn Error>> {
     let program = Utf8PathBuf::try_from(env::current_exe()?)?;
@@ -90,6 +96,15 @@ pub(crate) fn languages(library: &Utf8Path, out: &Utf8Path) -> Result<(), Box<dy
         if name == "python" {
             let module = out_dir.join("takings.py");
             fs::write(&module, fs::read_to_string(&module)? + PYTHON_GOODBYE)?;
+        }
+        if name == "kotlin" {
+            let source = out_dir.join("app/takings/takings.kt");
+            let generated = fs::read_to_string(&source)?;
+            let (some, all) = KOTLIN_CATCHES;
+            if generated.matches(some).count() != KOTLIN_CATCHES_COUNT {
+                return Err("UniFFI's Kotlin catches what the app throws in another way".into());
+            }
+            fs::write(&source, generated.replace(some, all))?;
         }
         fs::copy(library, out_dir.join(library.file_name().unwrap_or(CRATE)))?;
     }

@@ -21,11 +21,26 @@ pub trait Randomness: Send + Sync {
 
 /// A line to the acquirer that is not HTTP: a demonstration's, a test's.
 ///
-/// It is used on the engine's own thread, one request after the other, and its answer is heard before anything else:
-/// the same calls then make the same ledger. It answers soon and does not call the till.
+/// It is used on the engine's own thread, one request after the other, and an answer that it gives at once is heard before
+/// anything else: the same calls then make the same ledger. It does not call the till.
 pub trait Line: Send + Sync {
-    /// Carries one request, once, and says how far it came.
-    fn carry(&self, request: &SignedRequest, timeout_ms: u64) -> Carried;
+    /// Carries one request, once, and says how far it came; none if that will be said by `later`.
+    fn carry(&self, request: &SignedRequest, timeout_ms: u64, later: Later) -> Option<Carried>;
+}
+
+/// Brings the answer to one request that did not come at once. The till waits for it, and bounds nothing itself: a line that
+/// keeps an answer says after the request's `timeout_ms` that the request may have arrived.
+pub struct Later(Box<dyn FnOnce(Carried) + Send>);
+
+impl Later {
+    pub(crate) fn new(bring: impl FnOnce(Carried) + Send + 'static) -> Self {
+        Self(Box::new(bring))
+    }
+
+    /// Brings it. A till that was shut down does not hear it.
+    pub fn bring(self, carried: Carried) {
+        (self.0)(carried);
+    }
 }
 
 /// Everything the core borrows.

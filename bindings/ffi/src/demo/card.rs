@@ -94,7 +94,7 @@ pub struct CardPlay {
     #[uniffi(default = false)]
     pub reconnect: bool,
     /// The play ends here, with everything as it is then, for what a killed app leaves behind: `started`, `before_card`,
-    /// `card_data`, `saved`.
+    /// `card_data`, `sent` (the acquirer has the payment and the phone no answer; time alone ends the wait for it), `saved`.
     #[uniffi(default)]
     pub stop_at: Option<String>,
 }

@@ -33,6 +33,7 @@ enum Moment {
     Started,
     BeforeCard,
     CardData,
+    Sent,
     Saved,
 }
 
@@ -88,7 +89,10 @@ pub(crate) fn take_card(reader: &DemoReader, charge: &Charge, asked: &CardPlay) 
         prompts: BTreeSet::new(),
         calls: 0,
     };
-    let stopped = match play.whole() {
+    lock(&reader.surroundings.kept_answers).next = play.stop_at == Some(Moment::Sent);
+    let whole = play.whole();
+    lock(&reader.surroundings.kept_answers).next = false;
+    let stopped = match whole {
         Ok(()) => false,
         Err(Ended::Stopped) => true,
         Err(Ended::Failed(error)) => return Err(error),
@@ -112,6 +116,7 @@ fn moment(word: &str) -> Result<Moment, TakingsError> {
         "started" => Moment::Started,
         "before_card" => Moment::BeforeCard,
         "card_data" => Moment::CardData,
+        "sent" => Moment::Sent,
         "saved" => Moment::Saved,
         _ => return Err(TakingsError::fix_input("stop_at", "no such moment")),
     })
@@ -196,7 +201,16 @@ impl Play<'_> {
 
     fn pass(&mut self, value: &[u8]) -> Result<(), Ended> {
         let step = self.charge.bytes(self.generation, value)?;
-        self.absorb(step)
+        self.absorb(step)?;
+        if self.stop_at == Some(Moment::Sent) && self.card_seen && self.outcome.is_none() {
+            // When it answers this, what the value brought has left.
+            let step = self.charge.tick()?;
+            self.absorb(step)?;
+            if !lock(&self.reader.surroundings.kept_answers).next {
+                return Err(Ended::Stopped);
+            }
+        }
+        Ok(())
     }
 
     /// Takes the link away if this is the planned moment.

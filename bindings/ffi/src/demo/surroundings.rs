@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use takings_acquirers::{Alg, SoftwareKey};
 use takings_domain::Now;
 use takings_readers::simulated::SimulatedReader;
-use takings_till::ports::{Answer, Carried, SignedRequest};
+use takings_till::ports::{Answer, Carried, Later, SignedRequest};
 use takings_till::{Clock, Line, Randomness};
 use zeroize::Zeroizing;
 
@@ -15,6 +15,8 @@ use crate::error::TakingsError;
 
 /// What tills here believe the acquirer's address to be.
 pub(crate) const ACQUIRER_URL: &str = "https://acquirer.example";
+/// Where a payment goes while its customer waits.
+const LIVE_PAYMENTS: &str = "/v1/payments";
 
 /// Takes the lock, whatever happened to whoever had it before.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,11 +30,21 @@ pub(crate) struct Time {
     pub(crate) true_ms: i64,
 }
 
+/// Answers to customers' payments that do not reach the phone.
+#[derive(Default)]
+pub(crate) struct KeptAnswers {
+    /// The next one is kept.
+    pub(crate) next: bool,
+    /// Those that are, each with the true time at which nobody waits for it any more, milliseconds UTC.
+    kept: Vec<(i64, Later)>,
+}
+
 /// See the module.
 pub(crate) struct Surroundings {
     seed: u64,
     pub(crate) time: Mutex<Time>,
     pub(crate) line_is_up: Mutex<bool>,
+    pub(crate) kept_answers: Mutex<KeptAnswers>,
     pub(crate) acquirer: Mutex<Sandbox>,
     pub(crate) readers: Mutex<Vec<Arc<Mutex<SimulatedReader>>>>,
 }
@@ -47,6 +59,7 @@ impl Surroundings {
             seed,
             time: Mutex::new(Time { phone, true_ms: start_ms }),
             line_is_up: Mutex::new(true),
+            kept_answers: Mutex::default(),
             acquirer: Mutex::new(acquirer),
             readers: Mutex::new(Vec::new()),
         })
@@ -86,6 +99,9 @@ impl Surroundings {
         for reader in lock(&self.readers).iter() {
             lock(reader).advance_ms(ms);
         }
+        for (_, later) in lock(&self.kept_answers).kept.extract_if(.., |(until_ms, _)| *until_ms <= true_ms) {
+            later.bring(Carried::Maybe("timed out".to_owned()));
+        }
         // What is due at the acquirer and its bank happens when they are spoken to.
         lock(&self.acquirer).handle(true_ms, &Request::new("GET", "/admin/clock"));
     }
@@ -103,12 +119,12 @@ impl Clock for Surroundings {
 }
 
 impl Line for Surroundings {
-    fn carry(&self, request: &SignedRequest, timeout_ms: u64) -> Carried {
+    fn carry(&self, request: &SignedRequest, timeout_ms: u64, later: Later) -> Option<Carried> {
         if !*lock(&self.line_is_up) {
-            return Carried::NotSent("the line is down".to_owned());
+            return Some(Carried::NotSent("the line is down".to_owned()));
         }
         let Some(target) = request.url.strip_prefix(ACQUIRER_URL) else {
-            return Carried::NotSent("another acquirer".to_owned());
+            return Some(Carried::NotSent("another acquirer".to_owned()));
         };
         let response = self.ask(&Request {
             method: request.method.as_str().to_owned(),
@@ -116,14 +132,20 @@ impl Line for Surroundings {
             headers: request.headers.clone(),
             body: request.body.clone(),
         });
-        match response.fault {
+        let mut kept = lock(&self.kept_answers);
+        if target == LIVE_PAYMENTS && std::mem::take(&mut kept.next) {
+            let until_ms = lock(&self.time).true_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
+            kept.kept.push((until_ms, later));
+            return None;
+        }
+        Some(match response.fault {
             Some(Delivery::DropRequest | Delivery::DropAnswer) => Carried::Maybe("the line was cut".to_owned()),
             Some(Delivery::HalfAnswer) => Carried::Maybe("the answer broke off".to_owned()),
             Some(Delivery::Delay { ms }) if ms >= timeout_ms => Carried::Maybe("timed out".to_owned()),
             Some(Delivery::Delay { .. }) | None => {
                 Carried::Answer(Answer { status: response.status, headers: response.headers, body: response.body })
             }
-        }
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use super::Message;
 use crate::config::TillConfig;
 use crate::error::TillError;
-use crate::ports::Line;
+use crate::ports::{Later, Line};
 
 /// What carries sends out and brings answers back.
 pub(super) struct Carrier {
@@ -38,22 +38,20 @@ impl Way {
 }
 
 impl Carrier {
-    /// Carries a request. A lent line's answer is there at once; the other's comes as a message.
+    /// Carries a request. A lent line's answer may be there at once; any other comes as a message.
     pub(super) fn carry(&self, op: OperationId, request: SignedRequest, timeout_ms: u64) -> Option<Carried> {
-        let transport = match &self.way {
-            Way::Http(transport) => Arc::clone(transport),
-            Way::Lent(line) => {
-                let carried = catch_unwind(AssertUnwindSafe(|| line.carry(&request, timeout_ms)));
-                return Some(carried.unwrap_or_else(|_| Carried::Maybe("the line failed".to_owned())));
-            }
-        };
         let inbox = self.inbox.clone();
-        self.handle.spawn(async move {
-            let carried = transport.send(&request, timeout_ms).await;
-            // A stopped engine finds the send without an end when it opens again.
-            drop(inbox.send(Message::Answer(op, carried)));
-        });
-        None
+        // A stopped engine finds the send without an end when it opens again.
+        let bring = move |carried| drop(inbox.send(Message::Answer(op, carried)));
+        match &self.way {
+            Way::Lent(line) => catch_unwind(AssertUnwindSafe(|| line.carry(&request, timeout_ms, Later::new(bring))))
+                .unwrap_or_else(|_| Some(Carried::Maybe("the line failed".to_owned()))),
+            Way::Http(transport) => {
+                let transport = Arc::clone(transport);
+                self.handle.spawn(async move { bring(transport.send(&request, timeout_ms).await) });
+                None
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::Till;
-use crate::ports::{Clock, Line, Randomness};
+use crate::ports::{Clock, Later, Line, Randomness};
 
 struct Phone;
 
@@ -36,7 +36,7 @@ impl Randomness for Phone {
 }
 
 impl Line for Phone {
-    fn carry(&self, request: &SignedRequest, _timeout_ms: u64) -> Carried {
+    fn carry(&self, request: &SignedRequest, _timeout_ms: u64, _later: Later) -> Option<Carried> {
         panic!("{request:?}");
     }
 }

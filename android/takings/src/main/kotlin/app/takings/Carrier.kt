@@ -51,12 +51,12 @@ internal class SdkCarrier(
         object : VendorReader {
             override fun start(request: VendorStart) {
                 asked = true
-                orThrow { sdk.start(request) }
+                sdk.start(request)
             }
 
-            override fun cancel() = orThrow { sdk.cancel() }
+            override fun cancel() = sdk.cancel()
 
-            override fun chooseApplication(index: UInt) = orThrow { sdk.chooseApplication(index.toInt()) }
+            override fun chooseApplication(index: UInt) = sdk.chooseApplication(index.toInt())
         }
 
     override suspend fun connect(): Tell {
@@ -71,15 +71,4 @@ internal class SdkCarrier(
     override suspend fun write(value: ByteArray): Unit = error("an SDK has no bytes")
 
     override suspend fun disconnect() = sdk.disconnect()
-}
-
-/** The border knows exceptions alone; an SDK whose own library is not there throws more than that. */
-private fun orThrow(call: () -> Unit) {
-    try {
-        call()
-    } catch (failed: Exception) {
-        throw failed
-    } catch (failed: Throwable) {
-        throw IllegalStateException(failed)
-    }
 }

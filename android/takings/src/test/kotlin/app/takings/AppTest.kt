@@ -137,6 +137,9 @@ class AppTest {
             till.charge(request(500, "K-2")).use { charge ->
                 key.before = { error("the secure element is busy") }
                 assertFailsWith<TakingsException> { till.signOn() }
+                // What is no exception fails it, too, and is not taken for a signature.
+                key.before = { throw NoClassDefFoundError("acme/SecureElement") }
+                assertFailsWith<TakingsException> { till.signOn() }
                 assertEquals(ChargeOutcome.Saved, reader.take(charge))
             }
             key.before = {}
@@ -184,7 +187,7 @@ class AppTest {
     fun `a vault that throws is an error and one that forgot is found out`() {
         val broken =
             object : KeyVault {
-                override fun load(): ByteArray? = error("no key store")
+                override fun load(): ByteArray? = throw NoClassDefFoundError("acme/KeyStore")
 
                 override fun store(key: ByteArray): Unit = error("no key store")
             }
