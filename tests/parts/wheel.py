@@ -84,6 +84,10 @@ def answers(demo, folder, book):
         assert (payout["status"], payout["entry_count"]) == (theirs["status"], len(theirs["entries"])), payout["payout_id"]
         shares = [p["net_minor"] for p in demo["payments"] if p["payout_id"] == payout["payout_id"]]
         assert sum(shares) == payout["net_minor"], f"{payout['payout_id']} is not the sum of its payments"
+    approved = sum(capture["amount_minor"] for capture in book["captures"])
+    shown = sum(line["amount_minor"] for line in demo["stages"] if line["stage"] in ("arrived", "on_its_way"))
+    late = [p for p in demo["payments"] if p["cause"] == "unknown_overdue"]
+    assert shown + sum(p["approved_minor"] for p in late) == approved, f"{shown} by stage, {approved} captured there"
     counted = sum(line["count"] for line in demo["stages"])
     assert counted == len(stages) == len(known), f"{counted} counted, {len(known)} in the acquirer's book"
     print(f"{len(stages)} payments and {len(payouts)} payouts, as in the acquirer's own book: {', '.join(stages)}")

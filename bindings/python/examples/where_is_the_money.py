@@ -127,6 +127,7 @@ class Day:
     heard_at_ms: int
     payments: list[t.PaymentView]
     payouts: list[t.PayoutView]
+    sums: list[t.TakingsLine]
 
 
 def read_keys(file: Path | None) -> Keys:
@@ -206,7 +207,8 @@ async def look(till: t.Till, day: str) -> Day:
     ids = sorted({payment.payout_id for payment in payments if payment.payout_id is not None})
     payouts = [(await till.payout(payout_id)).payout for payout_id in ids]
     heard += [payout.arrived_at_ms for payout in payouts if payout.arrived_at_ms is not None]
-    return Day(day, status, checked.events, max(heard), payments, payouts)
+    sums = await till.takings(day, day)
+    return Day(day, status, checked.events, max(heard), payments, payouts, sums)
 
 
 class Report:
@@ -273,8 +275,9 @@ class Report:
             yield ""
             yield from self.payment(found)
         yield from ("", self.say("sums"))
-        for stage, currency, count, minor in sums(day):
-            yield f"  {count:>5} {self.amount(minor, currency):>18}  {self.text(t.WordKind.STAGE, stage)}"
+        for line in day.sums:
+            amount = self.amount(line.amount_minor, line.currency)
+            yield f"  {line.count:>5} {amount:>18}  {self.text(t.WordKind.STAGE, line.stage)}"
         yield from ("", self.say("payouts"))
         if not day.payouts:
             yield "  " + self.say("none")
@@ -295,20 +298,13 @@ class Report:
         return " · ".join(filter(None, facts))
 
 
-def sums(day: Day) -> list[tuple[str, str, int, int]]:
-    """Stage, currency, how many, minor units."""
-    kinds = sorted({(found.stage, found.currency) for found in day.payments})
-    of = {kind: [p.amount_minor for p in day.payments if (p.stage, p.currency) == kind] for kind in kinds}
-    return [(stage, currency, len(amounts), sum(amounts)) for (stage, currency), amounts in of.items()]
-
-
 def as_json(day: Day) -> str:
     """The same for programs: the library's own words, amounts in minor units."""
     answer = {
         "day": day.day,
         "events": day.events,
         "payments": [vars(found) for found in day.payments],
-        "stages": [dict(zip(("stage", "currency", "count", "amount_minor"), line)) for line in sums(day)],
+        "stages": [vars(line) for line in day.sums],
         "payouts": [vars(payout) for payout in day.payouts],
     }
     return json.dumps(answer, ensure_ascii=False, indent=1, sort_keys=True)
