@@ -131,6 +131,18 @@ generate() {
     cargo build --quiet "${BORDER[@]}" && target/debug/takings-bindgen "$@"
 }
 
+# as_in_rust LANGUAGE FILE: FILE has every day of tests/scenarios, byte for byte as Rust plays them now. The runner is among
+# what `generate` builds.
+as_in_rust() {
+    local rust=$ROOT/target/tests-run/days.$1.rust.jsonl days
+    mkdir -p "$ROOT/target/tests-run"
+    target/debug/scenarios >"$rust" || fail "a day fails in Rust"
+    cmp "$rust" "$2" || fail "a day ends otherwise in $1 than in Rust"
+    days=$(find tests/scenarios/days -name '*.json' | wc -l)
+    [ "$days" -gt 0 ] && [ "$(wc -l <"$2")" -eq "$days" ] || fail "$days days are written, $(wc -l <"$2") were played in $1"
+    echo "$days days end in $1 as in Rust, byte for byte"
+}
+
 # A JDK, 17 or newer, and Maven, from the system's packages where they are missing. $MAVEN is the command, quiet, with
 # its repository in .tools/m2.
 need_maven() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Kotlin library on the JVM against the real core: its tests, the days of tests/scenarios with the same result as
-# Python's, Android's own classes, style.
+# in Rust, Android's own classes, style.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
@@ -40,9 +40,7 @@ play() {
         app.takings.scenarios.MainKt "$@"
 }
 play >"$RESULTS/days.kotlin.jsonl"
-PYTHONPATH=target/kotlin/python python3 tests/scenarios/run.py >"$RESULTS/days.kotlin-python.jsonl"
-cmp "$RESULTS/days.kotlin.jsonl" "$RESULTS/days.kotlin-python.jsonl" || fail "a day ends otherwise in Kotlin than in Python"
-echo "$(wc -l <"$RESULTS/days.kotlin.jsonl") days end in Kotlin as in Python"
+as_in_rust Kotlin "$RESULTS/days.kotlin.jsonl"
 
 # A day that expects what does not happen must be found, and said where; a file that is no day, too.
 planted=$RESULTS/planted.json
