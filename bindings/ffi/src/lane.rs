@@ -2,15 +2,21 @@
 //! ends. Whoever asks holds no lock, and whatever the app does inside cannot reach the engine's thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use crate::error::TakingsError;
 
+/// Where a question is: waiting, begun, or withdrawn before it began.
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
 struct Ask<Q, A> {
     question: Q,
+    state: Arc<AtomicU8>,
     answer: Option<SyncSender<Result<A, TakingsError>>>,
 }
 
@@ -21,7 +27,7 @@ pub(crate) enum Unanswered {
     Threw(TakingsError),
     /// It did not return in time; it may still be at it.
     Silent,
-    /// It has not returned from an earlier question yet, and this one was not asked.
+    /// It has not returned from an earlier question yet, and this one was not asked and never will be.
     Busy,
     /// Its thread ended.
     Gone,
@@ -54,15 +60,20 @@ impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
 
     /// Asks, and waits for the answer.
     pub(crate) fn ask(&self, question: Q) -> Result<A, Unanswered> {
-        if self.stuck.load(Ordering::SeqCst) {
+        if self.is_stuck() {
             return Err(Unanswered::Busy);
         }
         let (answer, answered) = sync_channel(1);
-        self.asks.send(Ask { question, answer: Some(answer) }).map_err(|_| Unanswered::Gone)?;
+        let state = Arc::new(AtomicU8::new(WAITING));
+        let ask = Ask { question, state: Arc::clone(&state), answer: Some(answer) };
+        self.asks.send(ask).map_err(|_| Unanswered::Gone)?;
         match answered.recv_timeout(self.patience) {
             Ok(answered) => answered.map_err(Unanswered::Threw),
             Err(RecvTimeoutError::Disconnected) => Err(Unanswered::Gone),
             Err(RecvTimeoutError::Timeout) => {
+                if state.compare_exchange(WAITING, WITHDRAWN, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                    return Err(Unanswered::Busy);
+                }
                 self.stuck.store(true, Ordering::SeqCst);
                 // It may have returned at this very moment.
                 match answered.try_recv() {
@@ -79,7 +90,12 @@ impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
     /// Tells, and waits for nothing: for what is worth saying late.
     pub(crate) fn tell(&self, question: Q) {
         // A thread that ended has nobody to tell.
-        drop(self.asks.send(Ask { question, answer: None }));
+        drop(self.asks.send(Ask { question, state: Arc::default(), answer: None }));
+    }
+
+    /// A question was given up, and what was asked has not returned.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::SeqCst)
     }
 }
 
@@ -88,7 +104,10 @@ fn serve_all<Q, A>(
     stuck: &AtomicBool,
     serve: impl Fn(Q) -> Result<A, TakingsError> + Send,
 ) {
-    for Ask { question, answer } in asked {
+    for Ask { question, state, answer } in asked {
+        if state.compare_exchange(WAITING, BEGUN, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            continue;
+        }
         let answered = serve(question);
         match answer {
             // Whoever stopped waiting asks again.

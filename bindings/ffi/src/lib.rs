@@ -6,7 +6,7 @@
 //! * [`Till`], [`Charge`]: what a shell calls. [`at_stake`], [`text_of`]: what needs no till.
 //! * [`stop_calling_out`]: for hosts that end before their process.
 //! * [`records`]: what goes in and comes out. [`TakingsError`]: what a shell does next.
-//! * [`DeviceKey`], [`KeyVault`], [`LogSink`], [`VendorReader`]: what a shell implements.
+//! * [`DeviceKey`], [`KeyVault`], [`LogSink`], [`VendorReader`]: what a shell implements. [`VendorLane`]: the way to the last.
 //! * [`demo`]: a world without hardware and network.
 //!
 //! Inside: `guard` makes a panic an error; `calls` brings each call to its end on the till's own runtime, whatever becomes
@@ -41,6 +41,6 @@ pub use key_vault::KeyVault;
 pub use log_sink::LogSink;
 pub use texts::{WordKind, text_of};
 pub use till::{Till, at_stake};
-pub use vendor_reader::VendorReader;
+pub use vendor_reader::{VendorLane, VendorReader};
 
 uniffi::setup_scaffolding!("takings");

@@ -1,11 +1,13 @@
 //! Another maker's card reader, behind its own SDK.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use takings_till::{Asked, VendorCommand};
 
 use crate::callbacks::Foreign;
 use crate::error::TakingsError;
+use crate::guard::guarded;
 use crate::lane::{Lane, Unanswered};
 use crate::records::VendorStart;
 use crate::wire::Wire;
@@ -28,7 +30,7 @@ const LONGEST_CALL_MS: u64 = 10_000;
 #[uniffi::export(foreign)]
 pub trait VendorReader: Send + Sync {
     /// Take a payment: a purchase by chip, tap or swipe. It is on the disk that it was begun. Tell `Started` when the SDK
-    /// runs it, within twenty seconds; what came before that is taken for an older payment's.
+    /// runs it, with `request.charge`, within twenty seconds; what came before that is taken for an older payment's.
     fn start(&self, request: VendorStart) -> Result<(), TakingsError>;
 
     /// Stop if that is still possible: a request. The SDK's end of it is told as an event like any other; if it is too
@@ -39,34 +41,120 @@ pub trait VendorReader: Send + Sync {
     fn choose_application(&self, index: u32) -> Result<(), TakingsError>;
 }
 
-/// The app's reader as a charge sees it.
-pub(crate) struct HostReader {
-    pub(crate) generation: u32,
+/// The one way to a vendor's SDK: what it is told, it is told here, one thing after the other, by whatever charge.
+///
+/// Make one for each `VendorReader`, keep it as long as the SDK, and hand it to each charge (`Charge.vendor_up`): a start
+/// that came late is known by it. While a method that was given up has not returned, nothing more goes to the SDK, and a
+/// charge that would start fails at once (nothing is charged); when it is back, it is told to cancel.
+#[derive(uniffi::Object)]
+pub struct VendorLane {
     lane: Lane<VendorCommand, ()>,
+    /// The charge whose start went to the SDK last: only that one may stop it.
+    owner: Mutex<Option<String>>,
+    /// A start is under way.
+    starting: AtomicBool,
+    /// A cancel waits for what is under way.
+    cancel_waits: Arc<AtomicBool>,
 }
 
-impl HostReader {
-    pub(crate) fn new(reader: Arc<dyn VendorReader>, generation: u32) -> Result<Self, TakingsError> {
+#[uniffi::export]
+impl VendorLane {
+    /// The way to this reader. Nothing is asked of it yet.
+    #[uniffi::constructor]
+    pub fn new(reader: Arc<dyn VendorReader>) -> Result<Arc<Self>, TakingsError> {
+        guarded(|| Self::open(reader, LONGEST_CALL_MS))
+    }
+}
+
+impl VendorLane {
+    fn open(reader: Arc<dyn VendorReader>, patience_ms: u64) -> Result<Arc<Self>, TakingsError> {
         let reader = Foreign::new(reader);
+        let cancel_waits = Arc::new(AtomicBool::new(false));
+        let waits = Arc::clone(&cancel_waits);
         let serve = move |command| {
+            if command == VendorCommand::Cancel {
+                waits.store(false, Ordering::SeqCst);
+            }
             reader.call(|reader| match command {
                 VendorCommand::Start(start) => reader.start(start.wire()),
                 VendorCommand::Cancel => reader.cancel(),
                 VendorCommand::ChooseApplication { index } => reader.choose_application(index),
             })
         };
-        Ok(Self { generation, lane: Lane::open("takings-vendor", LONGEST_CALL_MS, serve)? })
+        let lane = Lane::open("takings-vendor", patience_ms, serve)?;
+        Ok(Arc::new(Self { lane, owner: Mutex::new(None), starting: AtomicBool::new(false), cancel_waits }))
     }
 
-    /// Tells the SDK, and waits until it heard. What it did not do comes back.
-    pub(crate) fn carry(&self, command: VendorCommand) -> Result<(), Asked> {
+    /// Tells the SDK what this charge wants, and waits until it heard. What it did not do comes back.
+    pub(crate) fn carry(&self, charge: &str, command: VendorCommand) -> Result<(), Asked> {
         let asked = command.asked();
-        self.lane.ask(command).map_err(|why| {
-            if matches!((&why, asked), (Unanswered::Busy, Asked::Cancel)) {
-                // It is not waited for, but a reader that comes back should not go on waiting for a card.
-                self.lane.tell(VendorCommand::Cancel);
+        match command {
+            VendorCommand::Start(_) => self.start(charge, command).map_err(|_| asked),
+            VendorCommand::Cancel => self.cancel(charge).map_err(|_| asked),
+            VendorCommand::ChooseApplication { .. } => {
+                if !self.is_of(charge) {
+                    return Err(asked);
+                }
+                self.lane.ask(command).map_err(|_| asked)
             }
-            asked
-        })
+        }
+    }
+
+    fn start(&self, charge: &str, command: VendorCommand) -> Result<(), Unanswered> {
+        if self.starting.swap(true, Ordering::SeqCst) {
+            return Err(Unanswered::Busy);
+        }
+        let started = if self.lane.is_stuck() {
+            Err(Unanswered::Busy)
+        } else {
+            let former = self.owner().replace(charge.to_owned());
+            let started = self.lane.ask(command);
+            if matches!(started, Err(Unanswered::Busy)) {
+                *self.owner() = former;
+            }
+            started
+        };
+        self.starting.store(false, Ordering::SeqCst);
+        started
+    }
+
+    /// Of a charge that the SDK does not run there is nothing to cancel.
+    fn cancel(&self, charge: &str) -> Result<(), Unanswered> {
+        if !self.is_of(charge) {
+            return Ok(());
+        }
+        if self.starting.load(Ordering::SeqCst) || self.lane.is_stuck() {
+            self.cancel_soon();
+            return Ok(());
+        }
+        match self.lane.ask(VendorCommand::Cancel) {
+            Err(Unanswered::Busy) => {
+                self.cancel_soon();
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    /// This charge was let go of: its reader should not go on waiting for a card. Waits for nothing.
+    pub(crate) fn let_go(&self, charge: &str) {
+        if self.is_of(charge) {
+            self.cancel_soon();
+        }
+    }
+
+    /// Not waited for: told once, after what is under way.
+    fn cancel_soon(&self) {
+        if !self.cancel_waits.swap(true, Ordering::SeqCst) {
+            self.lane.tell(VendorCommand::Cancel);
+        }
+    }
+
+    fn is_of(&self, charge: &str) -> bool {
+        self.owner().as_deref() == Some(charge)
+    }
+
+    fn owner(&self) -> MutexGuard<'_, Option<String>> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

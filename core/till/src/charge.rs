@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use takings_domain::event::ChargeMode;
 
-pub use takings_readers::{Asked, EntryMode, Interface, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
+pub use takings_readers::{
+    Asked, EntryMode, Interface, Outcome as ReaderOutcome, SensitiveBytes, VendorAbout, VendorCard, VendorEvent,
+};
 
 /// What the merchant asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +84,21 @@ impl VendorCommand {
     }
 }
 
+/// A command, and which connection it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VendorAsk {
+    /// As `Charge::vendor_up` numbered it: the SDK of another connection is not told.
+    pub generation: u32,
+    /// What to tell.
+    #[serde(flatten)]
+    pub command: VendorCommand,
+}
+
 /// A payment for a vendor's SDK to take: a purchase, as Quick Chip, by chip, tap or swipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VendorStart {
+    /// The payment's id: `VendorEvent::Started` gives it back.
+    pub charge: String,
     /// Minor units, above zero.
     pub amount_minor: i64,
     /// ISO 4217, `CNY`.
@@ -104,7 +118,7 @@ pub struct Step {
     pub writes: Vec<Vec<u8>>,
     /// What to tell a vendor's SDK, in order. What cannot be told is answered by `Charge::vendor_failed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<VendorCommand>,
+    pub commands: Vec<VendorAsk>,
     /// Something to show.
     pub prompt: Option<PromptView>,
     /// Call `tick` after this many milliseconds if nothing else happened.

@@ -20,8 +20,8 @@ mod till;
 pub mod views;
 
 pub use charge::{
-    Asked, ChargeOutcome, ChargeRequest, EntryMode, Interface, PromptView, SensitiveBytes, Step, VendorAbout,
-    VendorCard, VendorCommand, VendorEvent, VendorStart,
+    Asked, ChargeOutcome, ChargeRequest, EntryMode, Interface, PromptView, ReaderOutcome, SensitiveBytes, Step,
+    VendorAbout, VendorAsk, VendorCard, VendorCommand, VendorEvent, VendorStart,
 };
 pub use config::TillConfig;
 pub use error::TillError;

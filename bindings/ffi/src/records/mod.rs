@@ -18,4 +18,4 @@ pub use state::{
     ActivationView, AlertView, AtStakeView, OfflineRiskView, SignOnView, StatusView, SumView, SyncReport, TroubleView,
     UnsentView, VerifyReport,
 };
-pub use vendor::{VendorAbout, VendorAsked, VendorCard, VendorEntry, VendorEvent, VendorStart};
+pub use vendor::{VendorAbout, VendorAsked, VendorCard, VendorEnd, VendorEntry, VendorEvent, VendorStart};

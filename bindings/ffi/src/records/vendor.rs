@@ -9,6 +9,9 @@ use crate::wire::Wire;
 /// A payment for the SDK to take.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct VendorStart {
+    /// Which charge this is: give it back in `VendorEvent.Started`. Keep it beside this start, not in a variable that the
+    /// next one overwrites: what an SDK says late of an older payment is known by it.
+    pub charge: String,
     /// Minor units, above zero.
     pub amount_minor: i64,
     /// ISO 4217, `CNY`.
@@ -25,9 +28,9 @@ impl Wire for takings_till::VendorStart {
     type Out = VendorStart;
 
     fn wire(self) -> VendorStart {
-        let Self { amount_minor, currency, currency_numeric, currency_exponent, timeout_s } = self;
+        let Self { charge, amount_minor, currency, currency_numeric, currency_exponent, timeout_s } = self;
         let (currency_numeric, currency_exponent) = (currency_numeric.into(), currency_exponent.into());
-        VendorStart { amount_minor, currency, currency_numeric, currency_exponent, timeout_s }
+        VendorStart { charge, amount_minor, currency, currency_numeric, currency_exponent, timeout_s }
     }
 }
 
@@ -126,6 +129,63 @@ impl From<VendorEntry> for takings_till::EntryMode {
     }
 }
 
+/// How a payment ended at the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum VendorEnd {
+    /// The bank decides later: the usual end of Quick Chip.
+    Deferred,
+    /// The card approved it after the SDK's own answer.
+    ApprovedByCard,
+    /// The card approved it by itself.
+    ApprovedOffline,
+    /// Declined.
+    Declined,
+    /// The card declined it by itself.
+    DeclinedOffline,
+    /// Chip, tap or swipe: another of them.
+    TryOtherInterface,
+    /// The same again.
+    TryAgain,
+    /// The chip was not read: once more.
+    FallbackChipRetry,
+    /// The chip does not work: swipe.
+    FallbackMagstripe,
+    /// Stopped, by the cardholder or because it was told to.
+    Cancelled,
+    /// The cardholder took too long.
+    TimedOut,
+    /// The card is not accepted.
+    NotAccepted,
+    /// The card could not be read.
+    ReadError,
+    /// The reader or the card failed.
+    Failed,
+    /// Anything else: it is unknown how it ended.
+    Other,
+}
+
+impl From<VendorEnd> for takings_till::ReaderOutcome {
+    fn from(end: VendorEnd) -> Self {
+        match end {
+            VendorEnd::Deferred => Self::Deferred,
+            VendorEnd::ApprovedByCard => Self::ApprovedByCard,
+            VendorEnd::ApprovedOffline => Self::ApprovedOffline,
+            VendorEnd::Declined => Self::Declined,
+            VendorEnd::DeclinedOffline => Self::DeclinedOffline,
+            VendorEnd::TryOtherInterface => Self::TryOtherInterface,
+            VendorEnd::TryAgain => Self::TryAgain,
+            VendorEnd::FallbackChipRetry => Self::FallbackChipRetry,
+            VendorEnd::FallbackMagstripe => Self::FallbackMagstripe,
+            VendorEnd::Cancelled => Self::Cancelled,
+            VendorEnd::TimedOut => Self::TimedOut,
+            VendorEnd::NotAccepted => Self::NotAccepted,
+            VendorEnd::ReadError => Self::ReadError,
+            VendorEnd::Failed => Self::Failed,
+            VendorEnd::Other => Self::Unknown,
+        }
+    }
+}
+
 /// What the SDK was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
 pub enum VendorAsked {
@@ -150,9 +210,13 @@ impl From<VendorAsked> for takings_till::Asked {
 /// What the SDK says. It is bounded, masked again and put in order here: of several card data and several ends of one
 /// payment the first stand.
 #[derive(Clone, PartialEq, Eq, uniffi::Enum)]
+#[uniffi::export(Debug, Display)]
 pub enum VendorEvent {
-    /// It runs the payment: the first event of each.
-    Started,
+    /// It runs a payment: the first event of each. One of another charge is passed over, with all that follows it.
+    Started {
+        /// `VendorStart.charge` of the start that it runs.
+        charge: String,
+    },
     /// Something to show: an id of ours (`insert_card`, `present_card`, `please_wait`, …), or a text in any language.
     Prompt {
         /// The id or the text; empty takes the last one away.
@@ -181,10 +245,8 @@ pub enum VendorEvent {
     },
     /// How it ended at the reader. After the card data this only adds to the record.
     Ended {
-        /// `deferred` (the usual end of Quick Chip), `declined`, `declined_offline`, `approved_by_card`,
-        /// `approved_offline`, `try_other_interface`, `try_again`, `fallback_chip_retry`, `fallback_magstripe`, `cancelled`,
-        /// `timed_out`, `not_accepted`, `read_error`, `failed`. Any other word is unknown.
-        outcome: String,
+        /// How.
+        outcome: VendorEnd,
     },
     /// It cannot do what it was asked, as it says later.
     Failed {
@@ -205,10 +267,17 @@ impl fmt::Debug for VendorEvent {
     }
 }
 
+/// What each language prints.
+impl fmt::Display for VendorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 impl From<VendorEvent> for takings_till::VendorEvent {
     fn from(event: VendorEvent) -> Self {
         match event {
-            VendorEvent::Started => Self::Started,
+            VendorEvent::Started { charge } => Self::Started { charge },
             VendorEvent::Prompt { text, cancellable } => Self::Prompt { text, cancellable },
             VendorEvent::ChooseApplication { items } => Self::ChooseApplication(items),
             VendorEvent::CardSeen { entry } => Self::CardSeen(match entry {
@@ -219,7 +288,7 @@ impl From<VendorEvent> for takings_till::VendorEvent {
             VendorEvent::CardRemoved => Self::CardRemoved,
             VendorEvent::SeveralCards => Self::SeveralCards,
             VendorEvent::CardData { card } => Self::Card(card.into()),
-            VendorEvent::Ended { outcome } => Self::Ended(outcome),
+            VendorEvent::Ended { outcome } => Self::Ended(outcome.into()),
             VendorEvent::Failed { asked } => Self::Failed(asked.into()),
             VendorEvent::BatteryLow { percent } => Self::BatteryLow(percent),
         }

@@ -10,7 +10,8 @@
 //!
 //! * The SDK runs as Quick Chip: it gives the card's online request away and ends the payment at the card by itself. No
 //!   answer of the issuer's goes back to it.
-//! * [`VendorEvent::Started`] comes first: card data and ends before it are taken for those of an older payment.
+//! * [`VendorEvent::Started`] comes first and names the start it answers: what comes before it, and after one that names
+//!   another, is taken for another payment's.
 //! * The clear number, tracks, name, expiry and code never leave the SDK. Only ciphertext is passed.
 
 mod checks;
@@ -21,6 +22,7 @@ use std::fmt;
 use takings_domain::EntryMode;
 
 use crate::interface::{Asked, Interface, StartRequest};
+use crate::outcome::Outcome;
 use crate::sensitive::SensitiveBytes;
 
 pub use session::VendorSession;
@@ -66,8 +68,11 @@ impl VendorCommand {
 /// What a vendor's SDK says.
 #[derive(Clone, PartialEq, Eq)]
 pub enum VendorEvent {
-    /// It runs the payment. Before this, nothing it says is about the payment.
-    Started,
+    /// It runs a payment: before this, and after it was said of another, nothing it says is about ours.
+    Started {
+        /// Of which start, as it was told there.
+        charge: String,
+    },
     /// Show this: the id of a [`Prompt`](crate::Prompt), or a text in any language; empty takes the last one away.
     Prompt {
         /// The id or the text.
@@ -85,8 +90,8 @@ pub enum VendorEvent {
     SeveralCards,
     /// The card data.
     Card(VendorCard),
-    /// How it ended: a word of [`Outcome`](crate::Outcome); any other is unknown.
-    Ended(String),
+    /// How it ended.
+    Ended(Outcome),
     /// It cannot do what it was asked, as it says later.
     Failed(Asked),
     /// Charge the reader: percent left.
@@ -122,14 +127,14 @@ impl fmt::Debug for VendorAbout {
 impl fmt::Debug for VendorEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started => f.write_str("Started"),
+            Self::Started { charge } => write!(f, "Started[{}]", charge.len()),
             Self::Prompt { text, cancellable } => write!(f, "Prompt[{}, cancellable {cancellable}]", text.len()),
             Self::ChooseApplication(items) => write!(f, "ChooseApplication[{}]", items.len()),
             Self::CardSeen(interface) => write!(f, "CardSeen({interface:?})"),
             Self::CardRemoved => f.write_str("CardRemoved"),
             Self::SeveralCards => f.write_str("SeveralCards"),
             Self::Card(card) => write!(f, "{card:?}"),
-            Self::Ended(word) => write!(f, "Ended[{}]", word.len()),
+            Self::Ended(outcome) => write!(f, "Ended({outcome:?})"),
             Self::Failed(asked) => write!(f, "Failed({asked:?})"),
             Self::BatteryLow(percent) => write!(f, "BatteryLow({percent})"),
         }

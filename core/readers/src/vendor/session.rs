@@ -26,6 +26,8 @@ const FULL_PERCENT: u32 = 100;
 
 /// One session with one reader through a vendor's SDK. A new connection needs a new session.
 pub struct VendorSession {
+    /// What a start is known by.
+    charge: String,
     phase: Phase,
     serial: String,
     payment: Option<Payment>,
@@ -46,6 +48,8 @@ struct Payment {
     timeout_ms: u64,
     /// The SDK said that it runs this one: whatever it said before is about something older.
     running: bool,
+    /// It said last that it runs another one: what it says after that is not about this.
+    another: bool,
     /// It was asked to stop because its time was over.
     overdue: bool,
     /// It was asked to stop, and may take so long and no longer for it.
@@ -82,12 +86,6 @@ impl fmt::Debug for VendorSession {
     }
 }
 
-impl Default for VendorSession {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl ReaderSession for VendorSession {
     fn handle(&mut self, input: ReaderInput<'_>) -> Result<Vec<ReaderOutput>, ReaderError> {
         match input {
@@ -108,10 +106,11 @@ impl ReaderSession for VendorSession {
 }
 
 impl VendorSession {
-    /// A session for one connection.
+    /// A session for one connection. `charge` is what the SDK is told with each start, and gives back when it runs it: it
+    /// should never have been used for another amount.
     #[must_use]
-    pub fn new() -> Self {
-        Self { phase: Phase::New, serial: String::new(), payment: None, outputs: Vec::new() }
+    pub fn new(charge: &str) -> Self {
+        Self { charge: charge.to_owned(), phase: Phase::New, serial: String::new(), payment: None, outputs: Vec::new() }
     }
 
     fn up(&mut self, about: &VendorAbout) -> Result<(), ReaderError> {
@@ -152,6 +151,7 @@ impl VendorSession {
         self.payment = Some(Payment {
             timeout_ms,
             running: false,
+            another: false,
             overdue: false,
             stopping: false,
             card: Card::Awaited,
@@ -196,8 +196,12 @@ impl VendorSession {
         if matches!(self.phase, Phase::New | Phase::Over) {
             return;
         }
+        // What it says of a payment that is not ours: not for the screen either.
+        if !matches!(event, VendorEvent::Started { .. } | VendorEvent::BatteryLow(_)) && self.is_of_another() {
+            return;
+        }
         match event {
-            VendorEvent::Started => self.started(),
+            VendorEvent::Started { charge } => self.started(charge),
             VendorEvent::Prompt { text, cancellable } => {
                 self.tell(ReaderEvent::Prompt { prompt: checks::prompt(text), cancellable: *cancellable });
             }
@@ -206,7 +210,7 @@ impl VendorSession {
             VendorEvent::CardRemoved => self.tell(ReaderEvent::CardRemoved),
             VendorEvent::SeveralCards => self.tell(ReaderEvent::SeveralCards),
             VendorEvent::Card(card) => self.card(card),
-            VendorEvent::Ended(word) => self.ended(Outcome::from_word(word)),
+            VendorEvent::Ended(outcome) => self.ended(*outcome),
             VendorEvent::Failed(asked) => self.failed(*asked),
             VendorEvent::BatteryLow(left) => {
                 if let Some(left) = percent(*left) {
@@ -216,8 +220,15 @@ impl VendorSession {
         }
     }
 
-    fn started(&mut self) {
-        if let Some(payment) = self.open().filter(|payment| !payment.running) {
+    fn is_of_another(&self) -> bool {
+        self.payment.as_ref().is_some_and(|payment| payment.another)
+    }
+
+    fn started(&mut self, charge: &str) {
+        let ours = charge == self.charge;
+        let Some(payment) = self.open() else { return };
+        payment.another = !ours;
+        if ours && !payment.running {
             payment.running = true;
             self.clear_timer(TimerId::Response);
             self.tell(ReaderEvent::Started);

@@ -30,6 +30,8 @@ pub(super) struct OpenCharge {
     pub(super) amount: Money,
     /// The session with the reader, of whatever kind, and the generation of its link.
     pub(super) reader: Option<(u32, Box<dyn ReaderSession>)>,
+    /// The largest generation so far.
+    pub(super) last_generation: Option<u32>,
     pub(super) timers: BTreeMap<TimerId, i64>,
     pub(super) attempt_open: bool,
     pub(super) card_read: bool,
@@ -51,6 +53,7 @@ impl OpenCharge {
             operator,
             amount,
             reader: None,
+            last_generation: None,
             timers: BTreeMap::new(),
             attempt_open: true,
             card_read: false,

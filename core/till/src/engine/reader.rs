@@ -11,7 +11,8 @@ use takings_readers::{
 
 use super::Engine;
 use super::book::Book;
-use crate::charge::{ChargeOutcome, PromptView, Step, VendorCommand, VendorStart};
+use super::charging::OpenCharge;
+use crate::charge::{ChargeOutcome, PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
 use link_input::{OwnedInput, inputs};
 
@@ -41,8 +42,10 @@ impl Engine {
         if charge.outcome.is_some() && charge.reader.is_none() {
             return self.finish_step(id, step, now);
         }
-        if let Some(session) = new_session(&event) {
-            charge.reader = Some(session);
+        if let Some((generation, session)) = new_session(id, &event) {
+            newer(charge, generation)?;
+            charge.reader = Some((generation, session));
+            charge.last_generation = Some(generation);
             charge.timers.clear();
         }
         for input in inputs(charge, &event, now) {
@@ -70,7 +73,8 @@ impl Engine {
 
     fn feed_reader(&mut self, id: PaymentId, input: OwnedInput, step: &mut Step, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
-        let Some((_, reader)) = charge.reader.as_mut() else { return Ok(()) };
+        let Some((generation, reader)) = charge.reader.as_mut() else { return Ok(()) };
+        let generation = *generation;
         let outputs = match reader.handle(input.borrow()) {
             Ok(outputs) => outputs,
             Err(error) => return Err(TillError::fix_input("reader_input", error)),
@@ -79,7 +83,9 @@ impl Engine {
             let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
             match output {
                 ReaderOutput::Write(value) => step.writes.push(value),
-                ReaderOutput::Command(command) => step.commands.push(vendor_command(&charge.amount, command)),
+                ReaderOutput::Command(command) => {
+                    step.commands.push(VendorAsk { generation, command: vendor_command(id, &charge.amount, command) });
+                }
                 ReaderOutput::SetTimer { id, after_ms } => {
                     let after_ms = i64::try_from(after_ms).unwrap_or(i64::MAX);
                     charge.timers.insert(id, now.monotonic_ms.saturating_add(after_ms));
@@ -227,21 +233,33 @@ impl Engine {
     }
 }
 
+/// Each connection has its own number: with one that was used, what belongs to an older connection would be believed.
+fn newer(charge: &OpenCharge, generation: u32) -> Result<(), TillError> {
+    if charge.reader.is_some() {
+        return Err(TillError::fix_input("link_is_up", "say that the former connection is down first"));
+    }
+    if charge.last_generation.is_some_and(|last| generation <= last) {
+        return Err(TillError::fix_input("generation", "each connection of a charge has a larger number than the last"));
+    }
+    Ok(())
+}
+
 /// A new link begins a new session, of the kind that was plugged in.
-fn new_session(event: &LinkEvent) -> Option<(u32, Box<dyn ReaderSession>)> {
+fn new_session(id: PaymentId, event: &LinkEvent) -> Option<(u32, Box<dyn ReaderSession>)> {
     match event {
         LinkEvent::Up { value_len, generation } => {
             let value_len = usize::try_from(*value_len).unwrap_or(0);
             Some((*generation, Box::new(Reader::new(*generation, value_len))))
         }
-        LinkEvent::VendorUp { generation, .. } => Some((*generation, Box::new(VendorSession::new()))),
+        LinkEvent::VendorUp { generation, .. } => Some((*generation, Box::new(VendorSession::new(&id.to_string())))),
         _ => None,
     }
 }
 
-fn vendor_command(amount: &Money, command: takings_readers::VendorCommand) -> VendorCommand {
+fn vendor_command(id: PaymentId, amount: &Money, command: takings_readers::VendorCommand) -> VendorCommand {
     match command {
         takings_readers::VendorCommand::Start(start) => VendorCommand::Start(VendorStart {
+            charge: id.to_string(),
             amount_minor: start.amount_minor,
             currency: amount.currency().code().to_owned(),
             currency_numeric: start.currency_numeric,

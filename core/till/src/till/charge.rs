@@ -29,10 +29,11 @@ impl Charge {
     }
 
     /// The link to the reader is up, notifications are on. `value_len` is the usable length of one value (ATT MTU less
-    /// 3); `generation` numbers the link, and values of another generation are ignored.
+    /// 3); `generation` numbers the link, and values of another generation are ignored: larger for each link of a charge.
     ///
     /// # Errors
-    /// *Not found* after the charge is over; *storage* if the disk fails, and then nothing was said to the reader.
+    /// *Fix input* while another link is up (`link_is_up`) or for a number that is not larger than the last one
+    /// (`generation`); *not found* after the charge is over; *storage* if the disk fails, and then nothing was said to the reader.
     pub fn link_up(&self, value_len: u32, generation: u32) -> Result<Step, TillError> {
         self.step(LinkEvent::Up { value_len, generation })
     }
