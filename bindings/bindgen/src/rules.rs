@@ -21,7 +21,7 @@ const RESERVED: &[&str] = &[
     "interface", "internal", "is", "lambda", "let", "nil", "none", "nonlocal", "not", "null", "object", "or", "package",
     "pass", "precedencegroup", "private", "protocol", "public", "raise", "repeat", "rethrows", "return", "self", "static",
     "struct", "subscript", "super", "switch", "this", "throw", "throws", "true", "try", "typealias", "typeof", "val", "var",
-    "when", "where", "while", "with", "yield",
+    "when", "where", "while", "with", "yield", "Any", "False", "None", "Self", "True",
 ];
 
 /// What is not as it must be.
@@ -82,7 +82,7 @@ fn forbidden_field(broken: &mut Vec<String>, owner: &str, field: &str) {
     }
 }
 
-/// Names that are words of a language. What is called `Default` in Rust is `default` in Swift: capitals do not count.
+/// Names that are words of a language. A choice called `Default` is `default` in Swift; an error's choices keep their capitals.
 fn reserved(interface: &ComponentInterface) -> Vec<String> {
     let mut names: Vec<(String, String)> = Vec::new();
     let mut add = |owner: &str, name: &str| names.push((owner.to_owned(), name.to_owned()));
@@ -107,12 +107,14 @@ fn reserved(interface: &ComponentInterface) -> Vec<String> {
     }
     for choice in interface.enum_definitions() {
         add("enum", choice.name());
+        let is_error = interface.is_name_used_as_error(choice.name());
         for variant in choice.variants() {
-            add(choice.name(), variant.name());
+            let lower = variant.name().to_ascii_lowercase();
+            add(choice.name(), if is_error { variant.name() } else { &lower });
             variant.fields().iter().for_each(|field| add(variant.name(), field.name()));
         }
     }
-    names.retain(|(_, name)| RESERVED.contains(&name.to_ascii_lowercase().as_str()));
+    names.retain(|(_, name)| RESERVED.contains(&name.as_str()));
     names.into_iter().map(|(owner, name)| format!("{owner}.{name}: a word of Kotlin, Swift or Python")).collect()
 }
 
@@ -234,8 +236,12 @@ mod tests {
             found(&format!("namespace takings {{ [Throws=Bad] string {word}(); }};"), &said("function"));
             found(&format!("namespace takings {{ [Throws=Bad] void text(string {word}); }};"), &said("text"));
         }
-        found("enum Choice { \"Default\" };", "Choice.Default: a word of Kotlin, Swift or Python");
-        found("dictionary Object { string note; };", "record.Object: a word of Kotlin, Swift or Python");
+        found("enum Choice { \"Default\" };", "Choice.default: a word of Kotlin, Swift or Python");
+        found("dictionary Any { string note; };", "record.Any: a word of Kotlin, Swift or Python");
+        // An error's choices are types.
+        let planted =
+            "[Error] interface Other { Internal(string note); }; interface Lane { [Throws=Other] void start(); };";
+        assert_eq!(with(planted), [""; 0]);
     }
 
     #[test]
