@@ -36,10 +36,12 @@ public interface ChargeScreen {
  * One card reader that the core speaks with itself: it carries the values between the [link] and a charge.
  *
  * @param lastWords how long the reader may be silent after the charge is decided, before it is let go.
+ * @param readerWithin how long `connect` may take, each time, before the charge is cancelled if its card was not read yet.
  */
 public class CardReader(
     private val link: ReaderLink,
     lastWords: Duration = 1.seconds,
-) : CardTaker(lastWords) {
+    readerWithin: Duration = 60.seconds,
+) : CardTaker(lastWords, readerWithin) {
     override fun carrier(charge: ChargeInterface): Carrier = LinkCarrier(charge, link)
 }

@@ -1,7 +1,6 @@
 package app.takings
 
 import kotlinx.coroutines.CoroutineDispatcher
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
@@ -17,8 +16,10 @@ import kotlin.time.Duration
  * second charge waits for the first. Holds nothing that must be closed.
  */
 public sealed class CardTaker(
-    private val lastWords: Duration,
+    lastWords: Duration,
+    readerWithin: Duration,
 ) {
+    private val patience = Patience(readerWithin, lastWords)
     private val serial: CoroutineDispatcher = Dispatchers.IO.limitedParallelism(1)
     private val oneAtATime = Mutex()
     private val actions = Channel<Action>(Channel.UNLIMITED)
@@ -30,9 +31,13 @@ public sealed class CardTaker(
      * Takes one payment: starts the charge, takes the card, and says how the payment stands.
      *
      * Cancelling the coroutine lets the reader go: nothing is charged if the card was not read; else the payment is in the
-     * till's lists, as far as it came. To stop the reader politely and hear the outcome, call [cancel].
+     * till's lists, as far as it came. It takes a second at most, but for an SDK that blocks, which is waited for. To stop
+     * the reader politely and hear the outcome, call [cancel].
      *
-     * @throws TakingsException as `Till.charge` does.
+     * Once [ChargeScreen.decided] was told an outcome, that is what is returned, whatever fails afterwards: the last word's
+     * commit, the reader, or the screen.
+     *
+     * @throws TakingsException as `Till.charge` does, and where the charge failed before it was decided.
      */
     public suspend fun charge(
         till: TillInterface,
@@ -48,15 +53,15 @@ public sealed class CardTaker(
         oneAtATime.withLock {
             forgetOldActions()
             coroutineScope {
-                val said = Channel<suspend CoroutineScope.() -> Unit>(Channel.UNLIMITED)
-                val telling = launch { for (tell in said) tell() }
+                val telling = Telling(screen)
+                val told = launch { telling.run() }
                 try {
                     withContext(serial) {
-                        Conversation(charge, carrier(charge), screen, lastWords, actions, said) { ++generation }.whole()
+                        Conversation(charge, carrier(charge), telling, patience, actions) { ++generation }.whole()
                     }
                 } finally {
-                    said.close()
-                    telling.join()
+                    telling.close()
+                    told.join()
                 }
             }
         }
@@ -68,7 +73,10 @@ public sealed class CardTaker(
         } while (old.isSuccess)
     }
 
-    /** Asks the reader to stop, as the merchant's button does: a request, not an outcome. */
+    /**
+     * Asks the reader to stop, as the merchant's button does: a request, not an outcome. Returns at once, on any thread. An
+     * SDK that is just being asked for something hears of it when that call returned, or after ten seconds.
+     */
     public fun cancel() {
         actions.trySend(Action.Cancel)
     }

@@ -4,7 +4,6 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
-import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelChildren
@@ -22,148 +21,190 @@ import kotlin.time.Duration.Companion.ZERO
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 
+/** How long a reader is waited for. */
+internal class Patience(
+    /** Until it is there. */
+    val reader: Duration,
+    /** For a last word, once the charge is decided. */
+    val lastWords: Duration,
+)
+
 /** One charge at one reader, from the first connection to the last word. Runs on the reader's dispatcher. */
 @OptIn(ExperimentalCoroutinesApi::class)
 internal class Conversation(
     private val charge: ChargeInterface,
     private val carrier: Carrier,
-    private val screen: ChargeScreen,
-    private val lastWords: Duration,
+    private val telling: Telling,
+    private val patience: Patience,
     private val actions: ReceiveChannel<Action>,
-    private val said: Channel<suspend CoroutineScope.() -> Unit>,
     private val nextGeneration: () -> UInt,
 ) {
+    private sealed interface State {
+        /** No reader is there, and one is needed. */
+        data object Connecting : State
+
+        /** A reader is there, on the connection of that number. */
+        data class Talking(
+            val generation: UInt,
+        ) : State
+
+        /** No reader is needed any more: it is up to the acquirer. */
+        data object Waiting : State
+
+        /** Decided: nothing changes it. A reader that is still there may have a last word. */
+        data class Over(
+            val outcome: ChargeOutcome,
+            val generation: UInt?,
+            val since: TimeSource.Monotonic.ValueTimeMark,
+        ) : State
+    }
+
+    private var state: State = State.Connecting
     private val writes = ArrayDeque<ByteArray>()
-    private val chosen = Channel<Action>(Channel.UNLIMITED)
     private var writing: Deferred<Boolean>? = null
     private var waitMs: Long? = null
-    private var letGo = false
-    private var linked: UInt? = null
-    private var decided: ChargeOutcome? = null
     private var heard = TimeSource.Monotonic.markNow()
-    private var decidedAt = heard
-    private var questions = 0
 
-    /** The question to the cardholder. Touched by those who tell the screen alone. */
-    private var asking: Job? = null
+    private val linked: UInt?
+        get() =
+            when (val now = state) {
+                is State.Talking -> now.generation
+                is State.Over -> now.generation
+                else -> null
+            }
 
+    /** The outcome. Once there is one, whatever fails afterwards does not take its place. */
     suspend fun whole(): ChargeOutcome =
         coroutineScope {
-            val outcome = async { charge.outcome() }
+            val outcome = async { runCatching { charge.outcome() } }
             try {
-                converse(outcome)
-                decided ?: outcome.await().also(::decide)
+                atTheReader(outcome)
+                if (state is State.Waiting) decide(outcome.await().getOrThrow())
+            } catch (failed: Throwable) {
+                if (state !is State.Over) throw failed
             } finally {
-                coroutineContext.cancelChildren()
-                withContext(NonCancellable) { giveUp() }
-                said.trySend { asking?.cancel() }
+                outcome.cancel()
             }
+            (state as State.Over).outcome
         }
 
     /** One connection after the other, until the charge needs none or there is none to be had. */
-    private suspend fun CoroutineScope.converse(outcome: Deferred<ChargeOutcome>) {
-        while (decided == null && !letGo) {
-            val tellUp = connect(outcome)
-            if (tellUp == null) {
-                // The charge ends here, unless its card was read: then it is up to the acquirer.
-                if (decided == null) lastStep { charge.cancel() }
-                return
+    private suspend fun atTheReader(outcome: Deferred<Result<ChargeOutcome>>) {
+        try {
+            while (state is State.Connecting) {
+                val tellUp = connect(outcome)
+                if (tellUp != null) {
+                    serve(tellUp, outcome)
+                } else if (state is State.Connecting) {
+                    // The charge ends here, unless its card was read: then it is up to the acquirer.
+                    state = State.Waiting
+                    stop()
+                }
             }
-            val generation = nextGeneration().also { linked = it }
-            coroutineScope {
-                val values = listen()
-                absorb(tellUp(generation))
-                talk(generation, values, outcome)
-                coroutineContext.cancelChildren()
-            }
+        } finally {
+            withContext(NonCancellable) { part() }
         }
-        carrier.disconnect()
     }
+
+    /** What tells the charge of the connection; null if there is none, or no need for one any more. */
+    private suspend fun connect(outcome: Deferred<Result<ChargeOutcome>>): Tell? =
+        coroutineScope {
+            val connecting = async { runCatching { carrier.connect() } }
+            val since = TimeSource.Monotonic.markNow()
+            var connected: Result<Tell?>? = null
+            while (connected == null && state is State.Connecting) {
+                select<Unit> {
+                    connecting.onAwait { connected = it }
+                    outcome.onAwait { decide(it.getOrThrow()) }
+                    actions.onReceive(::act)
+                    onTimeout(patience.reader - since.elapsedNow()) { connected = Result.success(null) }
+                }
+            }
+            connecting.cancel()
+            connected?.getOrElse { if (it is IOException) null else throw it }
+        }
+
+    private suspend fun serve(
+        tellUp: Tell,
+        outcome: Deferred<Result<ChargeOutcome>>,
+    ): Unit =
+        coroutineScope {
+            val generation = nextGeneration()
+            state = State.Talking(generation)
+            val values = listen()
+            absorb(tellUp(generation))
+            while (linked != null) next(generation, values, outcome)
+            lastStep { absorb(charge.linkDown(generation)) }
+            coroutineContext.cancelChildren()
+        }
 
     /** Keeps what comes from the reader, from this very moment on: an SDK speaks while it is told to start. */
     private fun CoroutineScope.listen(): ReceiveChannel<Tell> {
         val values = Channel<Tell>(Channel.UNLIMITED)
         launch(start = CoroutineStart.UNDISPATCHED) {
-            carrier.said().collect(values::trySend)
-            values.close()
+            values.close(runCatching { carrier.said().collect(values::trySend) }.exceptionOrNull())
         }
         return values
     }
 
-    /** What tells the charge of the connection; null if there is none, or no need for one any more. */
-    private suspend fun CoroutineScope.connect(outcome: Deferred<ChargeOutcome>): Tell? {
-        val connecting = async { runCatching { carrier.connect() } }
-        var connected: Result<Tell>? = null
-        while (connected == null && decided == null) {
-            connected =
-                select {
-                    connecting.onAwait { it }
-                    outcome.onAwait { null.also { _ -> decide(outcome.getCompleted()) } }
-                    actions.onReceive { null.also { _ -> act(it) } }
-                }
-        }
-        connecting.cancel()
-        return connected?.getOrElse { if (it is IOException) null else throw it }
-    }
-
-    /** Until the reader is let go, has said everything, or is gone. */
-    private suspend fun CoroutineScope.talk(
+    /** The next thing that happens while a reader is there. */
+    private suspend fun CoroutineScope.next(
         generation: UInt,
         values: ReceiveChannel<Tell>,
-        outcome: Deferred<ChargeOutcome>,
+        outcome: Deferred<Result<ChargeOutcome>>,
     ) {
-        while (!letGo) {
-            startWriting()
-            val more =
-                select {
-                    writing?.onAwait { confirmed ->
-                        writing = null
-                        absorb(if (confirmed) charge.writeDone(generation) else charge.writeFailed(generation))
-                    }
-                    values.onReceiveCatching { value ->
-                        value.getOrNull()?.let { heard(it(generation)) } ?: lost(generation)
-                    }
-                    if (decided == null) {
-                        outcome.onAwait {
-                            decide(it)
-                            true
-                        }
-                    }
-                    actions.onReceive(::act)
-                    chosen.onReceive(::act)
-                    waitMs?.let { onTimeout(it) { absorb(charge.tick()) } }
-                    silence()?.let { onTimeout(it) { true.also { _ -> letGo = true } } }
-                }
-            if (!more) return
+        startWriting()
+        select<Unit> {
+            writing?.onAwait { confirmed ->
+                writing = null
+                absorb(if (confirmed) charge.writeDone(generation) else charge.writeFailed(generation))
+            }
+            values.onReceiveCatching { value ->
+                heard = TimeSource.Monotonic.markNow()
+                val tell = value.getOrNull()
+                if (tell != null) absorb(tell(generation)) else lost(value.exceptionOrNull())
+            }
+            if (state !is State.Over) outcome.onAwait { decide(it.getOrThrow()) }
+            actions.onReceive(::act)
+            telling.chosen.onReceive(::act)
+            waitMs?.let { onTimeout(it) { absorb(charge.tick()) } }
+            silence()?.let { onTimeout(it) { unlinked(State.Waiting) } }
         }
-        linked = null
-        lastStep { charge.linkDown(generation) }
     }
 
     /** How much longer a reader whose charge is decided may be silent; null while there is more to do. */
     private fun silence(): Duration? {
-        if (decided == null || writing != null) return null
-        val longest = maxOf(lastWords, LONGEST_LAST_WORDS) - decidedAt.elapsedNow()
-        return minOf(lastWords - heard.elapsedNow(), longest).coerceAtLeast(ZERO)
+        val over = state as? State.Over ?: return null
+        if (writing != null) return null
+        val longest = maxOf(patience.lastWords, LONGEST_LAST_WORDS) - over.since.elapsedNow()
+        return minOf(patience.lastWords - maxOf(heard, over.since).elapsedNow(), longest).coerceAtLeast(ZERO)
     }
 
-    private fun lost(generation: UInt): Boolean {
+    private fun lost(why: Throwable?) {
+        if (why != null && why !is IOException) throw why
         writing?.cancel()
         writing = null
         writes.clear()
-        linked = null
-        lastStep { charge.linkDown(generation) }
-        return false
+        unlinked(State.Connecting)
     }
 
-    private fun act(action: Action): Boolean {
-        if (decided != null) return true
-        when (action) {
-            is Action.Cancel -> unlessLate { charge.cancel() }
-            is Action.Choose -> if (action.question == questions) unlessLate { charge.chooseApplication(action.index.toUInt()) }
-        }
-        return true
+    /** The reader is gone or let go. A charge that is decided has no other state to go to. */
+    private fun unlinked(undecided: State) {
+        val over = state as? State.Over
+        state = over?.copy(generation = null) ?: undecided
     }
+
+    private fun act(action: Action) {
+        if (state is State.Over) return
+        when (action) {
+            is Action.Cancel -> stop()
+            is Action.Choose ->
+                if (action.question == telling.question) unlessLate { charge.chooseApplication(action.index.toUInt()) }
+        }
+    }
+
+    /** Asks for an end. */
+    private fun stop() = lastStep { unlessLate { charge.cancel() } }
 
     /** A button pressed when the reader is done changes nothing: then it is up to the acquirer. */
     private fun unlessLate(call: () -> Step) {
@@ -188,79 +229,44 @@ internal class Conversation(
             }
     }
 
-    private fun heard(step: Step): Boolean {
-        heard = TimeSource.Monotonic.markNow()
-        return absorb(step)
-    }
-
-    private fun absorb(step: Step): Boolean {
+    private fun absorb(step: Step) {
         step.saved?.let(::decide)
         writes.addAll(step.writes)
         waitMs = step.waitMs?.toLong()
-        letGo = letGo || step.disconnect
-        step.prompt?.let { prompt ->
-            said.trySend { screen.prompt(prompt) }
-            if (prompt.choices.isNotEmpty()) {
-                val question = ++questions
-                said.trySend { ask(question, prompt.choices) }
-            }
-        }
-        return true
-    }
-
-    /** Beside what else is told: the charge may end before the cardholder chose. */
-    private fun CoroutineScope.ask(
-        question: Int,
-        applications: List<String>,
-    ) {
-        asking?.cancel()
-        asking =
-            launch {
-                val index = screen.choose(applications)
-                require(index in applications.indices) { "there is no application $index" }
-                chosen.trySend(Action.Choose(question, index))
-            }
+        if (step.disconnect) unlinked(State.Waiting)
+        step.prompt?.let(telling::prompt)
     }
 
     private fun decide(outcome: ChargeOutcome) {
-        if (decided != null) return
-        decided = outcome
-        heard = TimeSource.Monotonic.markNow()
-        decidedAt = heard
-        said.trySend {
-            asking?.cancel()
-            screen.decided(outcome)
-        }
+        if (state is State.Over) return
+        state = State.Over(outcome, linked, TimeSource.Monotonic.markNow())
+        telling.decided(outcome)
     }
 
     /** A charge that is over has nothing more to say. */
-    private fun lastStep(call: () -> Step) {
+    private fun lastStep(call: () -> Unit) {
         try {
-            absorb(call())
+            call()
         } catch (_: TakingsException.NotFound) {
             return
         }
     }
 
     /** Leaves nothing running at the reader, however the conversation ended. */
-    private suspend fun giveUp() {
-        val generation = linked
-        if (generation != null && decided == null) {
-            try {
-                withTimeoutOrNull(FAREWELL) { sayStop(generation) }
-                absorb(charge.linkDown(generation))
-            } catch (_: IOException) {
-                // It hears nothing any more, and stops by itself.
-            } catch (_: TakingsException) {
-                // The charge is over.
+    private suspend fun part() {
+        linked?.let { generation ->
+            runCatching {
+                if (state is State.Talking) withTimeoutOrNull(FAREWELL) { sayStop(generation) }
             }
+            // The charge may be over, and a reader that hears nothing stops by itself.
+            runCatching { absorb(charge.linkDown(generation)) }
         }
-        carrier.disconnect()
+        runCatching { carrier.disconnect() }
     }
 
     private suspend fun sayStop(generation: UInt) {
         writes.clear()
-        unlessLate { charge.cancel() }
+        stop()
         while (true) {
             carrier.write(writes.removeFirstOrNull() ?: return)
             absorb(charge.writeDone(generation))

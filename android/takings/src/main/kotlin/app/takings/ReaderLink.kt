@@ -32,6 +32,6 @@ public interface ReaderLink {
     @Throws(IOException::class, kotlin.coroutines.cancellation.CancellationException::class)
     public suspend fun write(value: ByteArray)
 
-    /** Lets the reader go. Without effect if there is no link. */
+    /** Lets the reader go, at the end of each charge. Without effect if there is no link; what it throws changes nothing. */
     public suspend fun disconnect()
 }

@@ -8,10 +8,12 @@ import kotlin.time.Duration.Companion.seconds
  * the outcomes are the same.
  *
  * @param lastWords how long the SDK may be silent after the charge is decided, before its reader is let go.
+ * @param readerWithin how long `connect` may take, each time, before the charge is cancelled if its card was not read yet.
  */
 public class VendorCardReader(
     private val sdk: VendorSdk,
     lastWords: Duration = 1.seconds,
-) : CardTaker(lastWords) {
+    readerWithin: Duration = 60.seconds,
+) : CardTaker(lastWords, readerWithin) {
     override fun carrier(charge: ChargeInterface): Carrier = SdkCarrier(charge, sdk)
 }

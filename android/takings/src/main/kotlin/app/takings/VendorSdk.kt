@@ -38,6 +38,6 @@ public interface VendorSdk {
     /** The cardholder chose this of the applications that the SDK offered, counted from 0. */
     public fun chooseApplication(index: Int)
 
-    /** The charge needs the reader no more. An SDK may well stay connected. */
+    /** The charge needs the reader no more. An SDK may well stay connected; what it throws changes nothing. */
     public suspend fun disconnect() {}
 }

@@ -19,6 +19,10 @@ class FakeSdk(
     @Volatile
     var onCancel: FakeSdk.() -> Unit = { say(VendorEvent.Ended("cancelled")) }
 
+    var disconnects = 0
+    var onDisconnect: () -> Unit = {}
+    var onOutOfReach: suspend () -> Unit = {}
+
     @Volatile
     private var said = Channel<VendorEvent>(Channel.UNLIMITED)
 
@@ -26,7 +30,10 @@ class FakeSdk(
     var stale: List<VendorEvent> = emptyList()
 
     override suspend fun connect(): VendorAbout {
-        if (connections-- <= 0) throw IOException("out of reach")
+        if (connections-- <= 0) {
+            onOutOfReach()
+            throw IOException("out of reach")
+        }
         said = Channel(Channel.UNLIMITED)
         say(*stale.toTypedArray())
         return VendorAbout(serial = "WSC-0042", model = "Pocket")
@@ -43,6 +50,11 @@ class FakeSdk(
     override fun cancel() {
         told += "cancel"
         onCancel()
+    }
+
+    override suspend fun disconnect() {
+        disconnects += 1
+        onDisconnect()
     }
 
     override fun chooseApplication(index: Int) {
