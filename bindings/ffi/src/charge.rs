@@ -183,13 +183,10 @@ impl Charge {
     /// connection is lost, call `link_down`, and this again with a larger number when it is back.
     ///
     /// Throws as `link_up`.
-    pub fn vendor_up(
-        &self,
-        lane: Arc<VendorLane>,
-        about: VendorAbout,
-        generation: u32,
-    ) -> Result<Step, TakingsError> {
-        guarded(|| self.step(|_| self.plug_in(Some(lane), generation, |charge| charge.vendor_up(about.into(), generation))))
+    pub fn vendor_up(&self, lane: Arc<VendorLane>, about: VendorAbout, generation: u32) -> Result<Step, TakingsError> {
+        guarded(|| {
+            self.step(|_| self.plug_in(Some(lane), generation, |charge| charge.vendor_up(about.into(), generation)))
+        })
     }
 
     /// The vendor's SDK says something. When the step says `saved`, it is on the disk.

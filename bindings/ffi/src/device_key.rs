@@ -6,8 +6,6 @@ use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 use crate::lane::{Lane, Unanswered};
 
-/// How long the engine waits for one signature.
-const LONGEST_SIGNING_MS: u64 = 10_000;
 /// What stands before the 65 bytes of a P-256 point in the X.509 form that Android hands out.
 const SPKI_P256: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
@@ -17,8 +15,8 @@ const SPKI_P256: &[u8] = &[
 /// The key that says who this phone is: Android Keystore, Secure Enclave. The same key for the life of a ledger, usable
 /// without asking the user. Called on a thread of the library's, one call after the other.
 ///
-/// A call back into the till from here is an error. The till waits ten seconds for a signature; one that comes later is
-/// not used, and what was to be sent is tried again.
+/// A call back into the till from here is an error. The till waits ten seconds for each answer: without algorithm and public
+/// key it does not open (`silent`); a signature that comes later is not used, and what was to be sent is tried again.
 #[uniffi::export(foreign)]
 pub trait DeviceKey: Send + Sync {
     /// `ecdsa-p256-sha256` or `ed25519`.
@@ -33,21 +31,36 @@ pub trait DeviceKey: Send + Sync {
     fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TakingsError>;
 }
 
-/// The app's key as the core sees it: signed with on a thread of its own, waited for with patience that ends.
+/// What the key is asked.
+enum Ask {
+    Algorithm,
+    PublicKey,
+    Sign(Vec<u8>),
+}
+
+/// The app's key as the core sees it: asked on a thread of its own, waited for with patience that ends.
 pub(crate) struct HostKey {
     public: PublicJwk,
-    lane: Lane<Vec<u8>, Vec<u8>>,
+    lane: Lane<Ask, Vec<u8>>,
 }
 
 impl HostKey {
-    pub(crate) fn new(key: Foreign<dyn DeviceKey>) -> Result<Self, TakingsError> {
-        let (word, bytes) = key.call(|key| Ok((key.algorithm()?, key.public_key()?)))?;
+    pub(crate) fn new(key: Foreign<dyn DeviceKey>, patience_ms: u64) -> Result<Self, TakingsError> {
+        let serve = move |ask| {
+            key.call(|key| match ask {
+                Ask::Algorithm => key.algorithm().map(String::into_bytes),
+                Ask::PublicKey => key.public_key(),
+                Ask::Sign(bytes) => key.sign(bytes),
+            })
+        };
+        let lane = Lane::open("takings-key", patience_ms, serve)?;
+        let word = String::from_utf8_lossy(&lane.ask(Ask::Algorithm)?).into_owned();
+        let bytes = lane.ask(Ask::PublicKey)?;
         let refused = |why: &str| TakingsError::fix_input("device_key", why);
         let public = match Alg::from_word(&word).ok_or_else(|| refused("an algorithm of another name"))? {
             Alg::EcdsaP256Sha256 => p256_point(&bytes).ok_or_else(|| refused("no P-256 point"))?,
             Alg::Ed25519 => PublicJwk::Ed25519 { x: bytes.try_into().map_err(|_| refused("not 32 bytes"))? },
         };
-        let lane = Lane::open("takings-key", LONGEST_SIGNING_MS, move |bytes| key.call(|key| key.sign(bytes)))?;
         Ok(Self { public, lane })
     }
 }
@@ -58,7 +71,7 @@ impl DeviceSigner for HostKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let signed = self.lane.ask(message.to_vec()).map_err(|why| {
+        let signed = self.lane.ask(Ask::Sign(message.to_vec())).map_err(|why| {
             SignError(match why {
                 Unanswered::Threw(error) => error.to_string(),
                 Unanswered::Silent => "the device key did not answer".to_owned(),
@@ -111,7 +124,8 @@ fn der(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -135,9 +149,36 @@ mod tests {
         }
     }
 
+    /// Does not tell its algorithm before it is told to.
+    struct Blocks(Mutex<Receiver<()>>);
+
+    impl DeviceKey for Blocks {
+        fn algorithm(&self) -> Result<String, TakingsError> {
+            let _ = self.0.lock().unwrap().recv();
+            Ok("ed25519".to_owned())
+        }
+
+        fn public_key(&self) -> Result<Vec<u8>, TakingsError> {
+            Ok(vec![7; 32])
+        }
+
+        fn sign(&self, bytes: Vec<u8>) -> Result<Vec<u8>, TakingsError> {
+            Ok(bytes)
+        }
+    }
+
+    #[test]
+    fn a_key_that_blocks_while_the_till_opens_is_an_error() {
+        let (go, goes) = channel();
+        let Err(error) = HostKey::new(Foreign::new(Arc::new(Blocks(Mutex::new(goes)))), 1) else { panic!("opened") };
+        // A slow machine may withdraw the question before it began.
+        assert!(matches!(&error, TakingsError::Internal { code, .. } if code == "silent" || code == "busy"), "{error}");
+        drop(go);
+    }
+
     #[test]
     fn a_key_that_throws_is_an_error() {
-        let key = HostKey::new(Foreign::new(Arc::new(App(None)))).unwrap();
+        let key = HostKey::new(Foreign::new(Arc::new(App(None))), 60_000).unwrap();
         assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
         assert!(key.sign(b"x").unwrap_err().0.contains("locked"));
     }
@@ -149,7 +190,7 @@ mod tests {
         let world = crate::demo::DemoWorld::new(1, 1_795_226_400_000).unwrap();
         let path = dir.path().to_str().unwrap().to_owned();
         let till = crate::calls::wait_for(world.open_till(path, crate::records::Language::En)).unwrap();
-        let key = HostKey::new(Foreign::new(Arc::new(App(Some(Arc::clone(&till)))))).unwrap();
+        let key = HostKey::new(Foreign::new(Arc::new(App(Some(Arc::clone(&till))))), 60_000).unwrap();
         assert!(key.sign(b"x").unwrap_err().0.contains("called_back"));
         assert!(crate::calls::wait_for(till.verify()).unwrap().sound);
     }

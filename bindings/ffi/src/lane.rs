@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::error::TakingsError;
 
+/// How long the app may take for one answer.
+pub(crate) const LONGEST_ANSWER_MS: u64 = 10_000;
+
 /// Where a question is: waiting, begun, or withdrawn before it began.
 const WAITING: u8 = 0;
 const BEGUN: u8 = 1;
@@ -31,6 +34,17 @@ pub(crate) enum Unanswered {
     Busy,
     /// Its thread ended.
     Gone,
+}
+
+impl From<Unanswered> for TakingsError {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Threw(error) => error,
+            Unanswered::Silent => Self::internal("silent", "what the app implements did not answer in time"),
+            Unanswered::Busy => Self::internal("busy", "what the app implements has not returned from an earlier call"),
+            Unanswered::Gone => Self::internal("thread", "the thread of what the app implements ended"),
+        }
+    }
 }
 
 /// The way to one thing the app implements.

@@ -12,7 +12,8 @@ use crate::calls;
 use crate::clock::{PhoneClock, PhoneRandomness};
 use crate::device_key::{DeviceKey, HostKey};
 use crate::error::TakingsError;
-use crate::key_vault::{self, KeyVault};
+use crate::key_vault::{HostVault, KeyVault};
+use crate::lane::LONGEST_ANSWER_MS;
 use crate::log_sink::{Log, LogSink};
 use crate::records::TillConfig;
 use crate::till::Till;
@@ -37,7 +38,7 @@ pub(crate) async fn on_a_thread(
 pub(crate) fn open(
     config: TillConfig,
     device_key: Foreign<dyn DeviceKey>,
-    vault: &Foreign<dyn KeyVault>,
+    vault: Foreign<dyn KeyVault>,
     log: Option<Foreign<dyn LogSink>>,
 ) -> Result<Till, TakingsError> {
     let TillConfig { dir, acquirer_url, app_version, language, connect_timeout_ms, request_timeout_ms, boot } = config;
@@ -46,10 +47,10 @@ pub(crate) fn open(
     let ports = Ports {
         clock: Arc::new(PhoneClock::new(boot.as_deref())?),
         randomness: Arc::new(PhoneRandomness),
-        device_key: Arc::new(HostKey::new(device_key)?),
+        device_key: Arc::new(HostKey::new(device_key, LONGEST_ANSWER_MS)?),
         line: None,
     };
-    let key = key_vault::ledger_key(vault, &dir)?;
+    let key = HostVault::new(vault, LONGEST_ANSWER_MS)?.ledger_key(&dir)?;
     let config = takings_till::TillConfig {
         dir,
         encryption_key: Some(key),

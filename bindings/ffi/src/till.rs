@@ -90,7 +90,7 @@ impl Till {
         guarded_async(async {
             let (device_key, key_vault) = (Foreign::new(device_key), Foreign::new(key_vault));
             let log_sink = log_sink.map(Foreign::new);
-            opening::on_a_thread(move || opening::open(config, device_key, &key_vault, log_sink)).await
+            opening::on_a_thread(move || opening::open(config, device_key, key_vault, log_sink)).await
         })
         .await
     }

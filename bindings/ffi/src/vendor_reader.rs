@@ -8,12 +8,9 @@ use takings_till::{Asked, VendorCommand};
 use crate::callbacks::Foreign;
 use crate::error::TakingsError;
 use crate::guard::guarded;
-use crate::lane::{Lane, Unanswered};
+use crate::lane::{LONGEST_ANSWER_MS, Lane, Unanswered};
 use crate::records::VendorStart;
 use crate::wire::Wire;
-
-/// How long one call of the SDK may take.
-const LONGEST_CALL_MS: u64 = 10_000;
 
 /// A vendor's card reader (BBPOS, Datecs, …), as the app connects it: each method asks the SDK for something and returns.
 /// What comes of it, the app tells `Charge.vendor_event`, in the order in which the SDK said it. Called on a thread of the
@@ -62,7 +59,7 @@ impl VendorLane {
     /// The way to this reader. Nothing is asked of it yet.
     #[uniffi::constructor]
     pub fn new(reader: Arc<dyn VendorReader>) -> Result<Arc<Self>, TakingsError> {
-        guarded(|| Self::open(reader, LONGEST_CALL_MS))
+        guarded(|| Self::open(reader, LONGEST_ANSWER_MS))
     }
 }
 
@@ -156,5 +153,109 @@ impl VendorLane {
 
     fn owner(&self) -> MutexGuard<'_, Option<String>> {
         self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "another charge is on a thread of its own")]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread;
+
+    use super::*;
+
+    const LONG_MS: u64 = 60_000;
+
+    /// An SDK that says what it is told, and returns from a start when it is told to.
+    struct Sdk {
+        told: Sender<String>,
+        go: Mutex<Receiver<()>>,
+    }
+
+    impl VendorReader for Sdk {
+        fn start(&self, request: VendorStart) -> Result<(), TakingsError> {
+            let _ = self.told.send(format!("start {}", request.charge));
+            let _ = self.go.lock().unwrap().recv();
+            Ok(())
+        }
+
+        fn cancel(&self) -> Result<(), TakingsError> {
+            let _ = self.told.send("cancel".to_owned());
+            Ok(())
+        }
+
+        fn choose_application(&self, index: u32) -> Result<(), TakingsError> {
+            let _ = self.told.send(format!("choose {index}"));
+            Ok(())
+        }
+    }
+
+    fn lane(patience_ms: u64) -> (Arc<VendorLane>, Receiver<String>, Sender<()>) {
+        let ((told, tells), (go, goes)) = (channel(), channel());
+        (VendorLane::open(Arc::new(Sdk { told, go: Mutex::new(goes) }), patience_ms).unwrap(), tells, go)
+    }
+
+    fn start(charge: &str) -> VendorCommand {
+        VendorCommand::Start(takings_till::VendorStart {
+            charge: charge.to_owned(),
+            amount_minor: 1,
+            currency: "CNY".to_owned(),
+            currency_numeric: 156,
+            currency_exponent: 2,
+            timeout_s: 60,
+        })
+    }
+
+    fn all(lane: Arc<VendorLane>, tells: Receiver<String>) -> Vec<String> {
+        // With the lane its thread ends, after what it was told.
+        drop(lane);
+        tells.into_iter().collect()
+    }
+
+    #[test]
+    fn p2_a_start_that_is_stuck_lets_no_other_charge_start_and_is_cancelled_once_it_is_back() {
+        let (lane, tells, go) = lane(500);
+        assert_eq!(lane.carry("a", start("a")), Err(Asked::Start));
+        assert_eq!(tells.recv().unwrap(), "start a");
+        assert_eq!(lane.carry("a", VendorCommand::Cancel), Ok(()));
+        for _ in 0..2 {
+            assert_eq!(lane.carry("b", start("b")), Err(Asked::Start), "at once");
+            assert_eq!(lane.carry("b", VendorCommand::Cancel), Ok(()));
+        }
+        lane.let_go("a");
+        drop(go);
+        assert_eq!(tells.recv().unwrap(), "cancel");
+        // It is back, and the next one runs.
+        while lane.lane.is_stuck() {
+            thread::yield_now();
+        }
+        assert_eq!(lane.carry("c", start("c")), Ok(()));
+        assert_eq!(all(lane, tells), ["start c"]);
+    }
+
+    #[test]
+    fn while_a_start_is_under_way_another_is_refused_at_once_and_a_cancel_does_not_wait() {
+        let (lane, tells, go) = lane(LONG_MS);
+        let other = Arc::clone(&lane);
+        let starts = thread::spawn(move || other.carry("a", start("a")));
+        assert_eq!(tells.recv().unwrap(), "start a");
+        assert_eq!(lane.carry("b", start("b")), Err(Asked::Start));
+        assert_eq!(lane.carry("b", VendorCommand::Cancel), Ok(()), "it is not b's to stop");
+        assert_eq!(lane.carry("a", VendorCommand::Cancel), Ok(()));
+        assert_eq!(lane.carry("a", VendorCommand::Cancel), Ok(()));
+        go.send(()).unwrap();
+        assert_eq!(starts.join().unwrap(), Ok(()));
+        assert_eq!(all(lane, tells), ["cancel"]);
+    }
+
+    #[test]
+    fn a_charge_that_is_let_go_of_stops_its_own_payment_only() {
+        let (lane, tells, go) = lane(LONG_MS);
+        drop(go);
+        assert_eq!(lane.carry("a", start("a")), Ok(()));
+        lane.let_go("b");
+        assert_eq!(lane.carry("b", VendorCommand::ChooseApplication { index: 1 }), Err(Asked::Choice));
+        lane.let_go("a");
+        assert_eq!(all(lane, tells), ["start a", "cancel"]);
     }
 }

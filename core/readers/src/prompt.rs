@@ -131,3 +131,28 @@ prompts! {
     /// Failed; take the card out.
     ErrorRemoveCard => "error_remove_card", "ERROR REMOVE CARD";
 }
+
+/// Parts of texts that judge a payment, in a reader's own words.
+const VERDICTS: &[&str] = &["APPROV", "DECLIN", "SUCCESS", "COMPLETE", "批准", "成功", "拒绝", "完成"];
+
+impl Prompt {
+    /// It says that the bank approved or declined. With Quick Chip no reader can know that, so it is not shown. Of texts
+    /// that are not on the list the usual words are known, in English and Chinese.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Self::Approved | Self::ApprovedPleaseSign | Self::Declined | Self::CallYourBank => true,
+            Self::Other(text) => {
+                let text = text.to_uppercase();
+                VERDICTS.iter().any(|word| text.contains(word))
+            }
+            _ => false,
+        }
+    }
+
+    /// It is about the card in the reader, whatever became of the payment.
+    #[must_use]
+    pub const fn is_of_the_card(&self) -> bool {
+        matches!(self, Self::RemoveCard | Self::Clear)
+    }
+}

@@ -34,8 +34,9 @@ impl Wire for takings_till::VendorStart {
     }
 }
 
-/// What the SDK knows of the reader it is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+/// What the SDK knows of the reader it is connected to. Printed it shows lengths.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
 pub struct VendorAbout {
     /// Serial number.
     pub serial: String,
@@ -51,6 +52,19 @@ pub struct VendorAbout {
     /// It was opened: it takes no payments.
     #[uniffi(default = false)]
     pub tampered: bool,
+}
+
+impl fmt::Debug for VendorAbout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        takings_till::VendorAbout::from(self.clone()).fmt(f)
+    }
+}
+
+/// What each language prints.
+impl fmt::Display for VendorAbout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 impl From<VendorAbout> for takings_till::VendorAbout {

@@ -54,6 +54,8 @@ struct Payment {
     overdue: bool,
     /// It was asked to stop, and may take so long and no longer for it.
     stopping: bool,
+    /// It refused to stop, and was given its time anew: once.
+    refused_to_stop: bool,
     card: Card,
     choices: u8,
     /// How often the cardholder was asked.
@@ -74,6 +76,11 @@ enum Card {
 impl Payment {
     fn is_open(&self) -> bool {
         self.ended.is_none()
+    }
+
+    /// What the SDK says now is about this payment.
+    fn is_heard(&self) -> bool {
+        self.running && !self.another
     }
 }
 
@@ -154,6 +161,7 @@ impl VendorSession {
             another: false,
             overdue: false,
             stopping: false,
+            refused_to_stop: false,
             card: Card::Awaited,
             choices: 0,
             offers: 0,
@@ -196,8 +204,15 @@ impl VendorSession {
         if matches!(self.phase, Phase::New | Phase::Over) {
             return;
         }
-        // What it says of a payment that is not ours: not for the screen either.
-        if !matches!(event, VendorEvent::Started { .. } | VendorEvent::BatteryLow(_)) && self.is_of_another() {
+        // What it says of a payment that is not ours is not for the screen either.
+        let of_the_screen = matches!(
+            event,
+            VendorEvent::Prompt { .. }
+                | VendorEvent::CardSeen(_)
+                | VendorEvent::CardRemoved
+                | VendorEvent::SeveralCards
+        );
+        if (of_the_screen && !self.is_shown()) || (matches!(event, VendorEvent::Failed(_)) && self.is_of_another()) {
             return;
         }
         match event {
@@ -220,15 +235,20 @@ impl VendorSession {
         }
     }
 
+    /// It runs our payment, or ended it just now.
+    fn is_shown(&self) -> bool {
+        self.payment.as_ref().is_some_and(Payment::is_heard)
+    }
+
     fn is_of_another(&self) -> bool {
         self.payment.as_ref().is_some_and(|payment| payment.another)
     }
 
     fn started(&mut self, charge: &str) {
         let ours = charge == self.charge;
-        let Some(payment) = self.open() else { return };
+        let Some(payment) = self.payment.as_mut() else { return };
         payment.another = !ours;
-        if ours && !payment.running {
+        if ours && !payment.running && payment.is_open() {
             payment.running = true;
             self.clear_timer(TimerId::Response);
             self.tell(ReaderEvent::Started);
@@ -237,7 +257,7 @@ impl VendorSession {
 
     /// The cardholder is asked; that starts the time of a step anew.
     fn offered(&mut self, items: &[String]) {
-        let Some(payment) = self.open().filter(|payment| payment.running && payment.card == Card::Awaited) else {
+        let Some(payment) = self.open().filter(|payment| payment.is_heard() && payment.card == Card::Awaited) else {
             return;
         };
         if items.is_empty() {
@@ -255,7 +275,7 @@ impl VendorSession {
 
     fn card(&mut self, card: &VendorCard) {
         let serial = self.serial.clone();
-        let wanted = self.open().filter(|payment| payment.running && payment.card == Card::Awaited);
+        let wanted = self.open().filter(|payment| payment.is_heard() && payment.card == Card::Awaited);
         let Some(payment) = wanted else { return self.tell(ReaderEvent::Fault(Fault::StrayCardData)) };
         let Some(request) = checks::online_request(card, &serial) else {
             payment.card = Card::Spoiled;
@@ -272,8 +292,8 @@ impl VendorSession {
     }
 
     fn ended(&mut self, outcome: Outcome) {
-        let Some(payment) = self.payment.as_mut().filter(|payment| payment.running) else { return };
-        let needs_card = matches!(outcome, Outcome::Deferred | Outcome::ApprovedByCard);
+        let Some(payment) = self.payment.as_mut().filter(|payment| payment.is_heard()) else { return };
+        let needs_card = matches!(outcome, Outcome::Deferred | Outcome::ApprovedByCard | Outcome::ApprovedOffline);
         match (payment.ended, payment.held) {
             (Some(first), _) if first != outcome => {
                 self.tell(ReaderEvent::Fault(Fault::ContradictoryEnd { first, second: outcome }));
@@ -304,6 +324,7 @@ impl VendorSession {
                 let timeout_ms = payment.timeout_ms;
                 if payment.stopping && !payment.overdue {
                     payment.stopping = false;
+                    payment.refused_to_stop = true;
                     self.set_timer(TimerId::Payment, timeout_ms);
                 }
                 self.tell(ReaderEvent::Refused { asked, refusal: Refusal::Failed });
@@ -323,7 +344,8 @@ impl VendorSession {
     }
 
     fn ask_to_stop(&mut self) {
-        if let Some(payment) = self.open().filter(|payment| !payment.stopping) {
+        let wanted = |payment: &&mut Payment| !payment.stopping && (payment.overdue || !payment.refused_to_stop);
+        if let Some(payment) = self.open().filter(wanted) {
             payment.stopping = true;
             self.set_timer(TimerId::Payment, CANCEL_GRACE_MS);
         }

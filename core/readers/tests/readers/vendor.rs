@@ -13,6 +13,13 @@ struct Sdk {
     printed: String,
 }
 
+/// What the start is known by.
+const CHARGE: &str = "0192-ours";
+
+fn started_as(charge: &str) -> VendorEvent {
+    VendorEvent::Started { charge: charge.to_owned() }
+}
+
 fn about() -> VendorAbout {
     VendorAbout {
         serial: "WSC-0042".to_owned(),
@@ -36,8 +43,12 @@ fn card() -> VendorCard {
 
 impl Sdk {
     fn up() -> Self {
-        let mut sdk =
-            Self { session: VendorSession::new(), events: Vec::new(), commands: Vec::new(), printed: String::new() };
+        let mut sdk = Self {
+            session: VendorSession::new(CHARGE),
+            events: Vec::new(),
+            commands: Vec::new(),
+            printed: String::new(),
+        };
         sdk.give(ReaderInput::VendorUp(&about())).unwrap();
         sdk
     }
@@ -45,7 +56,7 @@ impl Sdk {
     fn started() -> Self {
         let mut sdk = Self::up();
         sdk.give(ReaderInput::Start(payment(1_250))).unwrap();
-        sdk.say(&VendorEvent::Started);
+        sdk.say(&started_as(CHARGE));
         sdk.events.clear();
         sdk.commands.clear();
         sdk
@@ -94,6 +105,8 @@ impl Sdk {
 #[derive(Clone, Copy)]
 enum Do {
     Start,
+    /// It runs another one.
+    Older,
     Card,
     Bad,
     End(&'static str),
@@ -107,13 +120,14 @@ enum Do {
 fn play(sdk: &mut Sdk, acts: &[Do]) {
     for act in acts {
         match act {
-            Do::Start => sdk.say(&VendorEvent::Started),
+            Do::Start => sdk.say(&started_as(CHARGE)),
+            Do::Older => sdk.say(&started_as("0192-older")),
             Do::Card => sdk.say(&VendorEvent::Card(card())),
             Do::Bad => {
                 let clear = VendorCard { ciphertext: SensitiveBytes::new(b"4111111111111111".to_vec()), ..card() };
                 sdk.say(&VendorEvent::Card(clear));
             }
-            Do::End(word) => sdk.say(&VendorEvent::Ended((*word).to_owned())),
+            Do::End(word) => sdk.say(&VendorEvent::Ended(Outcome::from_word(word))),
             Do::Failed(asked) => sdk.say(&VendorEvent::Failed(*asked)),
             Do::Threw(asked) => sdk.give(ReaderInput::CommandFailed(*asked)).unwrap(),
             Do::Cancel => sdk.give(ReaderInput::Cancel).unwrap(),
@@ -137,9 +151,16 @@ fn every_late_double_and_contradictory_order() {
         ("the end twice", &[Do::Card, Do::End("deferred"), Do::End("deferred")], "card, deferred"),
         ("two ends", &[Do::Card, Do::End("declined"), Do::End("deferred")], "card, declined, contradiction"),
         ("two ends before the card", &[Do::End("deferred"), Do::End("cancelled")], "contradiction, unknown"),
-        ("an approval that needs no card", &[Do::End("approved_offline")], "approved_offline"),
+        ("an approval before its card", &[Do::End("approved_offline"), Do::Card], "card, approved_offline"),
+        ("an approval whose card never comes", &[Do::End("approved_offline"), Do::Timer(Closing)], "unknown"),
+        ("an older one that runs late", &[Do::Older, Do::Card, Do::End("declined")], "stray"),
+        (
+            "ours after the older one",
+            &[Do::Older, Do::Card, Do::Start, Do::Card, Do::End("deferred")],
+            "stray, card, deferred",
+        ),
+        ("an older one that cannot", &[Do::Older, Do::Failed(AskedStart), Do::Start, Do::Card], "card"),
         ("an end on no list", &[Do::Card, Do::End("APPROVED")], "card, unknown"),
-        ("an end in another language", &[Do::End("成功")], "unknown"),
         ("a card after the end", &[Do::End("timed_out"), Do::Card], "timed_out, stray"),
         ("a card much later", &[Do::End("timed_out"), Do::Timer(Closing), Do::Card], "timed_out, stray"),
         ("an end much later", &[Do::End("timed_out"), Do::Timer(Closing), Do::End("deferred")], "timed_out"),
@@ -195,7 +216,7 @@ fn an_sdk_that_never_starts_is_given_up_and_told_so() {
 
 #[test]
 fn requests_are_held_to_their_order_and_bounds() {
-    let mut sdk = Sdk { session: VendorSession::new(), ..Sdk::up() };
+    let mut sdk = Sdk { session: VendorSession::new(CHARGE), ..Sdk::up() };
     assert_eq!(sdk.give(ReaderInput::Start(payment(1))), Err(ReaderError::NotReady));
     sdk.give(ReaderInput::VendorUp(&VendorAbout { tampered: true, ..about() })).unwrap();
     assert!(matches!(sdk.events.last(), Some(ReaderEvent::OutOfService { .. })));
@@ -209,7 +230,7 @@ fn requests_are_held_to_their_order_and_bounds() {
     assert_eq!(sdk.give(ReaderInput::Start(payment(1))), Err(ReaderError::Busy));
     sdk.say(&VendorEvent::ChooseApplication(vec!["early".to_owned()]));
     assert_eq!(sdk.give(ReaderInput::ChooseApplication(0)), Err(ReaderError::NoSuchChoice));
-    sdk.say(&VendorEvent::Started);
+    sdk.say(&started_as(CHARGE));
     sdk.say(&VendorEvent::ChooseApplication(vec!["A".to_owned(); 99]));
     assert!(matches!(sdk.events.last(), Some(ReaderEvent::ChooseApplication(items)) if items.len() == 16));
     assert_eq!(sdk.give(ReaderInput::ChooseApplication(16)), Err(ReaderError::NoSuchChoice));
@@ -220,7 +241,7 @@ fn requests_are_held_to_their_order_and_bounds() {
     assert_eq!(sdk.give(ReaderInput::VendorUp(&about())), Err(ReaderError::SessionOver));
 
     let mut reader = Reader::new(1, 244);
-    assert_eq!(reader.handle(ReaderInput::Vendor(&VendorEvent::Started)), Err(ReaderError::OtherKind));
+    assert_eq!(reader.handle(ReaderInput::Vendor(&started_as(CHARGE))), Err(ReaderError::OtherKind));
     assert_eq!(reader.handle(ReaderInput::CommandFailed(Asked::Start)), Err(ReaderError::OtherKind));
 }
 
@@ -238,6 +259,61 @@ fn an_sdk_cannot_make_a_payment_last_for_ever() {
         }
     }
     assert!((90_000..=8 * 90_000).contains(&until_ms), "{until_ms}");
+}
+
+#[test]
+fn an_sdk_that_refuses_to_stop_gets_its_time_anew_once() {
+    let mut sdk = Sdk::started();
+    let mut timers = Vec::new();
+    for _ in 0..3 {
+        for input in [ReaderInput::Cancel, ReaderInput::Vendor(&VendorEvent::Failed(Asked::Cancel))] {
+            timers.extend(sdk.session.handle(input).unwrap().into_iter().filter_map(|output| match output {
+                ReaderOutput::SetTimer { id: TimerId::Payment, after_ms } => Some(after_ms),
+                _ => None,
+            }));
+        }
+    }
+    assert_eq!(timers, [10_000, 90_000]);
+    play(&mut sdk, &[Do::Timer(TimerId::Payment), Do::Timer(TimerId::Payment)]);
+    assert!(sdk.told().ends_with("unknown"), "{}", sdk.told());
+}
+
+#[test]
+fn what_an_sdk_shows_while_it_runs_nothing_of_ours_is_not_shown() {
+    let shows = [
+        VendorEvent::Prompt { text: "APPROVED".to_owned(), cancellable: false },
+        VendorEvent::CardSeen(Interface::Contact),
+        VendorEvent::CardRemoved,
+        VendorEvent::SeveralCards,
+    ];
+    let shown = |sdk: &mut Sdk| {
+        sdk.events.clear();
+        shows.iter().for_each(|event| sdk.say(event));
+        sdk.events.len()
+    };
+    let mut sdk = Sdk::up();
+    assert_eq!(shown(&mut sdk), 0, "no payment");
+    sdk.give(ReaderInput::Start(payment(1_250))).unwrap();
+    assert_eq!(shown(&mut sdk), 0, "not running yet");
+    play(&mut sdk, &[Do::Start]);
+    assert_eq!(shown(&mut sdk), 4);
+    play(&mut sdk, &[Do::Older]);
+    assert_eq!(shown(&mut sdk), 0, "another one");
+    play(&mut sdk, &[Do::Start, Do::Threw(Asked::Start)]);
+    assert_eq!(shown(&mut sdk), 0, "given up");
+}
+
+#[test]
+fn what_judges_a_payment_is_known() {
+    let other = |text: &str| Prompt::Other(text.to_owned());
+    for verdict in
+        [Prompt::Approved, Prompt::ApprovedPleaseSign, Prompt::Declined, other("交易成功"), other("Payment approved!")]
+    {
+        assert!(verdict.is_verdict(), "{verdict:?}");
+    }
+    for plain in [Prompt::InsertCard, Prompt::RemoveCard, Prompt::Clear, other("请插卡")] {
+        assert!(!plain.is_verdict(), "{plain:?}");
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -299,19 +375,16 @@ fn vendor_card() -> impl Strategy<Value = VendorCard> {
 
 fn act() -> impl Strategy<Value = Act> {
     let asked = prop::sample::select(vec![Asked::Start, Asked::Cancel, Asked::Choice]);
-    let word = prop_oneof![
-        4 => prop::sample::select(Outcome::ALL.to_vec()).prop_map(|outcome| outcome.as_str().to_owned()),
-        1 => text(),
-    ];
+    let outcome = prop::sample::select(Outcome::ALL.to_vec());
     let timers = prop::sample::select(vec![TimerId::Response, TimerId::Payment, TimerId::Closing]);
     let about =
         (text(), text(), text(), any::<Option<u32>>()).prop_map(|(serial, model, firmware, battery_percent)| {
             VendorAbout { serial, model, firmware, battery_percent, tampered: false }
         });
     prop_oneof![
-        6 => Just(Act::Said(VendorEvent::Started)),
+        6 => prop::sample::select(vec![CHARGE, CHARGE, CHARGE, "0192-older"]).prop_map(|charge| Act::Said(started_as(charge))),
         8 => vendor_card().prop_map(|card| Act::Said(VendorEvent::Card(card))),
-        4 => word.prop_map(|word| Act::Said(VendorEvent::Ended(word))),
+        4 => outcome.prop_map(|outcome| Act::Said(VendorEvent::Ended(outcome))),
         2 => (text(), any::<bool>()).prop_map(|(text, cancellable)| {
             Act::Said(VendorEvent::Prompt { text, cancellable })
         }),
@@ -384,7 +457,7 @@ proptest! {
                 Act::Timer(id) => sdk.give(ReaderInput::Timer(id)),
                 Act::Down => sdk.give(ReaderInput::LinkDown),
                 Act::Up(about) => {
-                    sdk.session = VendorSession::new();
+                    sdk.session = VendorSession::new(CHARGE);
                     sdk.give(ReaderInput::VendorUp(&about))
                 }
             };

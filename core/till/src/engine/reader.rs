@@ -5,8 +5,8 @@ mod link_input;
 use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderConcluded};
 use takings_domain::{Money, Now, PaymentId};
 use takings_readers::{
-    Asked, Fault, LinkLoss, Outcome, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest, VendorAbout,
-    VendorEvent, VendorSession,
+    Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest,
+    VendorAbout, VendorEvent, VendorSession,
 };
 
 use super::Engine;
@@ -103,6 +103,8 @@ impl Engine {
     fn on_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) -> Result<(), TillError> {
         match event {
             ReaderEvent::Ready { serial, .. } => self.start_reader(id, serial, step, now),
+            // How it ended is said by the charge alone.
+            ReaderEvent::Prompt { prompt, .. } if prompt.is_verdict() || self.is_over(id, &prompt) => Ok(()),
             ReaderEvent::Prompt { prompt, .. } => {
                 let (word, text) = (prompt.id().to_owned(), prompt.text().to_owned());
                 step.prompt = Some(PromptView { id: word, text, choices: Vec::new() });
@@ -133,6 +135,11 @@ impl Engine {
             | ReaderEvent::Refused { .. }
             | ReaderEvent::Fault(_) => Ok(()),
         }
+    }
+
+    /// Once the charge is decided, the reader has only the card to speak of.
+    fn is_over(&self, id: PaymentId, prompt: &Prompt) -> bool {
+        !prompt.is_of_the_card() && self.charges.get(&id).is_none_or(OpenCharge::is_decided)
     }
 
     /// The reader is ready: the intent (this attempt's, too) is on disk before it is told to start.
@@ -239,7 +246,10 @@ fn newer(charge: &OpenCharge, generation: u32) -> Result<(), TillError> {
         return Err(TillError::fix_input("link_is_up", "say that the former connection is down first"));
     }
     if charge.last_generation.is_some_and(|last| generation <= last) {
-        return Err(TillError::fix_input("generation", "each connection of a charge has a larger number than the last"));
+        return Err(TillError::fix_input(
+            "generation",
+            "each connection of a charge has a larger number than the last",
+        ));
     }
     Ok(())
 }

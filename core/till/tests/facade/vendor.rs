@@ -3,8 +3,8 @@
 use serde_json::json;
 use takings_domain::event::ChargeMode;
 use takings_till::{
-    Asked, Charge, ChargeOutcome, EntryMode, SensitiveBytes, Step, Till, TillError, VendorAbout, VendorCard,
-    VendorCommand, VendorEvent,
+    Asked, Charge, ChargeOutcome, EntryMode, ReaderOutcome, SensitiveBytes, Step, Till, TillError, VendorAbout,
+    VendorCard, VendorCommand, VendorEvent,
 };
 
 use super::stall::{Stall, request};
@@ -43,7 +43,7 @@ fn card(last_four: &str) -> VendorCard {
 }
 
 fn ended(word: &str) -> VendorEvent {
-    VendorEvent::Ended(word.to_owned())
+    VendorEvent::Ended(ReaderOutcome::from_word(word))
 }
 
 fn not_charged(cause: &str, detail: &str) -> Option<ChargeOutcome> {
@@ -61,16 +61,23 @@ impl<'a> Sdk<'a> {
     fn running(charge: &'a Charge, generation: u32) -> Self {
         let mut sdk = Self::up(charge, generation);
         assert!(matches!(sdk.told.as_slice(), [VendorCommand::Start(_)]), "{:?}", sdk.told);
-        sdk.say(VendorEvent::Started);
+        sdk.say(sdk.started());
         sdk
     }
 
     fn take(&mut self, step: Step) {
         assert!(step.writes.is_empty(), "an SDK has no bytes");
         self.outcome = step.saved.or(self.outcome.take());
-        self.told.extend(step.commands);
+        for asked in step.commands {
+            assert_eq!(asked.generation, self.generation);
+            self.told.push(asked.command);
+        }
         self.wait_ms = step.wait_ms;
         self.disconnect |= step.disconnect;
+    }
+
+    fn started(&self) -> VendorEvent {
+        VendorEvent::Started { charge: self.charge.payment_id().to_owned() }
     }
 
     fn say(&mut self, event: VendorEvent) {
@@ -114,6 +121,7 @@ async fn a_sale_live_offline_and_declined() {
     let [VendorCommand::Start(start)] = sdk.told.as_slice() else { panic!("{:?}", sdk.told) };
     let asked = (start.amount_minor, start.currency.as_str(), start.currency_numeric, start.currency_exponent);
     assert_eq!(asked, (1_250, "CNY", 156, 2));
+    assert_eq!(start.charge, live.payment_id());
     sdk.give_card("0048");
     sdk.say(ended("deferred"));
     assert_eq!(live.outcome().await.unwrap(), ChargeOutcome::Approved { approved_minor: 1_250 });
@@ -164,7 +172,7 @@ async fn an_sdk_that_dies_after_the_card_changes_nothing() {
     sdk.down();
     let mut again = Sdk::up(&charge, 2);
     assert!(again.told.is_empty() && again.disconnect, "the card was read: nothing is started again");
-    again.say(VendorEvent::Started);
+    again.say(again.started());
     again.give_card("0048");
     assert_eq!(again.outcome, Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
     assert_eq!(stands(&stall, &till, &charge).await, once("approved"));
@@ -257,7 +265,7 @@ async fn card_data_after_the_charge_was_given_up_is_dropped() {
         let mut sdk = Sdk::running(&charge, 1);
         give_up(&mut sdk, &stall);
         assert_eq!(sdk.outcome, not_charged("abandoned", detail));
-        sdk.say(VendorEvent::Started);
+        sdk.say(sdk.started());
         sdk.give_card("0048");
         sdk.say(ended("deferred"));
         sdk.down();
@@ -325,4 +333,66 @@ async fn the_cardholder_chooses_and_every_reader_has_its_own_calls() {
     assert!(matches!(charge.bytes(1, &[1, 2, 3]), Err(TillError::FixInput { code: "reader_input", .. })));
     sdk.give_card("0048");
     assert_eq!(sdk.outcome, Some(ChargeOutcome::Saved));
+}
+
+#[tokio::test]
+async fn an_older_payment_that_runs_late_is_not_this_one() {
+    let stall = Stall::new();
+    let till = stall.ready().await;
+    let older = till.charge(request(9_000, ChargeMode::PreferOnline)).unwrap();
+    let mut late = Sdk::up(&older, 1);
+    late.take(older.vendor_failed(1, Asked::Start).unwrap());
+    let charge = till.charge(request(1_000, ChargeMode::PreferOnline)).unwrap();
+    let mut sdk = Sdk::up(&charge, 1);
+    sdk.say(late.started());
+    sdk.give_card("1232");
+    sdk.say(ended("deferred"));
+    assert_eq!(sdk.outcome, None);
+    sdk.say(sdk.started());
+    sdk.give_card("0048");
+    assert_eq!(charge.outcome().await.unwrap(), ChargeOutcome::Approved { approved_minor: 1_000 });
+    assert_eq!(till.payment(charge.payment_id()).await.unwrap().payment.last_four.as_deref(), Some("0048"));
+    assert_eq!(stands(&stall, &till, &older).await, nothing_charged("abandoned"));
+}
+
+#[tokio::test]
+async fn a_reader_judges_no_payment_on_the_screen() {
+    let stall = Stall::new();
+    let till = stall.ready().await;
+    let charge = till.charge(request(1_000, ChargeMode::PreferOnline)).unwrap();
+    let mut sdk = Sdk::running(&charge, 1);
+    let shown = |text: &str| {
+        let prompt = VendorEvent::Prompt { text: text.to_owned(), cancellable: false };
+        charge.vendor_event(1, prompt).unwrap().prompt.map(|prompt| prompt.id)
+    };
+    assert_eq!(shown("please_wait").as_deref(), Some("please_wait"));
+    for verdict in ["approved", "APPROVED", "DECLINED", "交易成功"] {
+        assert_eq!(shown(verdict), None, "{verdict}");
+    }
+    sdk.say(ended("timed_out"));
+    assert_eq!(sdk.outcome, not_charged("abandoned", "timed_out"));
+    assert_eq!((shown("authorizing"), shown("谢谢")), (None, None), "the charge is decided");
+    assert_eq!(shown("remove_card").as_deref(), Some("remove_card"));
+}
+
+#[tokio::test]
+async fn each_connection_of_a_charge_has_a_number_of_its_own() {
+    let stall = Stall::new();
+    let till = stall.ready().await;
+    let charge = till.charge(request(1_000, ChargeMode::Offline)).unwrap();
+    let refused = |result: Result<Step, TillError>| match result {
+        Err(TillError::FixInput { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    let mut first = Sdk::running(&charge, 2);
+    assert_eq!(refused(charge.vendor_up(about(), 3)), "link_is_up");
+    assert_eq!(refused(charge.link_up(244, 3)), "link_is_up");
+    first.down();
+    for used in [0, 1, 2] {
+        assert_eq!(refused(charge.vendor_up(about(), used)), "generation");
+        assert_eq!(refused(charge.link_up(244, used)), "generation");
+    }
+    let mut second = Sdk::running(&charge, 3);
+    second.give_card("0048");
+    assert_eq!(second.outcome, Some(ChargeOutcome::Saved));
 }
