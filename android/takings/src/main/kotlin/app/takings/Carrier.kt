@@ -1,7 +1,6 @@
 package app.takings
 
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.map
 
 /** Tells a charge what happened at its reader, on the connection of that number. */
@@ -38,37 +37,32 @@ internal class LinkCarrier(
     override suspend fun disconnect() = link.disconnect()
 }
 
-/** Calls and callbacks of an SDK. */
+/** Calls and callbacks of an SDK, whose [lane] outlives the charge. */
 internal class SdkCarrier(
     private val charge: ChargeInterface,
     private val sdk: VendorSdk,
+    private val lane: VendorLane,
 ) : Carrier {
-    /** It was told to start on this connection: what it says from now on may be about this payment. */
-    @Volatile
-    private var asked = false
-
-    private val reader =
-        object : VendorReader {
-            override fun start(request: VendorStart) {
-                asked = true
-                sdk.start(request)
-            }
-
-            override fun cancel() = sdk.cancel()
-
-            override fun chooseApplication(index: UInt) = sdk.chooseApplication(index.toInt())
-        }
-
     override suspend fun connect(): Tell {
         val about = sdk.connect()
-        asked = false
-        return { charge.vendorUp(reader, about, it) }
+        return { charge.vendorUp(lane, about, it) }
     }
 
-    override fun said(): Flow<Tell> = sdk.events().filter { asked }.map { event -> { charge.vendorEvent(it, event) } }
+    override fun said(): Flow<Tell> = sdk.events().map { event -> { charge.vendorEvent(it, event) } }
 
     /** A charge with an SDK writes no values: what the SDK is told, the core tells it. */
     override suspend fun write(value: ByteArray): Unit = error("an SDK has no bytes")
 
     override suspend fun disconnect() = sdk.disconnect()
+}
+
+/** The SDK as the core calls it. */
+internal class SdkReader(
+    private val sdk: VendorSdk,
+) : VendorReader {
+    override fun start(request: VendorStart) = sdk.start(request)
+
+    override fun cancel() = sdk.cancel()
+
+    override fun chooseApplication(index: UInt) = sdk.chooseApplication(index.toInt())
 }

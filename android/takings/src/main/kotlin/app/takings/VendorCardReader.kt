@@ -5,7 +5,8 @@ import kotlin.time.Duration.Companion.seconds
 
 /**
  * One card reader of another maker, behind its [sdk]. It stands where a [CardReader] would: the charges, the screen and
- * the outcomes are the same.
+ * the outcomes are the same. One for each SDK, for all its charges: while the SDK has not returned from a start that was
+ * given up, the next charge ends at once, uncharged.
  *
  * @param lastWords how long the SDK may be silent after the charge is decided, before its reader is let go.
  * @param readerWithin how long `connect` may take, each time, before the charge is cancelled if its card was not read yet.
@@ -15,5 +16,8 @@ public class VendorCardReader(
     lastWords: Duration = 1.seconds,
     readerWithin: Duration = 60.seconds,
 ) : CardTaker(lastWords, readerWithin) {
-    override fun carrier(charge: ChargeInterface): Carrier = SdkCarrier(charge, sdk)
+    /** Made once: a start that was given up stops the next charge's until it is back. */
+    private val lane by lazy { VendorLane(SdkReader(sdk)) }
+
+    override fun carrier(charge: ChargeInterface): Carrier = SdkCarrier(charge, sdk, lane)
 }

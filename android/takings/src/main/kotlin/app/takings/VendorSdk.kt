@@ -24,12 +24,14 @@ public interface VendorSdk {
 
     /**
      * What the SDK says, in its order, from the last [connect] on; none may be dropped: a channel without a bound carries
-     * it best. Ends when the connection is gone. Collected once for each connection, from before [start] is called; what
-     * comes before that belongs to an older payment, and is passed over.
+     * it best. Ends when the connection is gone. Collected once for each connection, from before [start] is called.
      */
     public fun events(): Flow<VendorEvent>
 
-    /** Take a payment. [VendorEvent.Started] is awaited within twenty seconds. */
+    /**
+     * Take a payment. [VendorEvent.Started] is awaited within twenty seconds, with the [VendorStart.charge] of the start that
+     * it runs; one with another is of an older payment, and passed over with all that follows it.
+     */
     public fun start(request: VendorStart)
 
     /** Stop if that is still possible. */

@@ -17,7 +17,7 @@ class FakeSdk(
     var asked: VendorStart? = null
 
     @Volatile
-    var onCancel: FakeSdk.() -> Unit = { say(VendorEvent.Ended("cancelled")) }
+    var onCancel: FakeSdk.() -> Unit = { say(VendorEvent.Ended(VendorEnd.CANCELLED)) }
 
     var disconnects = 0
     var onDisconnect: () -> Unit = {}
@@ -28,6 +28,9 @@ class FakeSdk(
 
     /** Said before the next connection, and heard on it. */
     var stale: List<VendorEvent> = emptyList()
+
+    /** That it runs what it was asked for last. */
+    val started: VendorEvent get() = VendorEvent.Started(asked!!.charge)
 
     override suspend fun connect(): VendorAbout {
         if (connections-- <= 0) {
@@ -73,8 +76,7 @@ class FakeSdk(
     }
 
     companion object {
-        val STARTED = VendorEvent.Started
-        val DONE = VendorEvent.Ended("deferred")
+        val DONE = VendorEvent.Ended(VendorEnd.DEFERRED)
 
         fun sealed(
             lastFour: String = "1232",

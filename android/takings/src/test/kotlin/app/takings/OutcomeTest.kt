@@ -1,7 +1,6 @@
 package app.takings
 
 import app.takings.FakeSdk.Companion.DONE
-import app.takings.FakeSdk.Companion.STARTED
 import app.takings.FakeSdk.Companion.sealed
 import kotlinx.coroutines.CompletableDeferred
 import java.io.IOException
@@ -73,7 +72,7 @@ class OutcomeTest {
             val till = ready()
             world.setLine("down")
             for ((fault, outcomeFails) in faults.flatMap { listOf(it to false, it to true) }) {
-                val sdk = FakeSdk { say(STARTED, sealed(), DONE, lastWord) }
+                val sdk = FakeSdk { say(started, sealed(), DONE, lastWord) }
                 till.charge(request(100)).use { charge ->
                     val (fragile, told) = Fragile(charge, fault, outcomeFails) to Told()
                     val outcome = VendorCardReader(sdk, 50.milliseconds).take(fragile, told)
@@ -96,7 +95,7 @@ class OutcomeTest {
     fun `a reader that fails to be let go and a screen that fails take no outcome away`() =
         atTheStall {
             val till = ready()
-            val sdk = FakeSdk { say(STARTED, sealed(), DONE) }
+            val sdk = FakeSdk { say(started, sealed(), DONE) }
             val reader = VendorCardReader(sdk, 50.milliseconds)
             for (fault in listOf(IOException("gone"), IllegalStateException("no view"), NoClassDefFoundError("acme/Sdk"))) {
                 sdk.onDisconnect = { throw fault }
@@ -106,7 +105,7 @@ class OutcomeTest {
             assertEquals(3, sdk.disconnects)
             sdk.onDisconnect = {}
             // Before there is an outcome, the app hears of its own fault.
-            sdk.onStart = { say(STARTED, VendorEvent.Prompt("insert_card", true)) }
+            sdk.onStart = { say(started, VendorEvent.Prompt("insert_card", true)) }
             val broken =
                 object : ChargeScreen {
                     override fun prompt(prompt: PromptView) = error("no view")
@@ -127,7 +126,7 @@ class OutcomeTest {
                 assertEquals("not_charged", till.payment(charged.paymentId).payment.stage)
             }
             // After the card it is the acquirer's to decide.
-            val sdk = FakeSdk(1) { say(STARTED, sealed(), DONE).also { lose() } }
+            val sdk = FakeSdk(1) { say(started, sealed(), DONE).also { lose() } }
             sdk.onOutOfReach = { CompletableDeferred<Unit>().await() }
             val charged = VendorCardReader(sdk, readerWithin = 1.seconds).charge(till, request(100))
             assertEquals(ChargeOutcome.Approved(100), charged.outcome)

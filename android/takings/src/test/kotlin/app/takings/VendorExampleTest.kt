@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.ZERO
 /** An SDK as there may be one. */
 class AcmeSdk {
     interface Listener {
-        fun onRunning()
+        fun onRunning(reference: String)
 
         fun onText(text: String)
 
@@ -34,6 +34,7 @@ class AcmeSdk {
     private lateinit var listener: Listener
     val serialNumber = "WSC-0042"
     var stopped = false
+    var losses = 0
 
     fun connect(listener: Listener) {
         this.listener = listener
@@ -43,10 +44,12 @@ class AcmeSdk {
         amountMinor: Long,
         currency: Int,
         timeoutS: Int,
+        reference: String,
     ) {
         check(amountMinor > 0 && currency == 156 && timeoutS > 0)
-        listener.onRunning()
+        listener.onRunning(reference)
         listener.onText("present_card")
+        if (losses-- > 0) return listener.onDisconnected()
         listener.onSealedCard(Sealed(ByteArray(96) { it.toByte() }, "FFFF9876543210E00008", "621234******1232", tapped = true))
         listener.onEnd(0)
     }
@@ -68,14 +71,16 @@ class AcmeReader(private val acme: AcmeSdk) : VendorSdk, AcmeSdk.Listener {
         return VendorAbout(serial = acme.serialNumber)
     }
     override fun events() = said.consumeAsFlow()
-    override fun start(request: VendorStart) = with(request) { acme.quickChip(amountMinor, currencyNumeric.toInt(), timeoutS.toInt()) }
+    override fun start(request: VendorStart) = with(request) {
+        acme.quickChip(amountMinor, currencyNumeric.toInt(), timeoutS.toInt(), reference = charge)
+    }
     override fun cancel() = acme.abort()
     override fun chooseApplication(index: Int) = acme.selectApplication(index)
 
-    override fun onRunning() { said.trySend(VendorEvent.Started) }
+    override fun onRunning(reference: String) { said.trySend(VendorEvent.Started(charge = reference)) }
     override fun onText(text: String) { said.trySend(VendorEvent.Prompt(text, cancellable = true)) }
     override fun onSealedCard(card: AcmeSdk.Sealed) { said.trySend(VendorEvent.CardData(card.forTheAcquirer())) }
-    override fun onEnd(result: Int) { said.trySend(VendorEvent.Ended(if (result == 0) "deferred" else "failed")) }
+    override fun onEnd(result: Int) { said.trySend(VendorEvent.Ended(if (result == 0) VendorEnd.DEFERRED else VendorEnd.FAILED)) }
     override fun onDisconnected() { said.close() }
 }
 // end
@@ -95,6 +100,15 @@ class VendorExampleTest {
             val payment = till.payment(sale.paymentId).payment
             assertEquals(listOf("1232", "contactless"), listOf(payment.lastFour, payment.entryMode))
             assertEquals(false, acme.stopped)
+        }
+
+    @Test
+    fun `a reader that goes before the card is started again`() =
+        atTheStall {
+            val till = ready()
+            val acme = AcmeSdk().apply { losses = 2 }
+            val sale = VendorCardReader(AcmeReader(acme), ZERO).charge(till, request(1_250, "A-1"))
+            assertEquals(ChargeOutcome.Approved(1_250), sale.outcome)
         }
 
     @Test

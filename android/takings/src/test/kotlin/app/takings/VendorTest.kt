@@ -1,7 +1,6 @@
 package app.takings
 
 import app.takings.FakeSdk.Companion.DONE
-import app.takings.FakeSdk.Companion.STARTED
 import app.takings.FakeSdk.Companion.sealed
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
@@ -51,7 +50,7 @@ class VendorTest {
     fun `it sells live and offline, and says everything inside start`() =
         atTheStall {
             val till = ready()
-            val sdk = FakeSdk { say(STARTED, VendorEvent.Prompt("insert_card", true), sealed(), DONE) }
+            val sdk = FakeSdk { say(started, VendorEvent.Prompt("insert_card", true), sealed(), DONE) }
             val reader = VendorCardReader(sdk, lastWords)
             val prompts = mutableListOf<String>()
             val told = mutableListOf<ChargeOutcome>()
@@ -84,14 +83,19 @@ class VendorTest {
             val till = ready()
             for (fault in listOf(IllegalStateException("not connected"), NoClassDefFoundError("acme/Sdk"))) {
                 // It ran after all: what it says is too late, in this charge and in the next.
-                val late = arrayOf(STARTED, sealed(), DONE)
-                val sdk = FakeSdk { thread { say(*late) }.join().also { throw fault } }
-                sdk.onCancel = { say(*late) }
+                val late = mutableListOf<VendorEvent>()
+                val sdk =
+                    FakeSdk {
+                        late += listOf(started, sealed(), DONE)
+                        thread { say(*late.toTypedArray()) }.join().also { throw fault }
+                    }
+                sdk.onCancel = { say(*late.toTypedArray()) }
                 val reader = VendorCardReader(sdk, lastWords)
                 judge(till, reader.charge(till, request(1_250)), notCharged("reader_fault"), asked = 0)
                 assertEquals(listOf("start", "cancel"), sdk.told)
                 sdk.stale = late.toList()
-                sdk.onStart = { say(STARTED, sealed("0048"), DONE) }
+                // Also when the next one was asked for already.
+                sdk.onStart = { say(*late.toTypedArray(), started, sealed("0048"), DONE) }
                 val next = judge(till, reader.charge(till, request(1_250)), ChargeOutcome.Approved(1_250), asked = 1)
                 assertEquals("0048", next.lastFour)
             }
@@ -107,7 +111,7 @@ class VendorTest {
                 FakeSdk {
                     running.complete(Unit)
                     Thread.sleep(5_000)
-                    say(STARTED, sealed(), DONE)
+                    say(started, sealed(), DONE)
                 }
             coroutineScope {
                 val waited = async { VendorCardReader(slow, lastWords).charge(till, request(800, "V-1")) }
@@ -149,7 +153,7 @@ class VendorTest {
                             val error = runCatching { runBlocking { call() } }.exceptionOrNull()
                             refused += (error as? TakingsException.Internal)?.code ?: "$error"
                         }
-                        thread { say(STARTED, sealed(), DONE) }.join()
+                        thread { say(started, sealed(), DONE) }.join()
                     }
                 val charged = Charged(charge.paymentId(), VendorCardReader(sdk, lastWords).take(charge))
                 judge(till, charged, ChargeOutcome.Approved(1_250), asked = 1)
@@ -163,13 +167,13 @@ class VendorTest {
             val till = ready()
             val sdk =
                 FakeSdk {
-                    say(STARTED, STARTED, sealed(), sealed("0048"), DONE, DONE, VendorEvent.Ended("declined"), sealed())
+                    say(started, started, sealed(), sealed("0048"), DONE, DONE, VendorEvent.Ended(VendorEnd.DECLINED), sealed())
                 }
             val reader = VendorCardReader(sdk, lastWords)
             val twice = judge(till, reader.charge(till, request(1_250)), ChargeOutcome.Approved(1_250), asked = 1)
             assertEquals("1232", twice.lastFour)
 
-            sdk.onStart = { say(STARTED, sealed(), DONE) }
+            sdk.onStart = { say(started, sealed(), DONE) }
             val charging = AtomicBoolean(true)
             val chatter =
                 thread {
@@ -191,7 +195,7 @@ class VendorTest {
             val till = ready()
             val track = ";4111111111111111=26122010000012300000?".encodeToByteArray()
             for (bytes in listOf(track, ByteArray(0), ByteArray(16_385))) {
-                val sdk = FakeSdk { say(STARTED, sealed(ciphertext = bytes), DONE) }
+                val sdk = FakeSdk { say(started, sealed(ciphertext = bytes), DONE) }
                 val charged = VendorCardReader(sdk, lastWords).charge(till, request(1_250))
                 judge(till, charged, notCharged("reader_fault"), asked = 0)
                 assertEquals(listOf("start", "cancel"), sdk.told)
@@ -205,7 +209,7 @@ class VendorTest {
             for (connections in listOf(1, 2)) {
                 val sdk =
                     FakeSdk(connections) {
-                        say(STARTED, sealed())
+                        say(started, sealed())
                         lose()
                     }
                 val charged = VendorCardReader(sdk, lastWords).charge(till, request(1_250))
@@ -220,8 +224,8 @@ class VendorTest {
             val till = ready()
             val back = FakeSdk()
             back.onStart = {
-                say(STARTED)
-                onStart = { say(STARTED, sealed(), DONE) }
+                say(started)
+                onStart = { say(started, sealed(), DONE) }
                 lose()
             }
             val charged = VendorCardReader(back, lastWords).charge(till, request(1_250))
@@ -238,7 +242,7 @@ class VendorTest {
         atTheStall {
             val till = ready()
             val offer = VendorEvent.ChooseApplication(listOf("UnionPay", "Visa"))
-            val sdk = FakeSdk { say(STARTED, offer) }
+            val sdk = FakeSdk { say(started, offer) }
             val reader = VendorCardReader(sdk, lastWords)
             val second =
                 object : ChargeScreen {
@@ -250,7 +254,7 @@ class VendorTest {
             val nobody =
                 object : ChargeScreen {
                     override suspend fun choose(applications: List<String>): Int {
-                        sdk.say(VendorEvent.Ended("timed_out"))
+                        sdk.say(VendorEvent.Ended(VendorEnd.TIMED_OUT))
                         awaitCancellation()
                     }
                 }
@@ -261,7 +265,7 @@ class VendorTest {
     fun `the merchant's button stops an SDK that waits for a card, and is too late after it`() =
         atTheStall {
             val till = ready()
-            val sdk = FakeSdk { say(STARTED, VendorEvent.Prompt("insert_card", true)) }
+            val sdk = FakeSdk { say(started, VendorEvent.Prompt("insert_card", true)) }
             val reader = VendorCardReader(sdk, lastWords)
             val button =
                 object : ChargeScreen {
@@ -270,7 +274,7 @@ class VendorTest {
             judge(till, reader.charge(till, request(1_250), button), notCharged("cancelled"), asked = 0)
             assertEquals(listOf("start", "cancel"), sdk.told)
 
-            sdk.onStart = { say(STARTED, sealed(), DONE, VendorEvent.Prompt("please_wait", false)) }
+            sdk.onStart = { say(started, sealed(), DONE, VendorEvent.Prompt("please_wait", false)) }
             till.charge(request(1_250)).use { charge ->
                 val charged = Charged(charge.paymentId(), reader.take(Undecided(charge), button))
                 judge(till, charged, ChargeOutcome.Approved(1_250), asked = 1)
@@ -327,7 +331,7 @@ class VendorTest {
         atTheStall {
             val till = ready()
             val waits = CompletableDeferred<Unit>()
-            val sdk = FakeSdk { say(STARTED).also { waits.complete(Unit) } }
+            val sdk = FakeSdk { say(started).also { waits.complete(Unit) } }
             sdk.onCancel = {} // No word of an end, either.
             val reader = VendorCardReader(sdk, lastWords)
             coroutineScope {
@@ -340,7 +344,7 @@ class VendorTest {
             val given = till.payments(PaymentQuery()).payments.single()
             assertNull(given.lastFour)
             judge(till, Charged(given.paymentId, notCharged("")), notCharged(""), asked = 0)
-            sdk.onStart = { say(STARTED, sealed(), DONE) }
+            sdk.onStart = { say(started, sealed(), DONE) }
             judge(till, reader.charge(till, request(1_000, "F-1")), ChargeOutcome.Approved(1_000), asked = 1)
         }
 }
