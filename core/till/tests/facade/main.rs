@@ -101,7 +101,8 @@ async fn a_till_dropped_without_a_word_is_opened_again_at_once_and_keeps_what_it
     assert_eq!(book["totals"]["authorizations"], json!(2));
 }
 
-#[tokio::test]
+// The sync has a thread of its own: this one waits for its request without letting others run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_future_changes_nothing_for_anybody_else() {
     let stall = Stall::new();
     let till = stall.ready().await;
