@@ -37,13 +37,13 @@ extension Carrier {
             release: { await link.release() })
     }
 
-    init(_ sdk: some VendorSDK) {
-        let reader = Told(sdk)
+    init(_ sdk: some VendorSDK) throws {
+        let lane = try Lanes.shared.lane(of: sdk)
         self.init(
-            listen: { [events = sdk.events] hear in
+            listen: { [events = sdk.events()] hear in
                 for await event in events {
                     switch event {
-                    case .up(let about): hear(.up { try $0.vendorUp(reader: reader, about: about, generation: $1) })
+                    case .up(let about): hear(.up { try $0.vendorUp(lane: lane, about: about, generation: $1) })
                     case .said(let event): hear(.said { try $0.vendorEvent(generation: $1, event: event) })
                     case .down: hear(.down)
                     }
@@ -55,13 +55,43 @@ extension Carrier {
     }
 }
 
+/// One lane for each SDK that lives, whatever charge it serves: a start that was given up stops the next charge's until it is
+/// back.
+private final class Lanes: @unchecked Sendable {
+    private struct Entry {
+        weak var sdk: (any VendorSDK)?
+        let lane: VendorLane
+    }
+
+    static let shared = Lanes()
+
+    private let lock = NSLock()
+    private var entries: [ObjectIdentifier: Entry] = [:]
+
+    func lane(of sdk: any VendorSDK) throws -> VendorLane {
+        try lock.withLock {
+            entries = entries.filter { $0.value.sdk != nil }
+            if let known = entries[ObjectIdentifier(sdk)] { return known.lane }
+            let lane = try VendorLane(reader: Told(sdk))
+            entries[ObjectIdentifier(sdk)] = Entry(sdk: sdk, lane: lane)
+            return lane
+        }
+    }
+}
+
 /// The SDK as the core calls it.
-private final class Told: VendorReader {
-    private let sdk: any VendorSDK
+private final class Told: VendorReader, @unchecked Sendable {
+    /// Set once. The app owns it, and the charge that it serves.
+    private weak var sdk: (any VendorSDK)?
 
     init(_ sdk: any VendorSDK) { self.sdk = sdk }
 
-    func start(request: VendorStart) throws { try sdk.start(request) }
-    func cancel() throws { try sdk.cancel() }
-    func chooseApplication(index: UInt32) throws { try sdk.chooseApplication(Int(index)) }
+    func start(request: VendorStart) throws { try there().start(request) }
+    func cancel() throws { try there().cancel() }
+    func chooseApplication(index: UInt32) throws { try there().chooseApplication(Int(index)) }
+
+    private func there() throws -> any VendorSDK {
+        guard let sdk else { throw CancellationError() }
+        return sdk
+    }
 }

@@ -16,14 +16,17 @@ extension Charge {
     ///   - link: The link to the reader. Where it was lost before the card was read, it may come up again.
     ///   - prompts: Called with what to show, on the session's thread: hop to the main actor before touching views.
     ///   - choose: Called with the applications of a card that has several; the answer is counted from 0.
-    ///   - pause: How time is waited for, in milliseconds.
+    ///   - readerWithin: How long a reader that is not there is waited for, each time, before the charge is cancelled if its card
+    ///     was not read yet.
+    ///   - pause: How time is waited for while the reader is there, in milliseconds.
     public func take(
         over link: some ReaderLink,
         prompts: @escaping @Sendable (PromptView) -> Void = { _ in },
         choose: @escaping @Sendable ([String]) async -> Int = { _ in 0 },
+        readerWithin: Duration = .seconds(60),
         pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
     ) async throws -> ChargeOutcome {
-        try await take(by: Carrier(link), prompts: prompts, choose: choose, pause: pause)
+        try await take(by: Carrier(link), Showing(prompts: prompts, choose: choose), readerWithin: readerWithin, pause: pause)
     }
 
     /// Takes the card at another maker's reader: serves its SDK, and returns as soon as the charge is decided.
@@ -36,16 +39,18 @@ extension Charge {
         with sdk: some VendorSDK,
         prompts: @escaping @Sendable (PromptView) -> Void = { _ in },
         choose: @escaping @Sendable ([String]) async -> Int = { _ in 0 },
+        readerWithin: Duration = .seconds(60),
         pause: @escaping @Sendable (UInt64) async throws -> Void = { try await Task.sleep(for: .milliseconds(Int64($0))) }
     ) async throws -> ChargeOutcome {
-        try await take(by: Carrier(sdk), prompts: prompts, choose: choose, pause: pause)
+        try await take(by: Carrier(sdk), Showing(prompts: prompts, choose: choose), readerWithin: readerWithin, pause: pause)
     }
 
     private func take(
-        by carrier: Carrier, prompts: @escaping @Sendable (PromptView) -> Void,
-        choose: @escaping @Sendable ([String]) async -> Int, pause: @escaping @Sendable (UInt64) async throws -> Void
+        by carrier: Carrier, _ showing: Showing, readerWithin: Duration,
+        pause: @escaping @Sendable (UInt64) async throws -> Void
     ) async throws -> ChargeOutcome {
-        let session = ReaderSession(charge: self, carrier: carrier, prompts: prompts, choose: choose, pause: pause)
+        let session = ReaderSession(
+            charge: self, carrier: carrier, showing: showing, readerWithin: readerWithin, pause: pause)
         // Tasks of their own: they must go on when the caller's is cancelled.
         let decision = Task {
             for try await outcome in session.decisions { return outcome }
@@ -60,6 +65,12 @@ extension Charge {
     }
 }
 
+/// What the app shows and asks.
+private struct Showing: Sendable {
+    let prompts: @Sendable (PromptView) -> Void
+    let choose: @Sendable ([String]) async -> Int
+}
+
 /// One charge at one reader: everything that happens becomes an input, and each is handled before the next.
 private actor ReaderSession {
     enum Input: Sendable {
@@ -71,6 +82,7 @@ private actor ReaderSession {
         case cancel
         case decided(Result<ChargeOutcome, any Error>)
         case patienceOver
+        case noReader(absence: Int)
     }
 
     /// How long a reader may take for its last words once the charge is decided, milliseconds.
@@ -85,8 +97,8 @@ private actor ReaderSession {
     private let tell: AsyncThrowingStream<ChargeOutcome, any Error>.Continuation
     private let charge: Charge
     private let carrier: Carrier
-    private let prompts: @Sendable (PromptView) -> Void
-    private let choose: @Sendable ([String]) async -> Int
+    private let showing: Showing
+    private let readerWithin: Duration
     private let pause: @Sendable (UInt64) async throws -> Void
 
     private var generation: UInt32 = 0
@@ -96,15 +108,18 @@ private actor ReaderSession {
     private var timers: UInt64 = 0
     private var timer: Task<Void, Never>?
     private var helpers: [Task<Void, Never>] = []
+    private var absences = 0
+    private var absence: Task<Void, Never>?
     private var questions = 0
     private var mayGo = false
     private var outcome: ChargeOutcome?
 
     init(
-        charge: Charge, carrier: Carrier, prompts: @escaping @Sendable (PromptView) -> Void,
-        choose: @escaping @Sendable ([String]) async -> Int, pause: @escaping @Sendable (UInt64) async throws -> Void
+        charge: Charge, carrier: Carrier, showing: Showing, readerWithin: Duration,
+        pause: @escaping @Sendable (UInt64) async throws -> Void
     ) {
-        (self.charge, self.carrier, self.prompts, self.choose, self.pause) = (charge, carrier, prompts, choose, pause)
+        (self.charge, self.carrier, self.showing, self.readerWithin, self.pause) =
+            (charge, carrier, showing, readerWithin, pause)
         (stream, inputs) = AsyncStream.makeStream(of: Input.self)
         (decisions, tell) = AsyncThrowingStream.makeStream(of: ChargeOutcome.self)
     }
@@ -123,6 +138,7 @@ private actor ReaderSession {
                 }
             },
         ]
+        awaitReader()
         do {
             for await input in stream {
                 try handle(input)
@@ -132,10 +148,14 @@ private actor ReaderSession {
         } catch {
             // Nobody serves the reader any more: the charge is given up where that is still possible.
             if outcome == nil { _ = try? charge.cancel() }
+            // It may have been decided already, and not been heard yet.
+            inputs.finish()
+            for await case .decided(.success(let outcome)) in stream { decided(outcome) }
             tell.finish(throwing: error)
         }
         for helper in helpers { helper.cancel() }
         timer?.cancel()
+        absence?.cancel()
         inputs.finish()
         if isUp { _ = try? charge.linkDown(generation: generation) }
         await carrier.release()
@@ -146,6 +166,7 @@ private actor ReaderSession {
         case .reader(.up(let tell)):
             generation += 1
             isUp = true
+            absence?.cancel()
             forgetWrites()
             absorb(try tell(charge, generation))
         case .reader(.said(let tell)):
@@ -170,10 +191,13 @@ private actor ReaderSession {
         case .cancel:
             try unlessLate { try charge.cancel() }
         case .decided(let result):
-            decided(try result.get())
+            // Once decided, nothing takes its place.
+            if outcome == nil { decided(try result.get()) }
             lastWord { try charge.tick() }
         case .patienceOver:
             mayGo = true
+        case .noReader(let absence):
+            if absence == absences, !isUp { try unlessLate { try charge.cancel() } }
         }
     }
 
@@ -181,7 +205,15 @@ private actor ReaderSession {
         guard isUp else { return }
         isUp = false
         forgetWrites()
+        awaitReader()
         absorb(try charge.linkDown(generation: generation))
+    }
+
+    private func awaitReader() {
+        absences += 1
+        absence = Task { [inputs, readerWithin, absences] in
+            if (try? await Task.sleep(for: readerWithin)) != nil { inputs.yield(.noReader(absence: absences)) }
+        }
     }
 
     /// A button pressed when the reader is done changes nothing: then it is up to the acquirer.
@@ -207,13 +239,13 @@ private actor ReaderSession {
             }
         }
         guard let prompt = step.prompt else { return }
-        prompts(prompt)
+        showing.prompts(prompt)
         if !prompt.choices.isEmpty {
             // The charge may end before the cardholder chose.
             questions += 1
             helpers.append(
-                Task { [inputs, choose, questions] in
-                    let index = await choose(prompt.choices)
+                Task { [inputs, showing, questions] in
+                    let index = await showing.choose(prompt.choices)
                     inputs.yield(.chosen(question: questions, index: index))
                 })
         }

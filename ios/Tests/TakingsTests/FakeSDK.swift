@@ -5,23 +5,36 @@ import Takings
 final class FakeSDK: VendorSDK, @unchecked Sendable {
     typealias Script = @Sendable (FakeSDK) throws -> Void
 
-    let events: AsyncStream<SDKEvent>
-    private let said: AsyncStream<SDKEvent>.Continuation
+    private let lock = NSLock()
+    private var said: AsyncStream<SDKEvent>.Continuation?
+    private let isThere: Bool
+    private let stale: [VendorEvent]
     private let scripts: [Script]
     private let whenCancelled: Script
     let told = Collected<String>()
     let asked = Collected<VendorStart>()
 
-    /// One script for each start. What is stale was said before the reader was there.
+    /// One script for each start. What is stale is said before and after the reader is there, before each start.
     init(
-        stale: VendorEvent..., onStart scripts: Script...,
-        onCancel: @escaping Script = { $0.say(.ended(outcome: "cancelled")) }
+        isThere: Bool = true, stale: VendorEvent..., onStart scripts: Script...,
+        onCancel: @escaping Script = { $0.say(.ended(outcome: .cancelled)) }
     ) {
-        (events, said) = AsyncStream.makeStream()
-        (self.scripts, whenCancelled) = (scripts, onCancel)
-        for event in stale { said.yield(.said(event)) }
-        up()
+        (self.isThere, self.stale, self.scripts, whenCancelled) = (isThere, stale, scripts, onCancel)
     }
+
+    func events() -> AsyncStream<SDKEvent> {
+        AsyncStream { now in
+            lock.withLock { said = now }
+            for event in stale { yield(.said(event)) }
+            if isThere { up() }
+            for event in stale { yield(.said(event)) }
+        }
+    }
+
+    private func yield(_ event: SDKEvent) { lock.withLock { said }?.yield(event) }
+
+    /// That it runs what it was asked for last.
+    var started: VendorEvent { .started(charge: asked.all.last?.charge ?? "none") }
 
     func start(_ request: VendorStart) throws {
         let number = asked.all.count
@@ -44,21 +57,21 @@ final class FakeSDK: VendorSDK, @unchecked Sendable {
 
     /// On any thread.
     func say(_ events: VendorEvent...) {
-        for event in events { said.yield(.said(event)) }
+        for event in events { yield(.said(event)) }
     }
 
-    func up() { said.yield(.up(VendorAbout(serial: "WSC-0042", model: "Pocket"))) }
+    func up() { yield(.up(VendorAbout(serial: "WSC-0042", model: "Pocket"))) }
 
-    func down() { said.yield(.down) }
+    func down() { yield(.down) }
 
-    func end() { said.finish() }
+    func end() { lock.withLock { said }?.finish() }
 
     /// What it was told while the charge ran.
     var commands: [String] { told.all.filter { $0 != "release" } }
 }
 
 extension VendorEvent {
-    static let done = VendorEvent.ended(outcome: "deferred")
+    static let done = VendorEvent.ended(outcome: .deferred)
 
     static func sealed(_ lastFour: String = "1232", ciphertext: Data = Data(0..<96)) -> VendorEvent {
         .cardData(

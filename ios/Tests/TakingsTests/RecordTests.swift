@@ -60,8 +60,8 @@
                 },
                 vendorStarts: list {
                     VendorStart(
-                        amountMinor: $0.int(), currency: $0.text(), currencyNumeric: $0.small(), currencyExponent: $0.small(),
-                        timeoutS: $0.small())
+                        charge: $0.text(), amountMinor: $0.int(), currency: $0.text(), currencyNumeric: $0.small(),
+                        currencyExponent: $0.small(), timeoutS: $0.small())
                 },
                 vendorAbouts: list {
                     VendorAbout(
@@ -76,7 +76,7 @@
 
         mutating func vendorEvent() -> VendorEvent {
             switch below(10) {
-            case 0: .started
+            case 0: .started(charge: text())
             case 1: .prompt(text: text(), cancellable: bool())
             case 2: .chooseApplication(items: list { $0.text() })
             case 3: .cardSeen(entry: entry())
@@ -86,7 +86,7 @@
                 .cardData(
                     card: VendorCard(
                         ciphertext: data(), format: text(), keyId: text(), ksnHex: text(), maskedNumber: text(), entry: entry()))
-            case 7: .ended(outcome: text())
+            case 7: .ended(outcome: [VendorEnd.deferred, .declined, .other][below(3)])
             case 8: .failed(asked: [VendorAsked.start, .cancel, .choice][below(3)])
             default: .batteryLow(percent: small())
             }

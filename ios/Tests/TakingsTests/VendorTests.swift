@@ -4,7 +4,7 @@ import Testing
 
 /// Another maker's reader: it throws, stalls, repeats, calls back, speaks too late, goes away.
 @Suite(.timeLimit(.minutes(1))) struct VendorTests {
-    private let sells: FakeSDK.Script = { $0.say(.started, .prompt(text: "insert_card", cancellable: true), .sealed(), .done) }
+    private let sells: FakeSDK.Script = { $0.say($0.started, .prompt(text: "insert_card", cancellable: true), .sealed(), .done) }
 
     private func notCharged(_ detail: String) -> ChargeOutcome { .notCharged(cause: "abandoned", detail: detail) }
 
@@ -61,7 +61,7 @@ import Testing
     @Test func aStartThatThrowsChargesNothingWhateverItSaysAfterwards() async throws {
         let stall = try await Stall(seed: 42)
         // It ran after all: what it says is too late.
-        let late: FakeSDK.Script = { $0.say(.started, .sealed(), .done) }
+        let late: FakeSDK.Script = { $0.say($0.started, .sealed(), .done) }
         let sdk = FakeSDK(
             onStart: {
                 try late($0)
@@ -69,8 +69,8 @@ import Testing
             }, onCancel: late)
         try await sell(stall, sdk, is: notCharged("reader_fault"), asked: 0)
         #expect(sdk.commands == ["start", "cancel"])
-        // It says the same before the next charge's reader is there: that is passed over.
-        let next = FakeSDK(stale: .started, .sealed("0048"), .done, onStart: sells)
+        // It says the same when the next charge's reader is there: that is passed over.
+        let next = FakeSDK(stale: sdk.started, .sealed("0048"), .done, onStart: sells)
         let payment = try await sell(stall, next, is: .approved(approvedMinor: 1250), asked: 1)
         #expect(payment.lastFour == "1232")
     }
@@ -82,7 +82,7 @@ import Testing
         let slow = FakeSDK(onStart: { sdk in
             runs.yield()
             Thread.sleep(forTimeInterval: 5)
-            sdk.say(.started, .sealed(), .done)
+            sdk.say(sdk.started, .sealed(), .done)
         })
         let charge = try await stall.till.charge(request: .sale(800))
         let waited = Task { try await charge.take(with: slow) }
@@ -121,7 +121,7 @@ import Testing
             // An SDK's own thread is nobody's business, also while its start has not returned.
             let spoken = DispatchSemaphore(value: 0)
             Thread.detachNewThread {
-                sdk.say(.started, .sealed(), .done)
+                sdk.say(sdk.started, .sealed(), .done)
                 spoken.signal()
             }
             spoken.wait()
@@ -135,7 +135,7 @@ import Testing
         let stall = try await Stall(seed: 45)
         let sdk = FakeSDK(onStart: {
             $0.say(
-                .started, .started, .sealed(), .sealed("0048"), .done, .done, .ended(outcome: "declined"), .sealed())
+                $0.started, $0.started, .sealed(), .sealed("0048"), .done, .done, .ended(outcome: .declined), .sealed())
         })
         let payment = try await sell(stall, sdk, is: .approved(approvedMinor: 1250), asked: 1)
         #expect(payment.lastFour == "1232")
@@ -144,7 +144,7 @@ import Testing
     @Test(arguments: [Data(";4111111111111111=26122010000012300000?".utf8), Data(), Data(count: 16_385)])
     func cardDataThatIsMoreThanCiphertextChargesNothing(ciphertext: Data) async throws {
         let stall = try await Stall(seed: 46)
-        let sdk = FakeSDK(onStart: { $0.say(.started, .sealed(ciphertext: ciphertext), .done) })
+        let sdk = FakeSDK(onStart: { $0.say($0.started, .sealed(ciphertext: ciphertext), .done) })
         try await sell(stall, sdk, is: notCharged("reader_fault"), asked: 0)
         #expect(sdk.commands == ["start", "cancel"])
     }
@@ -153,7 +153,7 @@ import Testing
     func aReaderThatDiesAfterTheCardLeavesThePaymentOnItsCourse(comesBack: Bool) async throws {
         let stall = try await Stall(seed: 47)
         let sdk = FakeSDK(onStart: { sdk in
-            sdk.say(.started, .sealed())
+            sdk.say(sdk.started, .sealed())
             sdk.down()
             if comesBack { sdk.up() } else { sdk.end() }
         })
@@ -164,7 +164,7 @@ import Testing
     @Test func aReaderThatDiesBeforeTheCardComesBack() async throws {
         let stall = try await Stall(seed: 48)
         let dies: FakeSDK.Script = { sdk in
-            sdk.say(.started)
+            sdk.say(sdk.started)
             sdk.down()
             sdk.up()
         }
@@ -181,10 +181,106 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true])
+    func aReaderThatIsWaitedForInVainChargesNothing(wasThere: Bool) async throws {
+        let stall = try await Stall(seed: 55)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let sdk = FakeSDK(isThere: wasThere, onStart: { $0.down() })
+        let outcome = try await charge.take(with: sdk, readerWithin: .milliseconds(50))
+        try await judge(stall, charge, outcome, is: notCharged("cancelled"), asked: 0)
+        #expect(sdk.commands == (wasThere ? ["start"] : []))
+    }
+
+    @Test func aReaderThatIsWaitedForInVainAfterTheCardLeavesThePaymentOnItsCourse() async throws {
+        let stall = try await Stall(seed: 56)
+        let charge = try await stall.till.charge(request: .sale(900))
+        let sdk = FakeSDK(onStart: { sdk in
+            sdk.say(sdk.started, .sealed())
+            sdk.down()
+        })
+        let outcome = try await Undecided(charge).take(with: sdk, readerWithin: .milliseconds(50))
+        try await judge(stall, charge, outcome, is: .approved(approvedMinor: 900), asked: 1)
+    }
+
+    @Test func allChargesOfAnSDKTellItOnOneThread() async throws {
+        let stall = try await Stall(seed: 57)
+        let threads = Collected<String>()
+        let sdk = FakeSDK(onStart: { sdk in
+            threads.add("\(pthread_self())")
+            sdk.say(sdk.started, .sealed(), .done)
+        })
+        // None is let go of meanwhile: its thread would be free for the next.
+        var charges: [Charge] = []
+        for _ in 1...3 {
+            charges.append(try await stall.till.charge(request: .sale(900)))
+            #expect(try await charges[charges.count - 1].take(with: sdk) == .approved(approvedMinor: 900))
+        }
+        #expect(threads.all.count == 3 && Set(threads.all).count == 1)
+    }
+
+    /// A charge whose calls fail once it is decided.
+    private final class Fragile: Charge, @unchecked Sendable {
+        private let charge: Charge
+        private let isDecided = Collected<Void>()
+        private let fault = TakingsError.Storage(code: "disk_full", detail: "planted")
+        let failed = Collected<Void>()
+
+        init(_ charge: Charge) {
+            self.charge = charge
+            super.init(noHandle: .init())
+        }
+
+        @available(*, unavailable)
+        required init(unsafeFromHandle handle: UInt64) { fatalError("made of another charge") }
+
+        private func step(_ call: () throws -> Step) throws -> Step {
+            guard isDecided.all.isEmpty else {
+                failed.add(())
+                throw fault
+            }
+            let step = try call()
+            if step.saved != nil { isDecided.add(()) }
+            return step
+        }
+
+        override func vendorUp(lane: VendorLane, about: VendorAbout, generation: UInt32) throws -> Step {
+            try charge.vendorUp(lane: lane, about: about, generation: generation)
+        }
+
+        override func vendorEvent(generation: UInt32, event: VendorEvent) throws -> Step {
+            try step { try charge.vendorEvent(generation: generation, event: event) }
+        }
+
+        override func linkDown(generation: UInt32) throws -> Step {
+            try step { try charge.linkDown(generation: generation) }
+        }
+
+        override func tick() throws -> Step { try step { try charge.tick() } }
+
+        override func cancel() throws -> Step { try step { try charge.cancel() } }
+
+        override func outcome() async throws -> ChargeOutcome {
+            while isDecided.all.isEmpty { await Task.yield() }
+            throw fault
+        }
+    }
+
+    @Test func aCallThatFailsAfterTheDecisionTakesNoOutcomeAway() async throws {
+        let stall = try await Stall(seed: 58)
+        try stall.world.setLine(state: "down")
+        let charge = try await stall.till.charge(request: .sale(900))
+        let fragile = Fragile(charge)
+        let sdk = FakeSDK(onStart: {
+            $0.say($0.started, .sealed(), .done, .prompt(text: "please_wait", cancellable: false))
+        })
+        #expect(try await fragile.take(with: sdk) == .saved)
+        #expect(try await stall.till.status().unsentCount == 1)
+    }
+
     @Test func theCardholderChooses() async throws {
         let stall = try await Stall(seed: 50)
         let charge = try await stall.till.charge(request: .sale(900))
-        let sdk = FakeSDK(onStart: { $0.say(.started, .chooseApplication(items: ["UnionPay", "Visa"])) })
+        let sdk = FakeSDK(onStart: { $0.say($0.started, .chooseApplication(items: ["UnionPay", "Visa"])) })
         let outcome = try await charge.take(with: sdk, choose: { $0.firstIndex(of: "Visa") ?? 0 })
         try await judge(stall, charge, outcome, is: .approved(approvedMinor: 900), asked: 1)
         #expect(sdk.commands == ["start", "choose 1"])
@@ -194,7 +290,7 @@ import Testing
         let stall = try await Stall(seed: 51)
         let charge = try await stall.till.charge(request: .sale(900))
         let sdk = FakeSDK(onStart: {
-            $0.say(.started, .chooseApplication(items: ["UnionPay", "Visa"]), .sealed(), .done)
+            $0.say($0.started, .chooseApplication(items: ["UnionPay", "Visa"]), .sealed(), .done)
         })
         let outcome = try await charge.take(with: sdk, choose: { _ in 1 })
         try await judge(stall, charge, outcome, is: .approved(approvedMinor: 900), asked: 1)
@@ -206,7 +302,7 @@ import Testing
         let charge = try await stall.till.charge(request: .sale(900))
         let (waiting, waits) = AsyncStream.makeStream(of: Void.self)
         let sdk = FakeSDK(onStart: { sdk in
-            sdk.say(.started)
+            sdk.say(sdk.started)
             waits.yield()
         })
         let taking = Task { try await charge.take(with: sdk) }
@@ -221,20 +317,23 @@ import Testing
         private let charge: Charge
         private let (stopped, stop) = AsyncStream.makeStream(of: Void.self)
 
-        init(_ charge: Charge) {
-            self.charge = charge
+        private let whenEnded: @Sendable () -> Void
+
+        init(_ charge: Charge, whenEnded: @escaping @Sendable () -> Void = {}) {
+            (self.charge, self.whenEnded) = (charge, whenEnded)
             super.init(noHandle: .init())
         }
 
         @available(*, unavailable)
         required init(unsafeFromHandle handle: UInt64) { fatalError("made of another charge") }
 
-        override func vendorUp(reader: VendorReader, about: VendorAbout, generation: UInt32) throws -> Step {
-            try charge.vendorUp(reader: reader, about: about, generation: generation)
+        override func vendorUp(lane: VendorLane, about: VendorAbout, generation: UInt32) throws -> Step {
+            try charge.vendorUp(lane: lane, about: about, generation: generation)
         }
 
         override func vendorEvent(generation: UInt32, event: VendorEvent) throws -> Step {
             let step = try charge.vendorEvent(generation: generation, event: event)
+            if case .ended = event { whenEnded() }
             return Step(
                 writes: step.writes, prompt: step.prompt, waitMs: step.waitMs, saved: nil, disconnect: step.disconnect)
         }
@@ -257,11 +356,12 @@ import Testing
     @Test func aCancelThatComesAfterTheCardForgetsNothing() async throws {
         let stall = try await Stall(seed: 53)
         let charge = try await stall.till.charge(request: .sale(900))
-        let (shown, shows) = AsyncStream.makeStream(of: Void.self)
-        // The task is cancelled while the prompt that came after the card's end is shown.
-        let sdk = FakeSDK(onStart: { $0.say(.started, .sealed(), .done, .prompt(text: "please_wait", cancellable: false)) })
-        let taking = Task { try await Undecided(charge).take(with: sdk, prompts: { _ in shows.yield() }) }
-        for await _ in shown { break }
+        let (ended, ends) = AsyncStream.makeStream(of: Void.self)
+        // The task is cancelled when the reader is done, and nothing is decided.
+        let sdk = FakeSDK(onStart: { $0.say($0.started, .sealed(), .done) })
+        let undecided = Undecided(charge, whenEnded: { ends.yield() })
+        let taking = Task { try await undecided.take(with: sdk) }
+        for await _ in ended { break }
         taking.cancel()
         try await judge(stall, charge, try await taking.value, is: .approved(approvedMinor: 900), asked: 1)
     }

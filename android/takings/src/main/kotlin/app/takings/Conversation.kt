@@ -81,6 +81,8 @@ internal class Conversation(
                 atTheReader(outcome)
                 if (state is State.Waiting) decide(outcome.await().getOrThrow())
             } catch (failed: Throwable) {
+                // It may have been decided already, and not been heard yet.
+                if (outcome.isCompleted && !outcome.isCancelled) outcome.getCompleted().onSuccess(::decide)
                 if (state !is State.Over) throw failed
             } finally {
                 outcome.cancel()

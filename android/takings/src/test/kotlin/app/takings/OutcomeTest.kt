@@ -92,6 +92,29 @@ class OutcomeTest {
         }
 
     @Test
+    fun `an outcome that was not heard yet is not lost`() =
+        atTheStall {
+            val till = ready()
+            till.charge(request(100)).use { charge ->
+                val read = CompletableDeferred<Unit>()
+                val deaf =
+                    object : ChargeInterface by charge {
+                        override fun vendorEvent(
+                            generation: UInt,
+                            event: VendorEvent,
+                        ): Step {
+                            if (event is VendorEvent.Ended) throw faults.first()
+                            return charge.vendorEvent(generation, event).also { if (event is VendorEvent.CardData) read.complete(Unit) }
+                        }
+
+                        override suspend fun outcome() = read.await().let { ChargeOutcome.Approved(100) }
+                    }
+                val sdk = FakeSdk { say(started, sealed(), DONE) }
+                assertEquals(ChargeOutcome.Approved(100), VendorCardReader(sdk, 50.milliseconds).take(deaf))
+            }
+        }
+
+    @Test
     fun `a reader that fails to be let go and a screen that fails take no outcome away`() =
         atTheStall {
             val till = ready()

@@ -274,9 +274,9 @@ class VendorTest {
             judge(till, reader.charge(till, request(1_250), button), notCharged("cancelled"), asked = 0)
             assertEquals(listOf("start", "cancel"), sdk.told)
 
-            sdk.onStart = { say(started, sealed(), DONE, VendorEvent.Prompt("please_wait", false)) }
+            sdk.onStart = { say(started, sealed(), DONE) }
             till.charge(request(1_250)).use { charge ->
-                val charged = Charged(charge.paymentId(), reader.take(Undecided(charge), button))
+                val charged = Charged(charge.paymentId(), reader.take(Undecided(charge, reader::cancel)))
                 judge(till, charged, ChargeOutcome.Approved(1_250), asked = 1)
             }
         }
@@ -284,13 +284,18 @@ class VendorTest {
     /** A charge whose outcome nobody hears of until it was asked to stop. */
     private class Undecided(
         private val charge: Charge,
+        private val onEnd: () -> Unit,
     ) : ChargeInterface by charge {
         private val stopped = CompletableDeferred<Unit>()
 
         override fun vendorEvent(
             generation: UInt,
             event: VendorEvent,
-        ) = charge.vendorEvent(generation, event).copy(saved = null)
+        ): Step {
+            val step = charge.vendorEvent(generation, event)
+            if (event is VendorEvent.Ended) onEnd()
+            return step.copy(saved = null)
+        }
 
         override fun cancel(): Step =
             try {
