@@ -48,12 +48,13 @@ mod tests {
         assert_eq!(crate::calls::wait_for(guarded_async(async { Ok(1) })), Ok(1));
     }
 
-    /// The exported functions of a file, and whether each begins with the guard.
+    /// The exported functions of a file, and whether each is the guard and nothing else.
     fn exports(source: &str) -> Vec<(String, bool)> {
         let mut found = Vec::new();
         let mut lines = source.lines().peekable();
         while let Some(line) = lines.next() {
-            if line.trim() != "#[uniffi::export]" {
+            // With whatever arguments; what is exported of records and traits has no functions with a body.
+            if !(line.trim().starts_with("#[") && line.contains("uniffi::export")) {
                 continue;
             }
             // An impl ends with its brace in the first column; so does a function of its own.
@@ -67,17 +68,27 @@ mod tests {
             let mut name = None;
             for (at, line) in item.iter().enumerate() {
                 let words = line.trim();
-                let rest = words.strip_prefix("pub async fn ").or_else(|| words.strip_prefix("pub fn "));
-                if let Some(rest) = rest {
+                let heads = ["pub async fn ", "pub fn ", "async fn ", "fn "];
+                if let Some(rest) = heads.iter().find_map(|head| words.strip_prefix(head)) {
                     name = rest.split('(').next().map(str::to_owned);
                 }
                 if words.ends_with('{') && name.is_some() {
-                    let first = item.get(at + 1).map_or("", |next| next.trim());
-                    found.extend(name.take().map(|name| (name, first.starts_with("guarded"))));
+                    found.extend(name.take().map(|name| (name, is_guarded(item.get(at + 1..).unwrap_or_default()))));
                 }
             }
         }
         found
+    }
+
+    /// The first of these lines opens the guard, and the body holds nothing beside it.
+    fn is_guarded(body: &[&str]) -> bool {
+        let Some((first, rest)) = body.split_first() else { return false };
+        let depth = |line: &str| line.len() - line.trim_start().len();
+        let closes = |line: &&&str| depth(line) < depth(first);
+        let beside = rest.iter().take_while(|line| !closes(line)).any(|line| {
+            depth(line) == depth(first) && !matches!(line.trim().chars().next(), None | Some('}' | ')' | '.'))
+        });
+        ["guarded(", "guarded_async("].iter().any(|guard| first.trim().starts_with(guard)) && !beside
     }
 
     fn sources(dir: &Path, found: &mut Vec<(String, bool)>) {
@@ -93,9 +104,25 @@ mod tests {
 
     #[test]
     fn no_export_forgets_the_guard() {
-        let planted =
-            "#[uniffi::export]\nimpl A {\n    pub fn a(\n        &self,\n    ) -> R {\n        Ok(())\n    }\n}\n";
-        assert_eq!(exports(planted), [("a".to_owned(), false)]);
+        let of = |attribute: &str, head: &str, body: &str| {
+            exports(&format!("{attribute}\nimpl A {{\n    {head}a(\n        &self,\n    ) -> R {{\n{body}    }}\n}}\n"))
+        };
+        let good = "        guarded(|| {\n            Ok(())\n        })\n";
+        for attribute in
+            ["#[uniffi::export]", "#[uniffi::export(async_runtime = \"tokio\")]", "#[cfg_attr(x, uniffi::export)]"]
+        {
+            assert_eq!(of(attribute, "pub fn ", good), [("a".to_owned(), true)], "{attribute}");
+            for forgot in [
+                "        Ok(())\n",
+                "        guarded_in_name_only(|| Ok(()))\n",
+                "        guarded(|| Ok(()))?;\n        unguarded()\n",
+            ] {
+                assert_eq!(of(attribute, "pub async fn ", forgot), [("a".to_owned(), false)], "{forgot}");
+                assert_eq!(of(attribute, "fn ", forgot), [("a".to_owned(), false)], "{forgot}");
+            }
+        }
+        let alone = "#[uniffi::export(name = \"b\")]\npub fn a() -> R {\n    Ok(())\n}\n";
+        assert_eq!(exports(alone), [("a".to_owned(), false)]);
         let mut found = Vec::new();
         sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
         assert!(found.len() > 50, "{found:?}");

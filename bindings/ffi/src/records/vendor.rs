@@ -79,8 +79,10 @@ impl From<VendorAbout> for takings_till::VendorAbout {
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 #[uniffi::export(Debug, Display)]
 pub struct VendorCard {
-    /// What the SDK encrypted for the acquirer's host, verbatim, 1 byte to 16 KiB. Anything with a clear track or number
-    /// is refused.
+    /// What the SDK encrypted for the acquirer's host, verbatim, 1 byte to 16 KiB. What looks like a clear number, track,
+    /// name or expiry is refused (numbers in text; tracks in half-bytes; the tags 57, 5A, 5F20, 5F24; all that in hex, too).
+    /// That is a net with holes: Base64, six-bit tracks or a bare number in half-bytes pass. The adapter answers for what
+    /// it passes.
     pub ciphertext: Vec<u8>,
     /// How the acquirer's host reads it, a word agreed with the acquirer: 1 to 40 of `a-z 0-9 _ . -`.
     pub format: String,

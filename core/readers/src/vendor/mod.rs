@@ -4,7 +4,8 @@
 //! believes nothing: what an SDK says is bounded, masked again and put in order before anybody hears of it.
 //!
 //! * [`VendorAbout`], [`VendorEvent`], [`VendorCard`]: what the SDK says. [`VendorCommand`]: what it is told.
-//! * `session`: the order of things. `checks`: what a word, a number and a blob may look like.
+//! * `session`: the order of things. `checks`: what a word and a number may look like. `clear_data`: a net for what is no
+//!   ciphertext.
 //!
 //! # What an adapter must keep to
 //!
@@ -15,6 +16,7 @@
 //! * The clear number, tracks, name, expiry and code never leave the SDK. Only ciphertext is passed.
 
 mod checks;
+mod clear_data;
 mod session;
 
 use std::fmt;
