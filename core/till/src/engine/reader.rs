@@ -49,7 +49,11 @@ impl Engine {
             charge.timers.clear();
         }
         for input in inputs(charge, &event, now) {
-            self.feed_reader(id, input, &mut step, now)?;
+            let fed = self.feed_reader(id, input, &mut step, now);
+            if fed.is_err() && matches!(event, LinkEvent::Up { .. } | LinkEvent::VendorUp { .. }) {
+                self.unplug(id);
+            }
+            fed?;
         }
         match event {
             LinkEvent::Down { .. } => {
@@ -69,6 +73,14 @@ impl Engine {
             _ => {}
         }
         self.finish_step(id, step, now)
+    }
+
+    /// A connection that could not be taken up, and whose reader was told nothing, is none: the next may come.
+    fn unplug(&mut self, id: PaymentId) {
+        if let Some(charge) = self.charges.get_mut(&id) {
+            charge.reader = None;
+            charge.timers.clear();
+        }
     }
 
     fn feed_reader(&mut self, id: PaymentId, input: OwnedInput, step: &mut Step, now: Now) -> Result<(), TillError> {

@@ -2,11 +2,11 @@
 //! whatever it likes.
 
 use takings_domain::PaymentId;
-use takings_readers::{Asked, EntryMode, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
+use takings_readers::{Asked, EntryMode, Outcome, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
 
 use super::bench::{Bench, MINUTE};
 use super::stall::Sale;
-use crate::charge::{ChargeOutcome, Step, VendorCommand};
+use crate::charge::{ChargeOutcome, Step, VendorAsk, VendorCommand};
 use crate::engine::{Command, LinkEvent, Reply};
 use crate::error::TillError;
 
@@ -35,6 +35,10 @@ fn card() -> VendorEvent {
     })
 }
 
+fn started(id: PaymentId) -> VendorEvent {
+    VendorEvent::Started { charge: id.to_string() }
+}
+
 fn step(bench: &mut Bench, id: PaymentId, event: LinkEvent) -> Result<Step, TillError> {
     let ticket = bench.start(Command::Link { payment: id, event });
     match bench.reply(ticket).expect("answered at once")? {
@@ -51,8 +55,8 @@ fn plug_in(bench: &mut Bench, id: PaymentId, generation: u32) -> Result<Step, Ti
 fn charge(bench: &mut Bench, sale: &Sale) -> Option<ChargeOutcome> {
     let id = bench.begin(sale).unwrap();
     let asked = plug_in(bench, id, 1).unwrap().commands;
-    assert!(matches!(asked.as_slice(), [VendorCommand::Start(_)]));
-    for event in [VendorEvent::Started, card(), VendorEvent::Ended("deferred".to_owned())] {
+    assert!(matches!(asked.as_slice(), [VendorAsk { generation: 1, command: VendorCommand::Start(_) }]));
+    for event in [started(id), card(), VendorEvent::Ended(Outcome::Deferred)] {
         bench.link(id, LinkEvent::Vendor { generation: 1, event });
     }
     bench.run();
@@ -109,7 +113,7 @@ fn p1_kept_a_reader_is_told_to_start_only_when_that_is_on_the_disk() {
     bench.mend_the_disk();
     assert_eq!(plug_in(&mut bench, id, 3).unwrap().commands.len(), 1);
     // Nor is a card accepted that could not be written.
-    bench.link(id, LinkEvent::Vendor { generation: 3, event: VendorEvent::Started });
+    bench.link(id, LinkEvent::Vendor { generation: 3, event: started(id) });
     bench.refuse_to_write("card_read");
     assert!(step(&mut bench, id, LinkEvent::Vendor { generation: 3, event: card() }).is_err());
     bench.mend_the_disk();
@@ -120,16 +124,18 @@ fn p1_kept_a_reader_is_told_to_start_only_when_that_is_on_the_disk() {
 }
 
 /// One thing an SDK, its connection or the merchant does.
-fn act(drawn: u64, generation: u32) -> LinkEvent {
+fn act(id: PaymentId, drawn: u64, generation: u32) -> LinkEvent {
     let asked = [Asked::Start, Asked::Cancel, Asked::Choice][usize::try_from(drawn >> 8).unwrap() % 3];
-    let words = ["deferred", "declined", "approved_offline", "cancelled", CLEAR];
-    let word = words[usize::try_from(drawn >> 12).unwrap() % words.len()].to_owned();
+    let ends = [Outcome::Deferred, Outcome::Declined, Outcome::ApprovedOffline, Outcome::Cancelled, Outcome::Unknown];
+    let end = ends[usize::try_from(drawn >> 12).unwrap() % ends.len()];
     // Now and then from a connection before.
     let generation = if drawn.is_multiple_of(7) { generation.saturating_sub(1) } else { generation };
     let event = match (drawn >> 20) % 16 {
-        0..=4 => VendorEvent::Started,
+        // Now and then it runs another one.
+        0 if drawn.is_multiple_of(5) => VendorEvent::Started { charge: CLEAR.to_owned() },
+        0..=4 => started(id),
         5..=8 => card(),
-        9 | 10 => VendorEvent::Ended(word),
+        9 | 10 => VendorEvent::Ended(end),
         11 => VendorEvent::Failed(asked),
         12 => VendorEvent::Prompt { text: format!("card {CLEAR}"), cancellable: true },
         13 => return LinkEvent::VendorFailed { generation, asked },
@@ -152,12 +158,14 @@ fn p2_p8_whatever_an_sdk_says_the_bank_is_asked_once_and_no_number_is_kept() {
         said.push_str(&format!("{:?}", plug_in(&mut bench, id, generation)));
         for _ in 0..40 {
             drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let event = act(drawn >> 16, generation);
+            let event = act(id, drawn >> 16, generation);
             let down = matches!(event, LinkEvent::Down { .. });
             said.push_str(&format!("{:?}", step(&mut bench, id, event)));
             if down {
-                generation += 1;
-                said.push_str(&format!("{:?}", plug_in(&mut bench, id, generation)));
+                // After the end of another connection this one is still up.
+                let up = plug_in(&mut bench, id, generation + 1);
+                generation += u32::from(up.is_ok());
+                said.push_str(&format!("{up:?}"));
             }
         }
         bench.run();
