@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The border: builds the library with encryption, generates Kotlin, Swift and Python, holds its face against the accepted
-# one, and plays days, cancelled calls, panics and misbehaving apps through Rust and Python.
+# one, and plays days, cancelled calls, panics and misbehaving apps through Rust and Python; runs the README's examples.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
@@ -32,6 +32,7 @@ echo "a field added to any of these does not compile in bindings/ffi: $(tr '\n' 
 rm -rf "$copy"
 
 cargo test --quiet -p takings-ffi -p takings-bindgen
+PYTHONPATH=target/bindings/python "$BINDINGS_PYTHON" tests/parts/readme.py
 
 # Planted last: it leaves a library with exports that nobody may ship.
 generate target/bindings-planted --planted
