@@ -50,8 +50,8 @@ cargo run --quiet --locked -p takings-bindgen -- "$OUT/generated"
 mv "$OUT/generated/kotlin" "$OUT/kotlin"
 rm -rf "$OUT/generated" "$OUT"/kotlin/*.so "$OUT"/kotlin/*.dylib
 
-# Pages of 16 KB: the flag stands in .cargo/config.toml, which cargo passes over where RUSTFLAGS is set.
-[ -z "${RUSTFLAGS:-}" ] || export RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,max-page-size=16384"
+# Pages of 16 KB, relocations packed: the flags stand in .cargo/config.toml, which cargo passes over where RUSTFLAGS is set.
+[ -z "${RUSTFLAGS:-}" ] || export RUSTFLAGS="$RUSTFLAGS -C link-arg=-Wl,-z,max-page-size=16384 -C link-arg=-Wl,--pack-dyn-relocs=android"
 cargo ndk "${abi_args[@]}" --platform "$PLATFORM" --output-dir "$OUT/jniLibs" build --locked --profile "$PROFILE" -p takings-ffi
 
 for abi in "${ABIS[@]}"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Phones: the library for Android and iPhone, checked and linted (nothing is linked but a crate of four lines); a fault for one
-# system alone is found; the 16 KB alignment reaches Android's linker; the scripts that package are sound.
+# Phones: the library for Android and iPhone, checked and linted (nothing is linked but a crate of a few lines); a fault for one
+# system alone is found; the flags for 16 KB pages and packed relocations reach Android's linker; the scripts that package are sound.
 #
 # From nothing four minutes, most of it Rust's standard crates for two systems; with what other parts built half of that.
 set -euo pipefail
@@ -42,21 +42,35 @@ for target in "${PHONES[@]}"; do
 done
 rm -rf "$copy"
 
-# The linker flags of .cargo/config.toml, seen in a library: each segment aligned to 16 KB. Without them it is another.
+# The linker flags of .cargo/config.toml, seen in a library: each segment aligned to 16 KB, relocations packed. Without them it
+# is another.
 need_phone_link
 page=$ROOT/target/page-size
 mkdir -p "$page/src"
 printf '[package]\nname = "page-size"\nversion = "0.0.0"\nedition = "2024"\n[lib]\ncrate-type = ["cdylib"]\n[profile.dev]\npanic = "abort"\n[workspace]\n' >"$page/Cargo.toml"
-printf '#![no_std]\n#[panic_handler]\nfn stop(_: &core::panic::PanicInfo) -> ! {\n    loop {}\n}\n#[unsafe(no_mangle)]\npub extern "C" fn page_size() -> u32 {\n    7\n}\n' >"$page/src/lib.rs"
-alignments() {
-    (cd "$page" && for_phone build --quiet --offline --target aarch64-linux-android --target-dir "$page/target") || fail "a library of four lines does not link for Android"
-    readelf -lW "$page/target/aarch64-linux-android/debug/libpage_size.so" | awk '$1 == "LOAD" { print $NF }' | sort -u
+# A table of addresses, for the loader to set.
+cat >"$page/src/lib.rs" <<'RUST'
+#![no_std]
+#[panic_handler]
+fn stop(_: &core::panic::PanicInfo) -> ! {
+    loop {}
 }
-found=$(alignments)
-[ "$found" = 0x4000 ] || fail "a library for Android is aligned to $found, not to 16 KB: the flags of .cargo/config.toml do not reach the linker"
-found=$(RUSTFLAGS="-C debuginfo=0" alignments)
-[ "$found" != 0x4000 ] || fail "aligned to 16 KB without our flags too: this check proves nothing"
-echo "the flags for pages of 16 KB reach Android's linker (without them: $found)"
+#[unsafe(no_mangle)]
+pub static WORDS: [&str; 64] = ["word"; 64];
+RUST
+# linked: alignments of its segments, then the kinds of its tables of relocations.
+linked() {
+    local library=$page/target/aarch64-linux-android/debug/libpage_size.so
+    (cd "$page" && for_phone build --quiet --offline --target aarch64-linux-android --target-dir "$page/target") || fail "a library of a few lines does not link for Android"
+    readelf -lW "$library" | awk '$1 == "LOAD" { print $NF }' | sort -u | tr '\n' ' '
+    # ANDROID_RELA has a number of its own, and no name in every readelf.
+    readelf -dW "$library" | awk '$1 == "0x0000000060000011" { print "packed" } $2 == "(RELA)" { print "not packed" }'
+}
+found=$(linked)
+[ "$found" = "0x4000 packed" ] || fail "a library for Android is '$found', not aligned to 16 KB and packed: the flags of .cargo/config.toml do not reach the linker"
+found=$(RUSTFLAGS="-C debuginfo=0" linked)
+[[ $found != *0x4000* && $found == *"not packed" ]] || fail "'$found' without our flags: this check proves nothing"
+echo "the flags for pages of 16 KB and packed relocations reach Android's linker (without them: $found)"
 
 # The scripts for machines with the real SDKs, and what must be the same in them and beside them.
 "$MOBILE/bin/shellcheck" --shell=bash --exclude=SC1091 android/make-native.sh ios/make-xcframework.sh tests/mobile-env.sh tests/parts/mobile.sh tests/parts/wheel.sh
