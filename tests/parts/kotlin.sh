@@ -4,6 +4,11 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
+# Two runs share what Maven builds and the days they write: one after the other. (--close: nothing they start keeps the lock.)
+if [ -z "${KOTLIN_ALONE:-}" ] && command -v flock >/dev/null; then
+    exec env KOTLIN_ALONE=1 flock --close "$TOOLS/kotlin.lock" bash "${BASH_SOURCE[0]}"
+fi
+
 command -v python3 >/dev/null || fail "python3 (3.10 or newer) is needed"
 need_maven
 
