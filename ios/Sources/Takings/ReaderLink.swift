@@ -7,7 +7,7 @@ public enum LinkEvent: Sendable {
     case up(valueLength: Int)
     /// One value from the reader.
     case value(Data)
-    /// The link is gone. It may come up again.
+    /// The link is gone. It may come up again, and is waited for: where nobody looks for it, end the stream instead.
     case down
 }
 
