@@ -71,9 +71,8 @@ class AcmeReader(private val acme: AcmeSdk) : VendorSdk, AcmeSdk.Listener {
         return VendorAbout(serial = acme.serialNumber)
     }
     override fun events() = said.consumeAsFlow()
-    override fun start(request: VendorStart) = with(request) {
-        acme.quickChip(amountMinor, currencyNumeric.toInt(), timeoutS.toInt(), reference = charge)
-    }
+    override fun start(request: VendorStart) =
+        acme.quickChip(request.amountMinor, request.currencyNumeric.toInt(), request.timeoutS.toInt(), reference = request.charge)
     override fun cancel() = acme.abort()
     override fun chooseApplication(index: Int) = acme.selectApplication(index)
 
