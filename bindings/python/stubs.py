@@ -123,7 +123,7 @@ def of(face):
             out += [f"class {name}:", *calls(name, lines), f"class {name}Impl({name}):", UNMADE]
         else:
             methods = [line for line in lines if not line.startswith("constructor ")]
-            out += [f"class {name}Protocol(Protocol):", *calls(name, methods)]
+            out += [f"class {name}Protocol(Protocol):", *(calls(name, methods) or ["    pass"])]
             out += [f"class {name}({name}Protocol):", *calls(name, lines)]
             out += [] if any(line.startswith("constructor new(") for line in lines) else [UNMADE]
         out.append("")
