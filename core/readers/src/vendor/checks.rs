@@ -144,7 +144,7 @@ mod tests {
         let some = |first: &str, last: &str, scheme| Some((first.to_owned(), last.to_owned(), scheme));
         for (number, expected) in [
             ("621234******1232", some("621234", "1232", Scheme::Unionpay)),
-            ("4111 11XX XXXX 1111", some("411111", "1111", Scheme::Visa)),
+            ("4111 11xX xXxX 1111", some("411111", "1111", Scheme::Visa)),
             ("4111-11••-••••-1111", some("411111", "1111", Scheme::Visa)),
             ("41111111****1111", some("411111", "1111", Scheme::Visa)),
             // Not masked at all, or hidden with zeros.

@@ -34,6 +34,8 @@ pub(super) struct OpenCharge {
     pub(super) last_generation: Option<u32>,
     pub(super) timers: BTreeMap<TimerId, i64>,
     pub(super) attempt_open: bool,
+    /// How often the reader was lost before the card.
+    pub(super) losses: u8,
     pub(super) card_read: bool,
     /// The reader's last word on a live payment, if it is the expected one: written down with the answer, or at the end.
     pub(super) concluded: Option<ReaderConcluded>,
@@ -56,6 +58,7 @@ impl OpenCharge {
             last_generation: None,
             timers: BTreeMap::new(),
             attempt_open: true,
+            losses: 0,
             card_read: false,
             concluded: None,
             outcome: None,

@@ -18,6 +18,8 @@ use link_input::{OwnedInput, inputs};
 
 /// How long the reader waits for each thing the cardholder does, seconds.
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
+/// So often a charge takes up a reader that was lost before the card.
+const MOST_LOSSES: u8 = 20;
 
 /// What the shell tells of the link to the reader.
 pub(crate) enum LinkEvent {
@@ -131,9 +133,7 @@ impl Engine {
             ReaderEvent::OutOfService { .. }
             | ReaderEvent::Refused { asked: Asked::Start, .. }
             | ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
-            ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => {
-                self.end_attempt(id, AttemptEnd::LinkLost, false, now)
-            }
+            ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => self.lost(id, now),
             ReaderEvent::LinkLost(LinkLoss::AfterOnlineRequest)
             | ReaderEvent::CardSeen(_)
             | ReaderEvent::CardRemoved
@@ -147,6 +147,14 @@ impl Engine {
             | ReaderEvent::Refused { .. }
             | ReaderEvent::Fault(_) => Ok(()),
         }
+    }
+
+    /// Before the card a link may come again: so often, and no more. Each time is on record.
+    fn lost(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        charge.losses = charge.losses.saturating_add(1);
+        let give_up = charge.losses >= MOST_LOSSES;
+        self.end_attempt(id, AttemptEnd::LinkLost, give_up, now)
     }
 
     /// Once the charge is decided, the reader has only the card to speak of.

@@ -62,7 +62,8 @@ impl Charge {
         self.step(LinkEvent::WriteFailed { generation })
     }
 
-    /// The link is gone. Before the card was read the charge waits for a new one, or for [`Charge::cancel`].
+    /// The link is gone. Before the card was read the charge waits for a new one, or for [`Charge::cancel`];
+    /// the twentieth loss ends it.
     ///
     /// # Errors
     /// As [`Charge::link_up`].

@@ -197,3 +197,26 @@ async fn a_till_with_its_own_timer_sends_what_waits_by_itself() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn p9_bounded_a_reader_that_comes_and_goes_ends_the_charge_and_not_the_ledgers_room() {
+    let stall = Stall::new();
+    let till = stall.ready().await;
+    let charge = till.charge(request(1_000, ChargeMode::Offline)).unwrap();
+    let mut saved = None;
+    let mut generation = 0;
+    while saved.is_none() {
+        generation += 1;
+        assert!(generation <= 20, "it goes on for ever");
+        charge.link_up(244, generation).unwrap();
+        saved = charge.link_down(generation).unwrap().saved;
+    }
+    assert_eq!(generation, 20);
+    let detail = Some("link_lost".to_owned());
+    assert_eq!(saved, Some(ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail }));
+    let payment = till.payment(charge.payment_id()).await.unwrap();
+    assert_eq!(
+        (payment.payment.stage.as_str(), payment.payment.cause.as_deref()),
+        ("not_charged", Some("interrupted"))
+    );
+}
