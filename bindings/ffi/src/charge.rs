@@ -172,7 +172,8 @@ impl Charge {
         guarded(|| self.step(|charge| charge.write_failed(generation)))
     }
 
-    /// The link is gone. Before the card was read the charge waits for a new link, or for `cancel`.
+    /// The link is gone. Before the card was read the charge waits for a new link, or for `cancel`; the
+    /// twentieth loss ends it.
     pub fn link_down(&self, generation: u32) -> Result<Step, TakingsError> {
         guarded(|| self.step(|charge| charge.link_down(generation)))
     }

@@ -24,20 +24,6 @@ fn path(dir: &TempDir) -> String {
     dir.path().to_str().unwrap().to_owned()
 }
 
-fn query() -> PaymentQuery {
-    PaymentQuery {
-        stage: None,
-        from_day: None,
-        to_day: None,
-        amount_minor: None,
-        last_four: None,
-        order_reference: None,
-        text: None,
-        after: None,
-        limit: None,
-    }
-}
-
 fn request(amount_minor: i64, order: &str) -> ChargeRequest {
     ChargeRequest {
         amount_minor,
@@ -49,20 +35,14 @@ fn request(amount_minor: i64, order: &str) -> ChargeRequest {
     }
 }
 
-fn card() -> DemoCard {
-    DemoCard {
-        leading: "6212".into(),
-        last_four: "1232".into(),
-        number_len: 16,
-        entry: CardEntry::Chip,
-        behaviour: "normal".into(),
-        code: None,
-        applications: Vec::new(),
-    }
-}
-
 fn play() -> CardPlay {
-    CardPlay { card: Some(card()), choose: 0, lose_link_at: None, reconnect: false, stop_at: None }
+    CardPlay {
+        card: Some(DemoCard::usual(CardEntry::Chip)),
+        choose: 0,
+        lose_link_at: None,
+        reconnect: false,
+        stop_at: None,
+    }
 }
 
 async fn sell(till: &Till, reader: &DemoReader, amount_minor: i64, order: &str) -> ChargeOutcome {
@@ -94,7 +74,7 @@ fn a_day(seed: u64) -> (String, Vec<String>) {
             till.tick().await.unwrap();
             till.sync(120_000).await.unwrap();
         }
-        let page = till.payments(query()).await.unwrap();
+        let page = till.payments(PaymentQuery::default()).await.unwrap();
         assert!(page.payments.iter().all(|payment| payment.stage == "arrived"), "{page:?}");
         let payouts = till.payouts(PayoutQuery { status: None, after: None, limit: None }).await.unwrap().payouts;
         assert_eq!(payouts[0].difference_minor, Some(0));
@@ -144,7 +124,7 @@ fn what_a_killed_app_leaves_is_settled_at_the_next_opening() {
             till.shutdown().await.unwrap();
             let till = world.open_till(path(&dir), Language::Zh).await.unwrap();
             till.sync(120_000).await.unwrap();
-            assert_eq!(till.payments(query()).await.unwrap().payments[0].stage, stage, "{moment}");
+            assert_eq!(till.payments(PaymentQuery::default()).await.unwrap().payments[0].stage, stage, "{moment}");
             assert!(matches!(charge.tick(), Err(TakingsError::Internal { .. })), "a charge of a till that ended");
             assert!(till.verify().await.unwrap().sound);
         });

@@ -55,15 +55,7 @@ fn request(amount_minor: i64, order: &str) -> ChargeRequest {
 }
 
 fn play() -> CardPlay {
-    let card = DemoCard {
-        leading: "6212".into(),
-        last_four: "1232".into(),
-        number_len: 16,
-        entry: CardEntry::Chip,
-        behaviour: "normal".into(),
-        code: None,
-        applications: Vec::new(),
-    };
+    let card = DemoCard::usual(CardEntry::Chip);
     CardPlay { card: Some(card), choose: 0, lose_link_at: None, reconnect: false, stop_at: None }
 }
 
@@ -97,17 +89,7 @@ impl Stall {
             assert_eq!(reader.take_card(charge, play()).unwrap().outcome, Some(ChargeOutcome::Saved));
         }
         world.set_line("up".into()).unwrap();
-        let all = PaymentQuery {
-            stage: None,
-            from_day: None,
-            to_day: None,
-            amount_minor: None,
-            last_four: None,
-            order_reference: None,
-            text: None,
-            after: None,
-            limit: None,
-        };
+        let all = PaymentQuery::default();
         let payment_id = now(till.payments(all)).unwrap().payments[0].payment_id.clone();
         Self { world, till, payment_id, dir }
     }

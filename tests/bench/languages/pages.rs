@@ -22,29 +22,7 @@ const SEED: u64 = 17;
 const DEEP: usize = 100;
 
 fn query(after: Option<String>) -> PaymentQuery {
-    PaymentQuery {
-        stage: None,
-        from_day: None,
-        to_day: None,
-        amount_minor: None,
-        last_four: None,
-        order_reference: None,
-        text: None,
-        after,
-        limit: Some(50),
-    }
-}
-
-fn card() -> DemoCard {
-    DemoCard {
-        leading: "6212".to_owned(),
-        last_four: "1232".to_owned(),
-        number_len: 16,
-        entry: CardEntry::Chip,
-        behaviour: "normal".to_owned(),
-        code: None,
-        applications: Vec::new(),
-    }
+    PaymentQuery { after, limit: Some(50), ..PaymentQuery::default() }
 }
 
 /// Sales with a line, a few seconds apart.
@@ -61,7 +39,13 @@ async fn make(world: &DemoWorld, till: &Till, count: i64) -> Outcome<()> {
             operator: None,
         };
         let charge = till.charge(request).await?;
-        let play = CardPlay { card: Some(card()), choose: 0, lose_link_at: None, reconnect: false, stop_at: None };
+        let play = CardPlay {
+            card: Some(DemoCard::usual(CardEntry::Chip)),
+            choose: 0,
+            lose_link_at: None,
+            reconnect: false,
+            stop_at: None,
+        };
         reader.take_card(charge, play)?;
         world.advance(3_000)?;
     }

@@ -126,7 +126,7 @@ impl Day {
             "takings": till.takings("2020-01-01".into(), "2039-12-31".into()).await?.plain(),
             "book": self.book()?,
         });
-        let payments = self.payments(&all_payments()).await?;
+        let payments = self.payments(&PaymentQuery::default()).await?;
         let payments = payments.into_iter().filter_map(|payment| {
             let id = payment.get("payment_id")?.as_str()?;
             Some((self.name_of(id), payment))
@@ -184,21 +184,6 @@ impl Day {
         });
         book.insert("payments".into(), Value::Object(payments.collect()));
         Ok(book.into())
-    }
-}
-
-/// The query without a condition.
-fn all_payments() -> PaymentQuery {
-    PaymentQuery {
-        stage: None,
-        from_day: None,
-        to_day: None,
-        amount_minor: None,
-        last_four: None,
-        order_reference: None,
-        text: None,
-        after: None,
-        limit: None,
     }
 }
 

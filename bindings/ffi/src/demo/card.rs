@@ -45,6 +45,20 @@ pub struct DemoCard {
 }
 
 impl DemoCard {
+    /// The usual card, read so: what a host's language leaves out.
+    #[must_use]
+    pub fn usual(entry: CardEntry) -> Self {
+        Self {
+            leading: "6212".into(),
+            last_four: "1232".into(),
+            number_len: 16,
+            entry,
+            behaviour: "normal".into(),
+            code: None,
+            applications: Vec::new(),
+        }
+    }
+
     pub(crate) fn script(&self) -> Result<CardScript, TakingsError> {
         let digits = |text: &str| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
         let refused = |why: &str| TakingsError::fix_input("card", why);

@@ -130,7 +130,7 @@ mirror! {
 }
 
 /// Which payments to list. All given conditions hold together.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, uniffi::Record)]
 pub struct PaymentQuery {
     /// Only this stage.
     #[uniffi(default)]
