@@ -4,7 +4,7 @@
 //! [`ReaderSession`], keeps its timers, and acts on its events. There are two kinds of session: a protocol engine of our
 //! own, and a vendor's SDK at arm's length. Both make the same events, and the same promises hold.
 //!
-//! * [`interface`]: what goes in and what comes out, in words that fit every reader.
+//! * [`interface`]: what goes in and what comes out, in words that fit every reader. [`trouble`]: what goes wrong.
 //! * [`Reader`] in [`dynaflex`]: the engine for the MagTek DynaFlex II Go.
 //! * [`VendorSession`] in [`vendor`]: another maker's reader behind its own SDK.
 //! * [`online_request`]: the card data for the acquirer.
@@ -28,16 +28,18 @@ pub mod prompt;
 pub mod sensitive;
 pub mod simulated;
 pub mod tlv;
+pub mod trouble;
 pub mod vendor;
 
 pub use dynaflex::Reader;
 pub use interface::{
-    Asked, Fault, Interface, LinkLoss, OutOfServiceReason, ReaderError, ReaderEvent, ReaderInput, ReaderOutput,
-    ReaderSession, ReceiptData, Refusal, StartRequest, TimerId,
+    Interface, LinkLoss, OutOfServiceReason, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, ReceiptData,
+    StartRequest, TimerId,
 };
 pub use online_request::{BlobFormat, OnlineRequest};
 pub use outcome::Outcome;
 pub use prompt::Prompt;
 pub use sensitive::SensitiveBytes;
 pub use takings_domain::{EntryMode, MaskedCard, Scheme};
+pub use trouble::{Asked, Fault, ReaderError, Refusal};
 pub use vendor::{VendorAbout, VendorCard, VendorCommand, VendorEvent, VendorSession};

@@ -1,6 +1,6 @@
 //! The status of a response: how far the command got, and why it was refused.
 
-use crate::interface::Refusal;
+use crate::trouble::Refusal;
 
 /// Summary, group, subgroup, code.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! believes nothing: what an SDK says is bounded, masked again and put in order before anybody hears of it.
 //!
 //! * [`VendorAbout`], [`VendorEvent`], [`VendorCard`]: what the SDK says. [`VendorCommand`]: what it is told.
-//! * `session`: the order of things. `checks`: what a word and a number may look like. `clear_data`: a net for what is no
+//! * `session`: the order of things; `payment`: what is known of one. `checks`: what a word and a number may look like. `clear_data`: a net for what is no
 //!   ciphertext.
 //!
 //! # What an adapter must keep to
@@ -17,15 +17,17 @@
 
 mod checks;
 mod clear_data;
+mod payment;
 mod session;
 
 use std::fmt;
 
 use takings_domain::EntryMode;
 
-use crate::interface::{Asked, Interface, StartRequest};
+use crate::interface::{Interface, StartRequest};
 use crate::outcome::Outcome;
 use crate::sensitive::SensitiveBytes;
+use crate::trouble::Asked;
 
 pub use session::VendorSession;
 

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::interface::{
-    Asked, Fault, LinkLoss, OutOfServiceReason, ReaderError, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession,
-    Refusal, StartRequest, TimerId,
+    LinkLoss, OutOfServiceReason, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, StartRequest, TimerId,
 };
 use crate::outcome::Outcome;
+use crate::trouble::{Asked, Fault, ReaderError, Refusal};
 
+use super::payment::{Card, Payment};
 use super::{VendorAbout, VendorCard, VendorCommand, VendorEvent, checks};
 
 /// How long the SDK may take to say that it runs the payment, in milliseconds.
@@ -40,48 +41,6 @@ enum Phase {
     Ready,
     OutOfService,
     Over,
-}
-
-/// The payment of one start.
-#[derive(Debug)]
-struct Payment {
-    timeout_ms: u64,
-    /// The SDK said that it runs this one: whatever it said before is about something older.
-    running: bool,
-    /// It said last that it runs another one: what it says after that is not about this.
-    another: bool,
-    /// It was asked to stop because its time was over.
-    overdue: bool,
-    /// It was asked to stop, and may take so long and no longer for it.
-    stopping: bool,
-    /// It refused to stop, and was given its time anew: once.
-    refused_to_stop: bool,
-    card: Card,
-    choices: u8,
-    /// How often the cardholder was asked.
-    offers: u8,
-    /// An end that needs card data which has not come yet.
-    held: Option<Outcome>,
-    ended: Option<Outcome>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Card {
-    Awaited,
-    Told,
-    /// What came cannot be used: nothing else will be.
-    Spoiled,
-}
-
-impl Payment {
-    fn is_open(&self) -> bool {
-        self.ended.is_none()
-    }
-
-    /// What the SDK says now is about this payment.
-    fn is_heard(&self) -> bool {
-        self.running && !self.another
-    }
 }
 
 impl fmt::Debug for VendorSession {

@@ -13,8 +13,12 @@ mod outcomes;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod sdk;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod vendor;
+#[cfg(test)]
+mod vendor_random;

@@ -2,7 +2,8 @@
 
 use crate::dynaflex::commands::Command;
 use crate::dynaflex::status::Status;
-use crate::interface::{Fault, ReaderOutput, TimerId};
+use crate::interface::{ReaderOutput, TimerId};
+use crate::trouble::Fault;
 
 use super::{Reader, Session};
 

@@ -13,9 +13,10 @@ mod setup;
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::interface::{Fault, LinkLoss, ReaderError, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, TimerId};
+use crate::interface::{LinkLoss, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, TimerId};
 use crate::link::{MIN_VALUE_LEN, Reassembler, Segmenter};
 use crate::masked_card::MaskRule;
+use crate::trouble::{Fault, ReaderError};
 
 use super::commands::Command;
 use super::message::{self, Message};

@@ -1,10 +1,11 @@
 //! What the reader says by itself.
 
 use crate::dynaflex::commands::{NOTE_COMPLETE, NOTE_DEVICE, NOTE_DISPLAY, NOTE_TRANSACTION};
-use crate::interface::{Fault, Interface, ReaderEvent};
+use crate::interface::{Interface, ReaderEvent};
 use crate::masked_card::clean_text;
 use crate::prompt::Prompt;
 use crate::tlv::{self, Tag};
+use crate::trouble::Fault;
 
 use super::Reader;
 

@@ -5,10 +5,11 @@ use takings_domain::{EntryMode, MaskedCard, Scheme};
 use crate::dynaflex::card_data::{ArqcData, BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
 use crate::dynaflex::commands::{self, Command};
 use crate::dynaflex::status::{Progress, Status};
-use crate::interface::{Asked, Fault, LinkLoss, ReaderError, ReaderEvent, Refusal, StartRequest, TimerId};
+use crate::interface::{LinkLoss, ReaderEvent, StartRequest, TimerId};
 use crate::online_request::{BlobFormat, OnlineRequest};
 use crate::outcome::{Completion, Outcome, completion};
 use crate::prompt::Prompt;
+use crate::trouble::{Asked, Fault, ReaderError, Refusal};
 
 use super::setup::Setup;
 use super::{Reader, Session};

@@ -5,8 +5,9 @@ use crate::dynaflex::card_data::hex;
 use crate::dynaflex::commands::Command;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
-use crate::interface::{OutOfServiceReason, ReaderEvent, Refusal};
+use crate::interface::{OutOfServiceReason, ReaderEvent};
 use crate::masked_card::clean_text;
+use crate::trouble::Refusal;
 
 use super::Reader;
 
