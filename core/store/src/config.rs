@@ -48,6 +48,8 @@ pub struct OpenConfig {
     pub key: Option<DatabaseKey>,
     /// The SQLite VFS to use; none: the system's.
     pub vfs: Option<String>,
+    /// How much is free on the disk of a directory, bytes; none: as the operating system says.
+    pub free_bytes: Option<fn(&Path) -> u64>,
     /// The identity a new ledger gets. An existing ledger keeps its own.
     pub new_ledger_id: LedgerId,
 }
@@ -56,7 +58,7 @@ impl OpenConfig {
     /// A configuration with the system's VFS and no key.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, new_ledger_id: LedgerId) -> Self {
-        Self { dir: dir.into(), key: None, vfs: None, new_ledger_id }
+        Self { dir: dir.into(), key: None, vfs: None, free_bytes: None, new_ledger_id }
     }
 
     /// The database file.

@@ -59,7 +59,7 @@ impl Ledger {
         position: Position,
         lock: DirectoryLock,
     ) -> Self {
-        let room = Room::in_dir(&config.dir);
+        let room = Room::of(&config);
         Self { config, ledger_id, conn: Some(conn), position, room, _lock: lock }
     }
 

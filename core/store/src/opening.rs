@@ -63,7 +63,7 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
     fs::create_dir_all(&config.dir)?;
     let lock = DirectoryLock::take(&config.dir)?;
     // SQLite needs a little room even to read its log.
-    Room::in_dir(&config.dir).make();
+    Room::of(&config).make();
     let head = Head::read(&config.dir)?.sound();
     if is_emptied(&config.dir, head.as_ref())? {
         return Err(set_aside(&config.dir, head)?);

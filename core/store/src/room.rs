@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::config::OpenConfig;
+
 /// What the ballast keeps free for answers, bytes.
 const BALLAST_BYTES: u64 = 2 * 1024 * 1024;
 /// Below this a new charge is refused, bytes: what is begun must fit to its end.
@@ -17,13 +19,15 @@ const ANSWER_BYTES: u64 = 256 * 1024;
 pub(crate) struct Room {
     dir: PathBuf,
     held: bool,
+    /// How much is free in a directory, bytes.
+    free_bytes: fn(&Path) -> u64,
 }
 
 impl Room {
     /// Looks for ballast that an earlier run left.
-    pub(crate) fn in_dir(dir: &Path) -> Self {
-        let held = fs::metadata(ballast(dir)).is_ok_and(|found| found.len() == BALLAST_BYTES);
-        Self { dir: dir.to_owned(), held }
+    pub(crate) fn of(config: &OpenConfig) -> Self {
+        let held = fs::metadata(ballast(&config.dir)).is_ok_and(|found| found.len() == BALLAST_BYTES);
+        Self { dir: config.dir.clone(), held, free_bytes: config.free_bytes.unwrap_or(free_bytes) }
     }
 
     /// The disk is as good as full.
@@ -68,10 +72,14 @@ impl Room {
         Ok(())
     }
 
-    /// What is free, bytes. A directory that cannot be asked is taken for roomy: writing will tell.
     fn free_bytes(&self) -> u64 {
-        rustix::fs::statvfs(&self.dir).map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize))
+        (self.free_bytes)(&self.dir)
     }
+}
+
+/// What is free, bytes. A directory that cannot be asked is taken for roomy: writing will tell.
+fn free_bytes(dir: &Path) -> u64 {
+    rustix::fs::statvfs(dir).map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn ballast(dir: &Path) -> PathBuf {
@@ -80,18 +88,24 @@ fn ballast(dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use takings_domain::LedgerId;
+
     use super::*;
+
+    fn room(dir: &Path) -> Room {
+        Room::of(&OpenConfig::new(dir, LedgerId::from_parts(0, [0; 10])))
+    }
 
     #[test]
     fn the_ballast_is_taken_up_once_and_found_again() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Room::in_dir(dir.path()).is_enough_for_a_charge());
+        assert!(room(dir.path()).is_enough_for_a_charge());
         assert_eq!(fs::metadata(dir.path().join("ballast")).unwrap().len(), BALLAST_BYTES);
-        let mut again = Room::in_dir(dir.path());
+        let mut again = room(dir.path());
         again.make();
         assert!(again.held && again.is_enough_for_a_charge(), "it stays while there is room");
         // Half a ballast is none.
         fs::write(dir.path().join("ballast"), b"half").unwrap();
-        assert!(!Room::in_dir(dir.path()).held);
+        assert!(!room(dir.path()).held);
     }
 }

@@ -27,7 +27,7 @@ impl ServerClock {
 
 /// What the engine knows of time and of days to come; it keeps this current for those who read beside it.
 #[derive(Clone, Default)]
-pub(crate) struct Outlook(Arc<RwLock<Known>>);
+pub struct Outlook(Arc<RwLock<Known>>);
 
 #[derive(Default)]
 struct Known {

@@ -32,7 +32,7 @@ pub(crate) fn store_config(config: &TillConfig, new_ledger_id: LedgerId) -> Open
 }
 
 /// See the module.
-pub(crate) struct Reading {
+pub struct Reading {
     reader: Mutex<Connection>,
     outlook: Outlook,
 }
@@ -44,13 +44,14 @@ struct Connection {
 }
 
 impl Reading {
-    pub(crate) fn open(store: &OpenConfig, outlook: Outlook) -> Result<Self, TillError> {
+    /// The reading connection of a ledger that an engine opened.
+    pub fn open(store: &OpenConfig, outlook: Outlook) -> Result<Self, TillError> {
         let open = Some(Reader::open(store)?);
         Ok(Self { reader: Mutex::new(Connection { store: store.clone(), open }), outlook })
     }
 
     /// Closes the connection, and with it every lock; the next read opens it again.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         self.connection().open = None;
     }
 
@@ -72,7 +73,8 @@ impl Reading {
         self.outlook.local_time(at_ms)
     }
 
-    pub(crate) fn payments(&self, query: &PaymentQuery, now: Now) -> Result<PaymentsPage, TillError> {
+    /// See `Till::payments`.
+    pub fn payments(&self, query: &PaymentQuery, now: Now) -> Result<PaymentsPage, TillError> {
         let now_ms = self.outlook.server_ms(now);
         let filter = PaymentFilter {
             stage: query.stage.as_deref().map(stage).transpose()?,
@@ -89,14 +91,16 @@ impl Reading {
         Ok(PaymentsPage { payments, next: page.next.map(|key| key.to_string()) })
     }
 
-    pub(crate) fn payment(&self, id: PaymentId, now: Now) -> Result<PaymentDetail, TillError> {
+    /// See `Till::payment`.
+    pub fn payment(&self, id: PaymentId, now: Now) -> Result<PaymentDetail, TillError> {
         let now_ms = self.outlook.server_ms(now);
         let found = self.with(|reader| Ok(reader.payment(id)?))?.ok_or_else(|| TillError::not_found("payment", id))?;
         let timeline = found.timeline.into_iter().map(timeline_entry).collect();
         Ok(PaymentDetail { payment: self.payment_view(&found.row, now_ms), timeline })
     }
 
-    pub(crate) fn takings(&self, from: NaiveDate, to: NaiveDate, now: Now) -> Result<Vec<TakingsLine>, TillError> {
+    /// See `Till::takings`.
+    pub fn takings(&self, from: NaiveDate, to: NaiveDate, now: Now) -> Result<Vec<TakingsLine>, TillError> {
         let now_ms = self.outlook.server_ms(now);
         let sums = self.with(|reader| Ok(reader.takings(Some(from), Some(to), now_ms)?))?;
         let line = |sum: takings_store::reading::takings::TakingsSum| TakingsLine {
@@ -108,7 +112,8 @@ impl Reading {
         Ok(sums.into_iter().map(line).collect())
     }
 
-    pub(crate) fn payouts(&self, query: &PayoutQuery, now: Now) -> Result<PayoutsPage, TillError> {
+    /// See `Till::payouts`.
+    pub fn payouts(&self, query: &PayoutQuery, now: Now) -> Result<PayoutsPage, TillError> {
         let now_ms = self.outlook.server_ms(now);
         let unknown = || TillError::fix_input("status", "not a status of a payout");
         let status =
@@ -125,7 +130,8 @@ impl Reading {
         })
     }
 
-    pub(crate) fn payout(&self, id: &str, now: Now) -> Result<PayoutDetail, TillError> {
+    /// See `Till::payout`.
+    pub fn payout(&self, id: &str, now: Now) -> Result<PayoutDetail, TillError> {
         let now_ms = self.outlook.server_ms(now);
         let payout_id = PayoutId::new(id).map_err(|error| TillError::fix_input("payout_id", error))?;
         self.with(|reader| {
@@ -143,7 +149,8 @@ impl Reading {
         })
     }
 
-    pub(crate) fn alerts(&self, max: u32) -> Result<Vec<AlertView>, TillError> {
+    /// See `Till::next_alerts`.
+    pub fn alerts(&self, max: u32) -> Result<Vec<AlertView>, TillError> {
         let most = rows(Some(max))?;
         self.with(|reader| Ok(reader.next_alerts(most)?.into_iter().map(alert_view).collect()))
     }

@@ -14,7 +14,7 @@ const ENOUGH: u32 = 3;
 
 /// Outlives the engine; see the module.
 #[derive(Clone, Default)]
-pub(crate) struct Failures(Arc<Mutex<Known>>);
+pub struct Failures(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {

@@ -54,17 +54,17 @@ use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, TroubleVi
 use charging::OpenCharge;
 use documents::Documents;
 use exchange::InFlight;
-pub(crate) use failures::Failures;
+pub use failures::Failures;
 use feed::FeedState;
 use pace::Pace;
-pub(crate) use reader::LinkEvent;
+pub use reader::LinkEvent;
 use run::Run;
 
 /// Names the caller of a command, so that its reply finds it.
-pub(crate) type Ticket = u64;
+pub type Ticket = u64;
 
 /// What comes in.
-pub(crate) enum Input {
+pub enum Input {
     /// A caller wants something; a reply effect with this ticket follows, now or later.
     Command(Ticket, Command),
     /// A request came to its end.
@@ -74,45 +74,73 @@ pub(crate) enum Input {
 }
 
 /// What a caller can want.
-pub(crate) enum Command {
+pub enum Command {
+    /// See `Till::activate`.
     Activate {
+        /// As the acquirer gave it.
         code: String,
     },
+    /// See `Till::sign_on`.
     SignOn,
+    /// See `Till::charge`.
     Charge(ChargeRequest),
+    /// Something happened on the link to the reader.
     Link {
+        /// Whose charge.
         payment: PaymentId,
+        /// What.
         event: LinkEvent,
     },
+    /// Waits until the charge is decided.
     Outcome {
+        /// Which.
         payment: PaymentId,
     },
     /// Nobody holds the charge any more.
     Leave {
+        /// Which.
         payment: PaymentId,
     },
+    /// See `Till::sync`.
     Sync {
+        /// Milliseconds.
         budget_ms: u64,
     },
+    /// See `Till::cancel`.
     Cancel {
+        /// Which.
         payment: PaymentId,
+        /// Who is at the till.
         operator: Option<String>,
     },
+    /// See `Till::mark_service`.
     MarkService {
+        /// Which.
         payment: PaymentId,
+        /// The goods were handed over.
         given: bool,
+        /// Who is at the till.
         operator: Option<String>,
     },
+    /// See `Till::acknowledge`.
     Acknowledge {
+        /// The last alert heard.
         upto: u64,
     },
+    /// A receipt is printed once more.
     CountReceipt {
+        /// Of which payment.
         payment: PaymentId,
+        /// Whose copy.
         copy: &'static str,
     },
+    /// See `Till::status`.
     Status,
+    /// See `Till::verify`.
     Verify,
+    /// See `Till::tick`.
     Tick,
+    /// See `Till::going_to_background`.
     Background,
     /// Fails in the middle of its work, for tests.
     #[cfg(any(test, feature = "planted"))]
@@ -121,24 +149,40 @@ pub(crate) enum Command {
 
 /// What a caller gets.
 #[derive(Debug)]
-pub(crate) enum Reply {
+pub enum Reply {
+    /// It is done.
     Done,
+    /// Whose till it is now.
     Activated(ActivationView),
+    /// The session.
     SignedOn(SignOnView),
+    /// The intent is on disk.
     Charging(PaymentId),
+    /// What the link's event brought.
     Step(Step),
+    /// How the charge stands.
     Outcome(ChargeOutcome),
+    /// How the contact went.
     Synced(SyncReport),
     /// How often this copy was printed before.
     ReceiptCount(u32),
+    /// How the till is.
     Status(Box<StatusView>),
+    /// What checking everything found.
     Verified(VerifyReport),
 }
 
 /// What goes out, after the commit that records it.
-pub(crate) enum Effect {
+pub enum Effect {
     /// Carry this to the acquirer and come back with [`Input::Answer`].
-    Send { op: OperationId, request: SignedRequest, timeout_ms: u64 },
+    Send {
+        /// Names the request.
+        op: OperationId,
+        /// What to carry, once.
+        request: SignedRequest,
+        /// How long the answer may take, milliseconds.
+        timeout_ms: u64,
+    },
     /// Answer a caller.
     Reply(Ticket, Result<Reply, TillError>),
     /// Come back with [`Input::Tick`] at this wall-clock instant, milliseconds UTC; replaces any earlier one.
@@ -165,17 +209,23 @@ impl Line {
 
 /// What the engine is made with.
 #[derive(Clone)]
-pub(crate) struct EngineConfig {
-    pub(crate) store: OpenConfig,
-    pub(crate) acquirer_url: String,
-    pub(crate) app_version: String,
-    pub(crate) request_timeout_ms: u64,
-    pub(crate) outlook: Outlook,
-    pub(crate) failures: Failures,
+pub struct EngineConfig {
+    /// Where the ledger is.
+    pub store: OpenConfig,
+    /// Without a final slash.
+    pub acquirer_url: String,
+    /// Told to the acquirer.
+    pub app_version: String,
+    /// The longest a request may take, milliseconds.
+    pub request_timeout_ms: u64,
+    /// Kept current for those who read beside the engine.
+    pub outlook: Outlook,
+    /// Outlives the engine: the answers at which it failed.
+    pub failures: Failures,
 }
 
 /// See the module.
-pub(crate) struct Engine {
+pub struct Engine {
     ledger: Ledger,
     key: Arc<dyn DeviceSigner>,
     randomness: Arc<dyn Randomness>,
@@ -239,7 +289,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Handles one input. Effects are those of what is already on disk.
-    pub(crate) fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         let before = self.ledger.last_seq();
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);

@@ -22,17 +22,62 @@ const CARDHOLDER_TIMEOUT_S: u8 = 60;
 const MOST_LOSSES: u8 = 20;
 
 /// What the shell tells of the link to the reader.
-pub(crate) enum LinkEvent {
-    Up { value_len: u32, generation: u32 },
-    Bytes { generation: u32, value: Vec<u8> },
-    WriteDone { generation: u32 },
-    WriteFailed { generation: u32 },
-    Down { generation: u32 },
-    VendorUp { about: VendorAbout, generation: u32 },
-    Vendor { generation: u32, event: VendorEvent },
-    VendorFailed { generation: u32, asked: Asked },
+pub enum LinkEvent {
+    /// See `Charge::link_up`.
+    Up {
+        /// The longest value of the link, bytes.
+        value_len: u32,
+        /// Counts connections.
+        generation: u32,
+    },
+    /// See `Charge::bytes`.
+    Bytes {
+        /// Of which connection.
+        generation: u32,
+        /// One notification.
+        value: Vec<u8>,
+    },
+    /// See `Charge::write_done`.
+    WriteDone {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::write_failed`.
+    WriteFailed {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::link_down`.
+    Down {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::vendor_up`.
+    VendorUp {
+        /// What the SDK says of the reader.
+        about: VendorAbout,
+        /// Counts connections.
+        generation: u32,
+    },
+    /// See `Charge::vendor_event`.
+    Vendor {
+        /// Of which connection.
+        generation: u32,
+        /// What the SDK says.
+        event: VendorEvent,
+    },
+    /// See `Charge::vendor_failed`.
+    VendorFailed {
+        /// Of which connection.
+        generation: u32,
+        /// What could not be told.
+        asked: Asked,
+    },
+    /// See `Charge::choose`.
     Choose(u32),
+    /// See `Charge::cancel`.
     Cancel,
+    /// See `Charge::tick`.
     Tick,
 }
 

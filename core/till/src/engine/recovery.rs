@@ -26,7 +26,7 @@ use crate::views::TroubleView;
 impl Engine {
     /// Opens the ledger and settles what a crash left open: a send without an end is in doubt; a card that was neither
     /// sent nor accepted is *interrupted*: not charged, safe to repeat.
-    pub(crate) fn open(
+    pub fn open(
         config: EngineConfig,
         key: Arc<dyn DeviceSigner>,
         randomness: Arc<dyn Randomness>,

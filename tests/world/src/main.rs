@@ -1,0 +1,3 @@
+//! `cargo world`: see README.md.
+
+fn main() {}
