@@ -151,8 +151,8 @@ pub struct RawColumns {
     pub boot_id: i64,
     /// Who was at the till.
     pub operator: Option<String>,
-    /// Which object it is about: as the file holds it.
-    pub subject: Vec<u8>,
+    /// 0 for the ledger, else the number of the subject's first event.
+    pub subject: i64,
     /// What happened.
     pub kind: String,
     /// The version of the body.
