@@ -1,1 +1,5 @@
 //! The world simulator.
+
+pub mod files;
+pub mod oracle;
+pub mod record;
