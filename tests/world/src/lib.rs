@@ -1,5 +1,6 @@
 //! The world simulator.
 
+pub mod disk;
 pub mod files;
 pub mod oracle;
 pub mod record;
