@@ -93,6 +93,10 @@ fn of_report(before: Option<&PaymentState>, report: &PaymentReported, after: &Pa
     let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
     let held_before =
         before.and_then(|before| before.report.as_ref()).is_some_and(|report| report.arrival == Arrival::Held);
+    #[cfg(feature = "planted")]
+    if crate::planted::is("late_decline_not_told") && newly(is_declined) {
+        return None;
+    }
     if newly(is_declined) && after.acceptance.is_some() {
         Some(AlertKind::DeclinedAfterDeferral)
     } else if newly(is_short) && after.is_deferred() {

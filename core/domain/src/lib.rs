@@ -5,6 +5,7 @@
 //! * [`codes`]: what a response code means.
 //! * [`balance`]: where the money is. [`alert`]: what is worth telling.
 //! * [`policy`]: what may be accepted without a line. [`settlement`]: when the money is due, and what of it.
+//! * `planted`: bugs that judges must find. No part of what ships.
 
 pub mod alert;
 pub mod axes;
@@ -17,6 +18,8 @@ pub mod ledger;
 pub mod money;
 pub mod payment;
 pub mod payout;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod policy;
 pub mod settlement;
 pub mod time;

@@ -37,6 +37,10 @@ impl TimeAnchor {
     /// The reading that makes things older: what limits of age are judged by (our decision, promise P9).
     #[must_use]
     pub fn pessimistic_ms(&self, now: Now) -> i64 {
+        #[cfg(feature = "planted")]
+        if crate::planted::is("policy_by_optimistic_clock") {
+            return self.trusted_ms(now).min(now.wall_ms.saturating_add(self.offset_ms())).max(self.server_ms);
+        }
         self.trusted_ms(now).max(now.wall_ms.saturating_add(self.offset_ms())).max(self.server_ms)
     }
 

@@ -130,8 +130,11 @@ impl PaymentState {
                 self.expired = true;
             }
             PaymentEvent::CancelledUnsent(_) => {
+                let unsent = self.delivery() == Some(Delivery::Queued);
+                #[cfg(feature = "planted")]
+                let unsent = unsent || crate::planted::is("cancel_allowed_in_doubt");
                 ensure(
-                    self.acceptance.is_some() && self.delivery() == Some(Delivery::Queued),
+                    self.acceptance.is_some() && unsent,
                     "only what certainly did not leave can be cancelled",
                 )?;
                 self.cancelled = true;
@@ -196,6 +199,8 @@ impl PaymentState {
             }
             PaymentEvent::PaymentReported(report) => {
                 let newer = self.report.as_ref().is_none_or(|known| known.report_version < report.report_version);
+                #[cfg(feature = "planted")]
+                let newer = newer || crate::planted::is("version_ignored");
                 ensure(newer, "only a newer report is written down")?;
                 self.hear(report, at_ms);
                 Ok(())
@@ -212,7 +217,10 @@ impl PaymentState {
             PaymentEvent::ReversalRequested(requested) => {
                 ensure(self.reversal.is_none(), "a reversal is decided once")?;
                 // Promise P2's other half: goods that left with the customer are never undone by a time-out.
-                ensure(self.acceptance.is_none(), "an accepted payment is never reversed by itself")?;
+                let waits = self.acceptance.is_none();
+                #[cfg(feature = "planted")]
+                let waits = waits || crate::planted::is("reverse_deferred");
+                ensure(waits, "an accepted payment is never reversed by itself")?;
                 let sent = self.sends.may_have_arrived || self.sends.open.is_some();
                 let charged = sent && !self.is_closed() && (!self.is_answered() || self.is_approved());
                 ensure(charged, "there is nothing to undo")?;

@@ -63,6 +63,10 @@ pub fn to_do(payment: &PaymentState) -> Option<ToDo> {
     if payment.is_answered() || payment.expired || payment.sends.open.is_some() || !payment.blob_held {
         return None;
     }
+    #[cfg(feature = "planted")]
+    if crate::planted::is("given_up_after_three_sends") && payment.sends.count >= 3 {
+        return None;
+    }
     match payment.acceptance {
         Some(acceptance) => Some(due(Lane::Drain, &payment.sends, acceptance.at_ms, acceptance.deadline_ms)),
         None if payment.sends.count > 0 => {

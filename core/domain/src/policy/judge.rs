@@ -53,9 +53,14 @@ pub fn before_card(policy: Option<&RiskPolicy>, asked: &BeforeCard) -> Result<()
     refuse_if(!policy.offline_allowed, Rule::OfflineNotAllowed)?;
     in_force(policy, asked.now_pessimistic_ms)?;
     let clock_is_heard = asked.trusted_age_ms.is_some_and(|age_ms| age_ms >= 0 && age_ms <= policy.max_clock_age_ms());
+    #[cfg(feature = "planted")]
+    let clock_is_heard = clock_is_heard || crate::planted::is("clock_age_ignored");
     refuse_if(!clock_is_heard, Rule::ClockUntrusted)?;
     let limit = amount_allowed(policy, asked.amount)?;
-    refuse_if(asked.open_count >= limit.max_count_open, Rule::TooManyOpen)?;
+    let too_many = asked.open_count >= limit.max_count_open;
+    #[cfg(feature = "planted")]
+    let too_many = too_many && !(crate::planted::is("limit_count_off_by_one") && asked.open_count == limit.max_count_open);
+    refuse_if(too_many, Rule::TooManyOpen)?;
     let total_fits = asked
         .open_total
         .checked_add(asked.amount)
@@ -97,6 +102,10 @@ fn refuse_if(refused: bool, rule: Rule) -> Result<(), Refusal> {
 
 fn in_force(policy: &RiskPolicy, now_ms: i64) -> Result<(), Refusal> {
     refuse_if(now_ms < policy.valid_from_ms, Rule::PolicyNotYetValid)?;
+    #[cfg(feature = "planted")]
+    if crate::planted::is("policy_expired_accepted") {
+        return Ok(());
+    }
     refuse_if(now_ms >= policy.valid_until_ms, Rule::PolicyExpired)
 }
 
