@@ -99,8 +99,26 @@ pub fn decode(operation: &Operation, answer: &Answer, keys: &KeyRing) -> Reply {
     }
     match keys.verify_answer(answer, matches!(operation, Operation::Keys)) {
         Ok(seal) => signed(operation, answer, keys, seal).unwrap_or_else(Reply::Unverified),
+        #[cfg(feature = "planted")]
+        Err(_) if let Some(reply) = believed_anyway(operation, answer, keys) => reply,
         Err(why) => unsigned(operation, answer).map_or(Reply::Unverified(why), Reply::Problem),
     }
+}
+
+#[cfg(feature = "planted")]
+fn believed_anyway(operation: &Operation, answer: &Answer, keys: &KeyRing) -> Option<Reply> {
+    use Operation as O;
+    let believed = match operation {
+        O::Payment(_) | O::Batch(_) | O::Inquire(_) | O::Reverse(_) => {
+            takings_domain::planted::is("unsigned_answer_believed")
+        }
+        O::ReadPayment { .. } | O::ListPayments(_) | O::ListPayouts(_) | O::ReadPayout { .. } => {
+            takings_domain::planted::is("alert_before_verification")
+        }
+        _ => false,
+    };
+    let none = Seal { kid: String::new(), message_id: String::new(), timestamp_s: 0, signature: String::new() };
+    believed.then(|| signed(operation, answer, keys, Seal::of(answer).unwrap_or(none)).ok()).flatten()
 }
 
 /// Reads a list of keys kept earlier and checks the root's signature over it again.

@@ -278,10 +278,18 @@ impl WireReversal {
             return Err(Unverified::Mismatch { field: "amount" });
         }
         let report = self.payment.map(|wire| wire.into_report(Some(payment), Some(amount))).transpose()?;
+        let outcome = ReversalOutcome::from_word(&self.outcome.0);
+        #[cfg(feature = "planted")]
+        let outcome = outcome.map(|word| match word {
+            ReversalOutcome::AlreadyCleared if takings_domain::planted::is("too_late_reversal_as_done") => {
+                ReversalOutcome::Reversed
+            }
+            word => word,
+        });
         Ok(ReversalReport {
             reversal_id,
             payment_id: payment,
-            outcome: ReversalOutcome::from_word(&self.outcome.0),
+            outcome,
             outcome_raw: self.outcome.0,
             response_code: text(self.response_code),
             processed_at_ms: self.processed_at.0,

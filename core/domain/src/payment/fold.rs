@@ -133,10 +133,7 @@ impl PaymentState {
                 let unsent = self.delivery() == Some(Delivery::Queued);
                 #[cfg(feature = "planted")]
                 let unsent = unsent || crate::planted::is("cancel_allowed_in_doubt");
-                ensure(
-                    self.acceptance.is_some() && unsent,
-                    "only what certainly did not leave can be cancelled",
-                )?;
+                ensure(self.acceptance.is_some() && unsent, "only what certainly did not leave can be cancelled")?;
                 self.cancelled = true;
             }
             PaymentEvent::BlobErased(erased) => {

@@ -59,7 +59,8 @@ pub fn before_card(policy: Option<&RiskPolicy>, asked: &BeforeCard) -> Result<()
     let limit = amount_allowed(policy, asked.amount)?;
     let too_many = asked.open_count >= limit.max_count_open;
     #[cfg(feature = "planted")]
-    let too_many = too_many && !(crate::planted::is("limit_count_off_by_one") && asked.open_count == limit.max_count_open);
+    let too_many =
+        too_many && !(crate::planted::is("limit_count_off_by_one") && asked.open_count == limit.max_count_open);
     refuse_if(too_many, Rule::TooManyOpen)?;
     let total_fits = asked
         .open_total
