@@ -112,6 +112,11 @@ impl Engine {
             .transpose()?
             .flatten();
         let stan = tx.next_stan()?;
+        #[cfg(feature = "planted")]
+        let stan = match std::mem::replace(&mut self.planted.numbered, true) {
+            false if takings_domain::planted::is("stan_reused_after_restart") => stan.saturating_sub(1).max(1),
+            _ => stan,
+        };
         let operator = request.operator.as_deref();
         let mut append = |event| tx.append_payment(now, operator, payment_id, event);
         append(
@@ -251,7 +256,12 @@ fn repeats(tx: &mut Transaction<'_>, request: &ChargeRequest) -> Result<Option<P
     let Some(order) = &request.order_reference else { return Ok(None) };
     for other in tx.payments_of_order(order)? {
         let Some(payment) = tx.payment(other)? else { continue };
-        if takings_domain::payment::base(&payment, None).stage == Stage::NotCharged {
+        let stage = takings_domain::payment::base(&payment, None).stage;
+        #[cfg(feature = "planted")]
+        if takings_domain::planted::is("duplicate_guard_sees_approved_only") && stage != Stage::Approved {
+            continue;
+        }
+        if stage == Stage::NotCharged {
             continue;
         }
         if request.charge_again {

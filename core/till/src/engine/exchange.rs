@@ -96,6 +96,9 @@ impl Engine {
                 let mut tx = self.ledger.begin()?;
                 let amount = Some(known(&mut tx, *id)?.charge.amount);
                 let lookup = Lookup { payment_id: *id, amount, close_if_unknown: true };
+                #[cfg(feature = "planted")]
+                let lookup =
+                    Lookup { close_if_unknown: !takings_domain::planted::is("not_found_as_not_charged"), ..lookup };
                 Operation::Inquire(Inquiry { request_id: op, lookups: vec![lookup] })
             }
             Asked::Events
@@ -174,6 +177,10 @@ impl Engine {
         let for_session =
             asked.slot() == Slot::Control && !(self.waiting_charges.is_empty() && self.waiting_live.is_empty());
         let patience_ms = if for_session { SESSION_PATIENCE_MS } else { i64::MAX };
+        #[cfg(feature = "planted")]
+        if asked.slot() == Slot::Live && takings_domain::planted::is("drain_restarted_by_sale") {
+            self.in_flight.retain(|_, flight| flight.asked.slot() != Slot::Drain);
+        }
         self.in_flight.insert(op, InFlight { asked, operation });
         match encoded {
             Ok(request) => {
@@ -205,6 +212,8 @@ impl Engine {
         }
         let heard = match carried {
             Carried::NotSent(why) => Err(Trouble::NotSent { why }),
+            #[cfg(feature = "planted")]
+            Carried::Maybe(why) if takings_domain::planted::is("maybe_as_not_sent") => Err(Trouble::NotSent { why }),
             Carried::Maybe(why) => Err(Trouble::Maybe { why, retry_after_ms: None, signed: false }),
             Carried::Answer(_) if unreadable => {
                 let why = "the engine failed at answers like this one".to_owned();

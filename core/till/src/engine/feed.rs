@@ -106,6 +106,10 @@ impl Engine {
                 let asked = meaning(&mut tx, &hint)?;
                 let is_payment = matches!(asked, Some(Asked::Payment(_)));
                 payments += usize::from(is_payment);
+                #[cfg(feature = "planted")]
+                if asked.is_some() && takings_domain::planted::is("hint_followed_before_read") {
+                    tx.follow_hint(&hint.event_id)?;
+                }
                 if asked.is_some() {
                     found = found.or(asked);
                     // Payments are counted on: many are read by pages.

@@ -23,7 +23,7 @@ use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 
 /// What became of a card that was read.
-enum Kept {
+pub(super) enum Kept {
     /// Accepted or refused, by the offline policy.
     Decided(ChargeOutcome),
     /// Its send is on disk.
@@ -57,7 +57,7 @@ impl Engine {
     }
 
     /// One commit: the card, and what is decided about it.
-    fn keep_card(
+    pub(super) fn keep_card(
         &mut self,
         id: PaymentId,
         request: &OnlineRequest,
@@ -78,8 +78,19 @@ impl Engine {
         let payment = known(&mut tx, id)?;
         if !live || payment.charge.mode == ChargeMode::Offline {
             let outcome = accept_offline(&mut tx, now, operator.as_deref(), id, &judgement)?;
+            #[cfg(feature = "planted")]
+            if takings_domain::planted::is("acknowledge_before_commit") && !self.planted.writing {
+                self.planted.cards.push((id, request.clone(), op));
+                return Ok(Kept::Decided(outcome));
+            }
             tx.commit()?;
             return Ok(Kept::Decided(outcome));
+        }
+        #[cfg(feature = "planted")]
+        if lane_free && takings_domain::planted::is("effect_before_commit") {
+            tx.commit()?;
+            self.planted.sends.push((id, op));
+            return Ok(Kept::Sending);
         }
         if lane_free {
             let started = SendStarted { op, n: payment.sends.count.saturating_add(1), lane: Lane::Live };
@@ -227,6 +238,13 @@ impl Engine {
             self.repeated.insert(id);
             self.waiting_live.push_back(id);
         }
+        #[cfg(feature = "planted")]
+        let outcome = outcome.map(|outcome| match trouble {
+            Trouble::Maybe { .. } if takings_domain::planted::is("timeout_as_decline") => {
+                ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail: None }
+            }
+            _ => outcome,
+        });
         if let Some(outcome) = outcome {
             self.decide(id, outcome);
         }

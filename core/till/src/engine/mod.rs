@@ -25,6 +25,8 @@ mod live;
 mod offline;
 mod pace;
 mod payouts;
+#[cfg(feature = "planted")]
+mod planted;
 mod reader;
 mod recovery;
 mod reports;
@@ -143,7 +145,7 @@ pub enum Command {
     /// See `Till::going_to_background`.
     Background,
     /// Fails in the middle of its work, for tests.
-    #[cfg(any(test, feature = "planted"))]
+    #[cfg(any(test, feature = "panicking"))]
     Panic,
 }
 
@@ -285,11 +287,15 @@ pub struct Engine {
     trouble_there: Option<TroubleView>,
     last_now: Now,
     effects: Vec<Effect>,
+    #[cfg(feature = "planted")]
+    planted: planted::Memory,
 }
 
 impl Engine {
     /// Handles one input. Effects are those of what is already on disk.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        #[cfg(feature = "planted")]
+        self.write_postponed(now);
         let before = self.ledger.last_seq();
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);
@@ -334,7 +340,7 @@ impl Engine {
             Command::Status => self.status(now).map(|status| Reply::Status(Box::new(status))),
             Command::Verify => self.verify(),
             Command::Background => self.background(),
-            #[cfg(any(test, feature = "planted"))]
+            #[cfg(any(test, feature = "panicking"))]
             #[expect(clippy::panic, reason = "that is what it is for")]
             Command::Panic => panic!("planted"),
         };

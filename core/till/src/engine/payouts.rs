@@ -53,6 +53,11 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         let known = tx.payout(&report.payout_id)?;
         let newer = known.is_none_or(|known| known.report.report_version < report.version);
+        #[cfg(feature = "planted")]
+        let newer = match report.status.value {
+            takings_domain::PayoutStatus::Returned if takings_domain::planted::is("returned_payout_ignored") => false,
+            _ => newer || takings_domain::planted::is("version_ignored"),
+        };
         if newer {
             tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
             reconcile(&mut tx, now, &report.payout_id)?;
@@ -75,6 +80,8 @@ impl Engine {
             let heard: BTreeSet<&str> = payout.entries.iter().map(|entry| entry.entry_id.as_str()).collect();
             let entries: Vec<Entry> =
                 page.entries.iter().filter(|entry| !heard.contains(entry.entry_id.as_str())).map(entry).collect();
+            #[cfg(feature = "planted")]
+            let entries = one_for_each_amount(entries);
             let last = page.next_cursor.is_none();
             if last || !entries.is_empty() {
                 let (report_version, number) = (page.version, payout.pages);
@@ -133,14 +140,26 @@ fn payout_reported(report: &PayoutReport, overdue_after_ms: Option<i64>) -> Payo
     }
 }
 
+#[cfg(feature = "planted")]
+fn one_for_each_amount(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut amounts = BTreeSet::new();
+    entries.retain(|entry| {
+        amounts.insert(entry.gross_minor) || !takings_domain::planted::is("entries_deduplicated_by_amount")
+    });
+    entries
+}
+
 fn entry(report: &takings_acquirers::report::EntryReport) -> Entry {
+    let fee = report.fee.negated();
+    #[cfg(feature = "planted")]
+    let fee = if takings_domain::planted::is("fee_with_wrong_sign") { report.fee } else { fee };
     Entry {
         entry_id: report.entry_id.clone(),
         entry_type: report.entry_type.value,
         payment_id: report.payment_id,
         captured_on: report.captured_on,
         gross_minor: report.gross.amount_minor(),
-        fee_minor: report.fee.negated().amount_minor(),
+        fee_minor: fee.amount_minor(),
         net_minor: report.net.amount_minor(),
     }
 }

@@ -74,6 +74,8 @@ impl Engine {
             trouble_there: None,
             last_now: now,
             effects: Vec::new(),
+            #[cfg(feature = "planted")]
+            planted: Default::default(),
         };
         if let Some(failed) = engine.failures.count() {
             let detail = format!("the engine failed at an answer ({:?})", failed.slot());
@@ -96,6 +98,8 @@ impl Engine {
             self.spread()?;
         }
         self.outlook.set_clock(self.server_clock());
+        #[cfg(feature = "planted")]
+        (self.planted.opened_seq = self.ledger.last_seq());
         Ok(())
     }
 

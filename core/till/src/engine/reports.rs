@@ -138,6 +138,12 @@ impl Engine {
                 // Still undecided there after all that waiting: undone, so that the customer can pay otherwise.
                 self.request_reversal(id, ReversalReason::Timeout, now)
             }
+            #[cfg(feature = "planted")]
+            Some(LookupReply::NotReceived { as_of_ms, .. })
+                if takings_domain::planted::is("not_found_as_not_charged") =>
+            {
+                self.not_received(id, as_of_ms, true, now)
+            }
             Some(LookupReply::NotReceived { as_of_ms, is_final }) => self.not_received(id, as_of_ms, is_final, now),
             Some(LookupReply::Ambiguous { .. } | LookupReply::Missing | LookupReply::Unverified(_)) | None => {
                 self.request_reversal(id, ReversalReason::Timeout, now)
@@ -192,6 +198,10 @@ impl Engine {
             Trouble::Unverified { .. } => SendResult::Unverified,
         };
         let mut tx = self.ledger.begin()?;
+        #[cfg(feature = "planted")]
+        if result == SendResult::Maybe && takings_domain::planted::is("reversal_unanswered_counts_as_done") {
+            tx.append_payment(now, None, id, ReversalReported { outcome: ReversalOutcome::Reversed }.into())?;
+        }
         let code = trouble.code().map(str::to_owned);
         end_send(&mut tx, now, id, Lane::Reversal, result, code, trouble.retry_after_ms())?;
         tx.commit()?;
@@ -236,6 +246,8 @@ pub(super) fn apply(
         end_send(tx, now, id, Lane::Drain, SendResult::InProgress, None, None)?;
     }
     let newer = payment.report.as_ref().is_none_or(|known| known.report_version < reported.report_version);
+    #[cfg(feature = "planted")]
+    let newer = newer || takings_domain::planted::is("version_ignored");
     if !newer {
         return Ok(());
     }
@@ -285,6 +297,19 @@ fn reported(report: &PaymentReport, via: Via, rules: &Rules<'_>) -> PaymentRepor
     let undone = matches!(report.authorization.value, Authorization::Reversed | Authorization::Voided);
     let unconfirmed = !undone && (unlisted || (doubtful && approved));
     let authorization = if unconfirmed { Authorization::Processing } else { report.authorization.value };
+    #[cfg(feature = "planted")]
+    let authorization = match authorization {
+        Authorization::Processing if unlisted && takings_domain::planted::is("unlisted_code_as_decline") => {
+            Authorization::Declined
+        }
+        Authorization::Processing if doubtful && takings_domain::planted::is("issuer_timeout_as_approval") => {
+            Authorization::Approved
+        }
+        authorization => authorization,
+    };
+    let approved_amount = report.approved_amount;
+    #[cfg(feature = "planted")]
+    let approved_amount = approved_amount.filter(|_| !takings_domain::planted::is("partial_approval_as_full"));
     let (expected, computed) = expected_arrival(report, approved, rules);
     let differs = match (&expected, &computed) {
         (Some(theirs), Some(ours)) if theirs.date != ours.date => Some(ours.date),
@@ -300,7 +325,7 @@ fn reported(report: &PaymentReport, via: Via, rules: &Rules<'_>) -> PaymentRepor
         code: report.response_code.clone(),
         rrn: report.rrn.clone(),
         auth_code: report.auth_code.clone(),
-        approved_amount_minor: report.approved_amount.map(|amount| amount.amount_minor()),
+        approved_amount_minor: approved_amount.map(|amount| amount.amount_minor()),
         accepted_at_ms: report.accepted_at_ms,
         expected,
         computed_date: differs,
@@ -337,7 +362,13 @@ fn drain_trouble(tx: &mut Transaction<'_>, now: Now, id: PaymentId, trouble: &Tr
         tx.append_payment(now, None, id, parked.into())?;
         return Ok(());
     }
-    end_send(tx, now, id, Lane::Drain, result, code, trouble.retry_after_ms())
+    end_send(tx, now, id, Lane::Drain, result, code, trouble.retry_after_ms())?;
+    #[cfg(feature = "planted")]
+    if matches!(trouble, Trouble::Maybe { .. }) && takings_domain::planted::is("reverse_deferred") {
+        let (reversal_id, reason) = (ReversalId::of(id), ReversalReason::Timeout);
+        tx.append_payment(now, None, id, ReversalRequested { reversal_id, reason }.into())?;
+    }
+    Ok(())
 }
 
 fn end_send(

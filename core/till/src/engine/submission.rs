@@ -22,12 +22,15 @@ pub(super) fn submission(payment: &PaymentState, blob: Option<&[u8]>) -> Result<
         count_open: None,
         total_open: None,
     });
+    let (payment_id, stan) = (payment.id(), payment.charge.stan);
+    #[cfg(feature = "planted")]
+    let (payment_id, stan) = another(payment, payment_id, stan);
     Ok(Submission {
-        payment_id: payment.id(),
+        payment_id,
         kind: if offline.is_some() { SubmissionKind::DeferredAuthorization } else { SubmissionKind::Live },
         amount: payment.charge.amount,
         batch_number: payment.charge.batch_number.clone(),
-        stan: payment.charge.stan,
+        stan,
         receipt_number: None,
         captured_at_ms: payment.captured_at_ms(),
         captured_on: payment.charge.captured_on,
@@ -47,6 +50,17 @@ pub(super) fn submission(payment: &PaymentState, blob: Option<&[u8]>) -> Result<
         operator_id: payment.operator.clone(),
         attempt: payment.sends.count.max(1),
     })
+}
+
+#[cfg(feature = "planted")]
+fn another(payment: &PaymentState, id: takings_domain::PaymentId, stan: u32) -> (takings_domain::PaymentId, u32) {
+    let (n, mut bytes) = (payment.sends.count, *id.as_bytes());
+    if n > 1 && takings_domain::planted::is("new_id_per_retry") {
+        bytes[15] ^= n.to_be_bytes()[3];
+        return (takings_domain::PaymentId::from_bytes(bytes), stan.saturating_add(500_000 + n));
+    }
+    let renumbered = n > 1 && payment.acceptance.is_none() && takings_domain::planted::is("live_resend_new_stan");
+    (id, if renumbered { stan.saturating_add(1) } else { stan })
 }
 
 /// The card data as it lies in the deletable table: four parts, each with its length.

@@ -35,6 +35,12 @@ impl Trouble {
         let not_executed =
             session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
         if not_executed && problem.verified {
+            #[cfg(feature = "planted")]
+            if problem.slug == ProblemSlug::RequestInProgress
+                && takings_domain::planted::is("in_progress_409_as_declined")
+            {
+                return Self::Refused { code, existing: None };
+            }
             // In progress is the one delay that says that it *is* being executed.
             if problem.slug == ProblemSlug::RequestInProgress {
                 return Self::Maybe { why: code, retry_after_ms, signed };
@@ -92,6 +98,10 @@ impl Trouble {
     }
 
     pub(super) fn wants_sign_on(&self) -> bool {
+        #[cfg(feature = "planted")]
+        if takings_domain::planted::is("ended_session_not_renewed") {
+            return false;
+        }
         matches!(self, Self::NotExecuted { session: true, .. })
     }
 

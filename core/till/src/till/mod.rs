@@ -298,7 +298,7 @@ impl Till {
     ///
     /// # Errors
     /// *Internal*, always.
-    #[cfg(any(test, feature = "planted"))]
+    #[cfg(any(test, feature = "panicking"))]
     pub async fn planted_panic(&self) -> Result<(), TillError> {
         expect_reply!(self.inner.runtime.ask(Command::Panic).await, Reply::Done => ())
     }
