@@ -37,6 +37,8 @@ impl EventRow {
     /// The link this row must have after `previous`.
     #[must_use]
     pub fn link(&self, previous: &Hash) -> Hash {
+        #[cfg(feature = "planted")]
+        let previous = if takings_domain::planted::is("hash_of_previous_left_out") { &[0; 32] } else { previous };
         Link::after(previous)
             .int(self.seq.cast_signed())
             .int(self.at.wall_ms)

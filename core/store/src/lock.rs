@@ -18,6 +18,8 @@ impl DirectoryLock {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join("lock"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
+            #[cfg(feature = "planted")]
+            Err(Errno::WOULDBLOCK) if takings_domain::planted::is("second_process_let_in") => Ok(Self(file)),
             Err(Errno::WOULDBLOCK) => Err(StoreError::InUse),
             Err(errno) => Err(StoreError::Io(errno.into())),
         }

@@ -64,6 +64,10 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
     let lock = DirectoryLock::take(&config.dir)?;
     // SQLite needs a little room even to read its log.
     Room::of(&config).make();
+    #[cfg(feature = "planted")]
+    if takings_domain::planted::is("log_removed_at_opening") {
+        let _ = ["-wal", "-shm"].map(|suffix| fs::remove_file(beside(&config.dir, suffix)));
+    }
     let head = Head::read(&config.dir)?.sound();
     if is_emptied(&config.dir, head.as_ref())? {
         return Err(set_aside(&config.dir, head)?);
@@ -78,9 +82,12 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
         File::open(&config.dir)?.sync_all()?;
     }
     let report = compare(&loaded, head)?;
+    let hash = loaded.hash;
+    #[cfg(feature = "planted")]
+    let hash = if takings_domain::planted::is("chain_restarts_after_reopen") { genesis(loaded.id) } else { hash };
     let position = Position {
         seq: loaded.seq,
-        hash: loaded.hash,
+        hash,
         kinds: loaded.kinds,
         head: HeadFile::open(&config.dir)?,
         read_only: loaded.read_only,
@@ -126,6 +133,10 @@ fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
 }
 
 fn is_known(kind: &str, body_version: u32) -> bool {
+    #[cfg(feature = "planted")]
+    if kind == "reversal_requested" && takings_domain::planted::is("event_kind_forgotten") {
+        return false;
+    }
     body_version == 1
         && [LedgerEvent::KINDS, PaymentEvent::KINDS, PayoutEvent::KINDS].iter().any(|kinds| kinds.contains(&kind))
 }
@@ -212,6 +223,8 @@ impl Lost {
 
     /// With what the witness knows beyond the newest event, unless that was noted.
     pub(crate) fn with(&self, head: Option<&Head>, newest: u64) -> u64 {
+        #[cfg(feature = "planted")]
+        let head = head.filter(|_| !takings_domain::planted::is("tail_loss_unnoticed"));
         let ahead = match head {
             Some(head) if self.witness != Some((head.seq, head.hash)) => head.seq.saturating_sub(newest),
             _ => 0,

@@ -51,7 +51,16 @@ pub(crate) fn check_version() -> Result<(), StoreError> {
 
 /// Sets and reads back what the one writer needs.
 pub(crate) fn apply_writer(conn: &Connection) -> Result<(), StoreError> {
-    WRITER.iter().chain(APPLE).try_for_each(|setting| apply(conn, setting))
+    WRITER.iter().chain(APPLE).try_for_each(|setting| apply(conn, setting))?;
+    #[cfg(feature = "planted")]
+    if takings_domain::planted::is("synchronous_normal") {
+        apply(conn, &("synchronous", "NORMAL", "1"))?;
+    }
+    #[cfg(feature = "planted")]
+    if takings_domain::planted::is("secure_delete_off") {
+        apply(conn, &("secure_delete", "OFF", "0"))?;
+    }
+    Ok(())
 }
 
 /// Sets and reads back what a reader needs.

@@ -248,8 +248,16 @@ impl<'a> Transaction<'a> {
             kept::forget_hints(self.conn)?;
         }
         let unsent = find::unsent(self.conn)?;
+        #[cfg(feature = "planted")]
+        if takings_domain::planted::is("head_written_before_commit") {
+            let _ = self.position.head.write(self.seq, self.hash, unsent.clone());
+        }
         if let Err(source) = self.conn.execute_batch("COMMIT") {
             self.position.broken = true;
+            #[cfg(feature = "planted")]
+            if takings_domain::planted::is("failed_commit_believed") {
+                return Ok(Committed { last_seq: self.seq, hash: self.hash, wrote: true });
+            }
             return Err(StoreError::CommitUnknown { source });
         }
         self.advance(unsent);
