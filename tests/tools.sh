@@ -124,6 +124,16 @@ build_both_tills() {
 # comes from outside is built once for all parts.
 BORDER=(-p takings-ffi -p takings-bindgen -p scenarios -p sandbox-acquirer)
 
+# bugs: the names of those that can be planted in the core, for the world simulator.
+bugs() {
+    grep -oE '^    bug\("[a-z0-9_]+"' "$ROOT/core/domain/src/planted.rs" | cut -d'"' -f2 | sort
+}
+
+# planted_in FILE: those whose names a built file holds.
+planted_in() {
+    grep -aoFf <(bugs) -- "$1" | sort -u || true
+}
+
 # generate DIR [--planted]: builds these, writes the library and Kotlin, Swift and Python of it below DIR. Not with
 # `cargo run`: it sets variables that build scripts watch, and ring with all that stands on it would be built each time.
 generate() {

@@ -9,6 +9,15 @@ BINDINGS_PYTHON=$TOOLS/bindings/bin/python
 
 generate target/bindings
 
+# None of the bugs that the simulator plants is in the library; and the same look finds them where they are.
+library=$(find target/debug -maxdepth 1 \( -name libtakings_ffi.so -o -name libtakings_ffi.dylib \))
+[ -f "$library" ] || fail "the library is not in target/debug"
+found=$(planted_in "$library")
+[ -z "$found" ] || fail "bugs that can be planted are in $library: ${found//$'\n'/, }"
+cargo build --quiet -p takings-domain --features planted
+[ "$(planted_in target/debug/libtakings_domain.rlib)" = "$(bugs)" ] || fail "bugs are not found where they are planted"
+echo "none of the $(bugs | wc -l) bugs that can be planted is in the library, and all are found where they are"
+
 # A field added to one of the core's records must not compile here until it is added here: tried on a copy, with all
 # records at once. It is checked, not built: nothing of it can be taken for what is built there, and the lints of
 # .ci/run use the same artefacts of what comes from outside.

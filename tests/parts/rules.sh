@@ -35,6 +35,38 @@ without takings-store normal 'reqwest|tokio|hyper|takings-acquirers|takings-read
 # Its tests spoil files with SQLite; what ships knows the ledger alone.
 without takings-till normal 'rusqlite|reqwest' 1
 
+# What only tests and the simulator are built with: the engine's own face, bugs to plant, calls that break it.
+FOR_TESTS='planted|simulation|panicking'
+# for_tests PACKAGE [ARGUMENT…]: which of them its tree turns on in our crates.
+for_tests() {
+    local tree
+    tree=$(cargo tree --quiet --locked -p "$@" -e normal --prefix none --format '{p}|{f}|') || { echo "no tree"; return; }
+    awk -F'|' '/^(takings-|till-cli|market-day)/ { print $2 }' <<<"$tree" | tr ',' '\n' | grep -xE "$FOR_TESTS" |
+        sort -u | paste -sd' '
+}
+for package in takings-ffi market-day till-cli; do
+    found=$(for_tests "$package")
+    if [ -n "$found" ]; then bad "$package is built with $found"; else ok "$package is built with none of ${FOR_TESTS//|/, }"; fi
+done
+for feature in planted simulation panicking; do
+    found=$(for_tests market-day --features "takings-till/$feature")
+    if [ "$found" = "$feature" ]; then ok "turned on, $feature is seen"; else bad "turned on, $feature is not seen: '$found'"; fi
+done
+
+# A bug that can be planted has a place in the code, and a place has its bug.
+planted_bugs() {
+    local places lost
+    places=$(grep -rhoE 'planted::is\("[a-z0-9_]+"\)' core/*/src | cut -d'"' -f2 | sort -u)
+    lost=$(diff <(bugs) <(echo "$places") | grep '^[<>]')
+    if [ -n "$lost" ]; then
+        bad "bugs without a place (<) and places without a bug (>):"
+        sed 's/^/        /' <<<"$lost"
+    else
+        ok "each of $(bugs | wc -l) bugs that can be planted has its place in the core"
+    fi
+}
+planted_bugs
+
 # A clock read in the domain must be a lint error, and nothing else in this copy may be one.
 planted_clock() {
     local copy=$ROOT/target/planted log=$ROOT/target/planted/clippy.log
