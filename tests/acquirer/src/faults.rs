@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     },
     WrongSignature,
     Duplicate,
+    /// Processed; answered with what this payment or payout said when it was read first.
+    OlderAnswer,
     /// Answers the problem of this slug without processing.
     Refuse {
         problem: String,
@@ -116,7 +118,11 @@ impl Faults {
             kind,
             remaining,
             after: small("after", 0)?,
-            probability_ppm: probability_ppm(body.get("probability"))?,
+            probability_ppm: match small("probability_ppm", 1_000_000)? {
+                1_000_000 => probability_ppm(body.get("probability"))?,
+                ppm @ 0..1_000_000 => ppm,
+                _ => return Err("probability_ppm: from 0 to 1000000 is needed".to_owned()),
+            },
             seed,
             matched: 0,
             fired: 0,
@@ -181,9 +187,10 @@ fn kind(body: &Value, number: &dyn Fn(&str, u64) -> Result<u64, String>) -> Resu
         }
         "wrong_signature" => Kind::WrongSignature,
         "duplicate" => Kind::Duplicate,
+        "older_answer" => Kind::OlderAnswer,
         "refuse" => Kind::Refuse { problem: text("problem").unwrap_or("maintenance").to_owned() },
         _ => {
-            return Err("kind: one of drop_request, drop_answer, half_answer, delay, status, wrong_signature, duplicate, refuse".to_owned());
+            return Err("kind: one of drop_request, drop_answer, half_answer, delay, status, wrong_signature, duplicate, older_answer, refuse".to_owned());
         }
     })
 }

@@ -53,6 +53,16 @@ pub(crate) struct Stored {
     pub(crate) body: Vec<u8>,
 }
 
+/// The journal, which a backup does not go on writing.
+#[derive(Debug)]
+struct Kept(Option<Journal>);
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
 /// Who sent a verified request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -60,8 +70,9 @@ pub(crate) struct Caller {
     pub(crate) merchant_id: String,
 }
 
-/// An acquirer and a bank: no clock but the `now_ms` it is given, no randomness but its seed.
-#[derive(Debug)]
+/// An acquirer and a bank: no clock but the `now_ms` it is given, no randomness but its seed. A clone is a backup of its
+/// books; it keeps no journal.
+#[derive(Clone, Debug)]
 pub struct Sandbox {
     pub(crate) seed: u64,
     pub(crate) public_url: Option<String>,
@@ -84,9 +95,11 @@ pub struct Sandbox {
     nonces: BTreeMap<(String, String), i64>,
     /// Answered requests by operation and status.
     pub(crate) requests: BTreeMap<String, BTreeMap<String, u32>>,
+    /// What each payment and payout said when it was read first, by path.
+    first_read: BTreeMap<String, Vec<u8>>,
     /// Requests about one payment, in order.
     pub(crate) contacts: Vec<Contact>,
-    journal: Option<Journal>,
+    journal: Kept,
     journal_broken: bool,
 }
 
@@ -128,7 +141,7 @@ impl Sandbox {
             journal.append(&Line::Moved { public_url: config.public_url.clone() })?;
             sandbox.public_url = config.public_url;
         }
-        sandbox.journal = Some(journal);
+        sandbox.journal = Kept(Some(journal));
         Ok(sandbox)
     }
 
@@ -152,8 +165,9 @@ impl Sandbox {
             stored: BTreeMap::new(),
             nonces: BTreeMap::new(),
             requests: BTreeMap::new(),
+            first_read: BTreeMap::new(),
             contacts: Vec::new(),
-            journal: None,
+            journal: Kept(None),
             journal_broken: false,
         };
         sandbox.plan_days();
@@ -193,7 +207,7 @@ impl Sandbox {
         let changes_nothing = request.method == "GET" && request.path().starts_with("/admin/") && now_ms <= self.now_ms;
         let response = self.process(now_ms, request);
         if !changes_nothing
-            && let Some(journal) = &mut self.journal
+            && let Some(journal) = &mut self.journal.0
             && journal.append(&Line::request(now_ms, request)).is_err()
         {
             // What was done is not on record: nothing may be answered any more.
@@ -234,12 +248,27 @@ impl Sandbox {
             }
             _ => self.answer(request, strike == Some(Kind::Duplicate)),
         };
-        let reply = about(request, reply);
+        let mut reply = about(request, reply);
+        self.remember_first(request, &mut reply, strike == Some(Kind::OlderAnswer));
         self.count(request, &reply.status.to_string());
         self.note_contact(request, reply.status, strike.as_ref());
         let mut response = self.sign(reply, strike == Some(Kind::WrongSignature));
         response.fault = strike.as_ref().and_then(Kind::delivery);
         response
+    }
+
+    /// Keeps what an object said when it was read first, and says it again if asked to.
+    fn remember_first(&mut self, request: &Request, reply: &mut Reply, again: bool) {
+        let object = matches!(
+            route(&request.method, request.path()),
+            Ok(Operation::Payment(_) | Operation::Payout(_))
+        );
+        if object && reply.status == 200 {
+            let first = self.first_read.entry(request.path().to_owned()).or_insert_with(|| reply.body.clone());
+            if again {
+                reply.body.clone_from(first);
+            }
+        }
     }
 
     fn count(&mut self, request: &Request, status: &str) {

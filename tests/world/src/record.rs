@@ -1,9 +1,7 @@
 //! What a judge may know of a day: the cards, what the screens showed, what was done to the phones, the files. Nothing of
 //! what the core thinks.
 
-use takings_till::views::{
-    AlertView, PaymentDetail, PayoutDetail, StatusView, SyncReport, TakingsLine, VerifyReport,
-};
+use takings_till::views::{AlertView, PaymentDetail, PayoutDetail, StatusView, SyncReport, TakingsLine, VerifyReport};
 use takings_till::{ChargeOutcome, TillError};
 
 /// A card at a reader.

@@ -1,0 +1,149 @@
+//! A charge at the reader: values to and fro, one at a time, and what the link does to them.
+
+use std::collections::VecDeque;
+
+use takings_domain::PaymentId;
+use takings_readers::simulated::{SimulatedReader, Stage};
+use takings_till::simulation::LinkEvent;
+
+use crate::plan::{ReaderFault, Sale};
+
+/// The longest value of the link, bytes.
+pub const VALUE_LEN: u32 = 244;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Charging {
+    /// The payment.
+    pub id: PaymentId,
+    /// The sale, by its place in the plan.
+    pub sale: usize,
+    /// Values for the reader.
+    pub writes: VecDeque<Vec<u8>>,
+    /// The card is not at the reader yet.
+    pub card_waits: bool,
+    /// What the link does, until it has done it.
+    pub fault: ReaderFault,
+    /// Values so far.
+    pub values: u32,
+    /// Values kept back by the link.
+    pub held: VecDeque<Vec<u8>>,
+    /// The screen said how it stands.
+    pub told: bool,
+    /// The link is down, and comes back.
+    pub link_is_down: bool,
+    /// The reader is gone for good.
+    pub reader_is_gone: bool,
+    /// When it began, true time, milliseconds UTC.
+    pub began_ms: i64,
+    /// The card's answer was taken from the reader.
+    pub gave_card_data: bool,
+}
+
+/// What comes next on the link.
+pub enum Next {
+    /// Tell the till.
+    Tell(LinkEvent),
+    /// The card is held to the reader.
+    Card,
+    /// Nobody has anything to say.
+    Silence,
+}
+
+impl Charging {
+    /// Of a sale that was begun.
+    #[must_use]
+    pub fn new(id: PaymentId, sale: usize, of: &Sale, began_ms: i64) -> Self {
+        Self {
+            id,
+            sale,
+            writes: VecDeque::new(),
+            card_waits: true,
+            fault: of.reader,
+            values: 0,
+            held: VecDeque::new(),
+            told: false,
+            link_is_down: true,
+            reader_is_gone: false,
+            began_ms,
+            gave_card_data: false,
+        }
+    }
+
+    /// The next thing between reader and till.
+    pub fn next(&mut self, reader: &mut SimulatedReader, generation: u32) -> Next {
+        if self.link_is_down {
+            return Next::Silence;
+        }
+        self.values += 1;
+        if let Some(event) = self.spoil(reader, generation) {
+            return Next::Tell(event);
+        }
+        if let Some(value) = self.writes.pop_front() {
+            reader.receive(&value);
+            return Next::Tell(LinkEvent::WriteDone { generation });
+        }
+        if let Some(value) = self.held.pop_front().or_else(|| self.fetch(reader)) {
+            return Next::Tell(LinkEvent::Bytes { generation, value });
+        }
+        self.values -= 1;
+        if reader.stage() == Stage::WaitingForCard && self.card_waits {
+            self.card_waits = false;
+            return Next::Card;
+        }
+        Next::Silence
+    }
+
+    fn fetch(&mut self, reader: &mut SimulatedReader) -> Option<Vec<u8>> {
+        let value = reader.outbound()?;
+        self.gave_card_data |= reader.stage() >= Stage::CardDataSent;
+        Some(value)
+    }
+
+    /// What the link does instead, once.
+    fn spoil(&mut self, reader: &mut SimulatedReader, generation: u32) -> Option<LinkEvent> {
+        let (ReaderFault::Loses(at)
+        | ReaderFault::Dies(at)
+        | ReaderFault::Doubles(at)
+        | ReaderFault::Drops(at)
+        | ReaderFault::Swaps(at)
+        | ReaderFault::Cancels(at)) = self.fault
+        else {
+            return None;
+        };
+        if self.values < at.max(1) {
+            return None;
+        }
+        match self.fault {
+            ReaderFault::Loses(_) | ReaderFault::Dies(_) => {
+                self.reader_is_gone = matches!(self.fault, ReaderFault::Dies(_));
+                self.fault = ReaderFault::None;
+                self.link_is_down = true;
+                self.writes.clear();
+                self.held.clear();
+                reader.link_down();
+                Some(LinkEvent::Down { generation })
+            }
+            ReaderFault::Cancels(_) => {
+                self.fault = ReaderFault::None;
+                Some(LinkEvent::Cancel)
+            }
+            _ => {
+                if !self.writes.is_empty() {
+                    return None;
+                }
+                let first = self.fetch(reader)?;
+                match std::mem::replace(&mut self.fault, ReaderFault::None) {
+                    ReaderFault::Doubles(_) => self.held.extend([first.clone(), first]),
+                    ReaderFault::Swaps(_) => {
+                        let second = self.fetch(reader);
+                        self.held.extend(second);
+                        self.held.push_back(first);
+                    }
+                    _ => {}
+                }
+                self.held.pop_front().map(|value| LinkEvent::Bytes { generation, value })
+            }
+        }
+    }
+}
