@@ -1,0 +1,40 @@
+//! P10 drains: with a line for long enough everything is answered, or stands with a reason, who acts and what to do.
+
+use takings_till::views::PaymentDetail;
+
+use super::facts::Facts;
+use super::time::DAY_MS;
+use super::verdict::{At, Verdict};
+
+const P10: &str = "P10";
+
+/// The last lists, a day and more after anything was done to anybody.
+pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {
+    let Some(healed_ms) = facts.healed_ms.filter(|healed_ms| healed_ms.saturating_add(DAY_MS) <= at_ms) else { return };
+    for (number, phone) in facts.phones.iter().enumerate() {
+        let at = At { ms: at_ms, phone: number };
+        let begun = phone.sales.values().any(|sale| sale.begun.is_some());
+        let Some(list) = phone.payments.as_ref().filter(|list| list.at_ms >= healed_ms.saturating_add(DAY_MS)) else {
+            verdict.check(!begun, P10, at, || "the phone shows no list a day after everything was healed".to_owned());
+            continue;
+        };
+        for PaymentDetail { payment, .. } in &list.seen {
+            let (id, delivery) = (&payment.payment_id, payment.delivery.as_deref());
+            let moving = matches!(delivery, Some("queued" | "sending" | "in_doubt"));
+            verdict.check(!moving, P10, at, || format!("payment {id} is still {delivery:?}, a day after healing"));
+            let open = matches!(payment.stage.as_str(), "saved_on_phone" | "being_confirmed");
+            verdict.check(!open, P10, at, || format!("payment {id} still stands as {}, a day after healing", payment.stage));
+            let why = [&payment.cause, &payment.source, &payment.acts, &payment.next_step];
+            let told = why.iter().all(|word| word.is_some());
+            verdict.check(delivery != Some("parked") || told, P10, at, || {
+                format!("payment {id} is parked, and nobody is told what to do: {why:?}")
+            });
+        }
+        let parked = |detail: &&PaymentDetail| detail.payment.delivery.as_deref() == Some("parked");
+        let parked = u64::try_from(list.seen.iter().filter(parked).count()).unwrap_or(u64::MAX);
+        if let Some(status) = phone.status.as_ref().filter(|status| status.at_ms >= list.at_ms) {
+            let unsent = status.seen.unsent_count;
+            verdict.check(unsent <= parked, P10, at, || format!("{unsent} payments are unsent, {parked} of them parked"));
+        }
+    }
+}

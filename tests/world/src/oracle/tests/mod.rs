@@ -1,0 +1,4 @@
+//! A made-up day that breaks no promise, and one fault for each check that must be found by name.
+
+mod day;
+mod spoiled;
