@@ -63,7 +63,7 @@ impl EventRow {
             .map_err(|source| StoreError::UnknownEvent { seq: self.seq, source })
     }
 
-    fn recorded<E>(&self, event: E) -> Recorded<E> {
+    pub(crate) fn recorded<E>(&self, event: E) -> Recorded<E> {
         Recorded { seq: self.seq, at: self.at, operator: self.operator.clone(), event }
     }
 
@@ -154,6 +154,23 @@ pub(crate) fn of_subject(conn: &Connection, subject: u64) -> Result<Vec<EventRow
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The next events after a number: as many as asked for, fewer if their bodies are long, and at least one if there is one.
+pub(crate) fn after(conn: &Connection, seq: u64, most: usize, most_bytes: usize) -> Result<Vec<EventRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query((seq.cast_signed(), i64::try_from(most).unwrap_or(i64::MAX)))?;
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next()? {
+        let row = EventRow::read(row)?;
+        bytes = bytes.saturating_add(row.body.len());
+        found.push(row);
+        if bytes >= most_bytes {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// The next subject after `after`: subjects are numbered by their first events.
 pub(crate) fn next_subject(conn: &Connection, after: u64) -> Result<Option<u64>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT subject FROM event WHERE subject > ? ORDER BY subject LIMIT 1")?;
@@ -171,13 +188,24 @@ pub(crate) enum History {
 
 /// Reads the history of one subject.
 pub(crate) fn history(conn: &Connection, subject: u64) -> Result<History, StoreError> {
-    let rows = of_subject(conn, subject)?;
+    typed(&of_subject(conn, subject)?)
+}
+
+/// Reads the history of one subject before an event.
+pub(crate) fn history_before(conn: &Connection, subject: u64, seq: u64) -> Result<History, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE subject = ? AND seq < ? ORDER BY seq");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((subject.cast_signed(), seq.cast_signed()), EventRow::read)?;
+    typed(&rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn typed(rows: &[EventRow]) -> Result<History, StoreError> {
     let mut history = match rows.first().map(EventRow::event).transpose()? {
         None | Some(Event::Ledger(_)) => History::Ledger(Vec::new()),
         Some(Event::Payment(_)) => History::Payment(Vec::new()),
         Some(Event::Payout(_)) => History::Payout(Vec::new()),
     };
-    for row in &rows {
+    for row in rows {
         match (&mut history, row.event()?) {
             (History::Ledger(events), Event::Ledger(event)) => events.push(row.recorded(event)),
             (History::Payment(events), Event::Payment(event)) => events.push(row.recorded(event)),

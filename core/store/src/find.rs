@@ -6,11 +6,12 @@ use takings_domain::{PaymentId, PayoutId};
 use crate::StoreError;
 use crate::head::Unsent;
 use crate::projection::row::Column;
+use crate::projection::tables::Tables;
 use crate::projection::totals;
 
 /// The key of a payment.
-pub(crate) fn payment_key(conn: &Connection, id: PaymentId) -> Result<Option<u64>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT key FROM payment WHERE payment_id = ?")?;
+pub(crate) fn payment_key(tables: &Tables<'_>, id: PaymentId) -> Result<Option<u64>, StoreError> {
+    let mut statement = tables.prepare_cached("SELECT key FROM payment WHERE payment_id = ?")?;
     let key: Option<i64> = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
     Ok(key.map(i64::cast_unsigned))
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::StoreError;
 use crate::find;
 use crate::migration::{meta, set_meta};
+use crate::projection::tables::Tables;
 use crate::reading::alerts::{self, Alert};
 use crate::transaction::Transaction;
 
@@ -104,7 +105,7 @@ impl Transaction<'_> {
     fn key_if_begun(&self, payment: PaymentId) -> Result<Option<u64>, StoreError> {
         match self.known_key(payment) {
             Some(key) => Ok(Some(key)),
-            None => find::payment_key(self.conn, payment),
+            None => find::payment_key(&Tables::in_force(self.conn), payment),
         }
     }
 

@@ -14,6 +14,8 @@ use crate::head::HeadFile;
 use crate::lock::DirectoryLock;
 use crate::opening::{self, OpenReport};
 use crate::projection::apply::{SPREAD_CHUNK, spread};
+use crate::projection::tables::Tables;
+use crate::rebuild::Stands;
 use crate::room::Room;
 use crate::transaction::Transaction;
 use crate::verify::{self, Verification};
@@ -28,6 +30,15 @@ pub struct Ledger {
     room: Room,
     // Last, so that the file is closed before somebody else may open it.
     _lock: DirectoryLock,
+}
+
+/// Projections in the making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebuild {
+    /// The number of the last event they hold.
+    pub done: u64,
+    /// The number of the newest event.
+    pub of: u64,
 }
 
 /// Where the history ends, and what goes with writing its next event.
@@ -115,9 +126,8 @@ impl Ledger {
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
-            // A rebuild may have been cut off together with the last connection.
             if self.position.read_only.is_none() && migration::projections_are_old(&conn)? {
-                rebuild::rebuild(&conn)?;
+                opening::serve(&conn)?;
             }
             (self.position.seq, self.position.hash) = event_log::newest(&conn)?.unwrap_or((0, genesis(self.ledger_id)));
             self.position.broken = false;
@@ -167,10 +177,8 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::ReadOnly`], [`StoreError::CommitUnknown`].
     pub fn spread_chunk(&mut self) -> Result<bool, StoreError> {
-        if let Some(reason) = &self.position.read_only {
-            return Err(StoreError::ReadOnly { reason: reason.clone() });
-        }
-        self.guarded(|conn| migration::in_transaction(conn, |conn| spread(conn, SPREAD_CHUNK)))
+        self.writable()?;
+        self.guarded(|conn| migration::in_transaction(conn, |conn| spread(&Tables::in_force(conn), SPREAD_CHUNK)))
     }
 
     /// Writes the log back into the file if enough of it waits: for idle moments. True if it did.
@@ -228,16 +236,56 @@ impl Ledger {
         verify::verify(self.connection()?, &dir)
     }
 
-    /// Drops every projection and recomputes it from the events, in chunks; a crash in between is made good by the
-    /// next opening.
+    /// Makes every projection anew from the events, beside the ones in force, which stay as they are until all is done.
     ///
     /// # Errors
     /// [`StoreError::UnknownEvent`], [`StoreError::Fold`], [`StoreError::Sqlite`], [`StoreError::ReadOnly`].
     pub fn rebuild_projections(&mut self) -> Result<(), StoreError> {
-        if let Some(reason) = &self.position.read_only {
-            return Err(StoreError::ReadOnly { reason: reason.clone() });
+        self.writable()?;
+        self.guarded(|conn| rebuild::begin_anew(conn).and_then(|()| rebuild::finish(conn)))?;
+        while self.rebuild_chunk()? {}
+        Ok(())
+    }
+
+    /// Begins to make every projection anew; [`Ledger::rebuild_chunk`] does it. What was begun before is begun again.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::DiskFull`], [`StoreError::ReadOnly`].
+    pub fn begin_rebuild(&mut self) -> Result<(), StoreError> {
+        self.writable()?;
+        self.guarded(rebuild::begin_anew)
+    }
+
+    /// Takes the next few hundred events into the projections in the making, or removes a piece of those that were
+    /// replaced: one transaction, for idle moments. Lists and decisions go by the ones in force until all is done. True
+    /// if more is to be done: call again, now or after the next opening.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownEvent`], [`StoreError::Fold`], [`StoreError::Sqlite`], [`StoreError::DiskFull`],
+    /// [`StoreError::ReadOnly`], [`StoreError::CommitUnknown`].
+    pub fn rebuild_chunk(&mut self) -> Result<bool, StoreError> {
+        self.writable()?;
+        Ok(self.guarded(rebuild::step)? != Stands::Done)
+    }
+
+    /// How far the projections in the making have come, if there are any.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn rebuild_progress(&mut self) -> Result<Option<Rebuild>, StoreError> {
+        let of = self.position.seq;
+        Ok(match rebuild::stands(self.connection()?)? {
+            Stands::Making(done) => Some(Rebuild { done, of }),
+            Stands::Clearing => Some(Rebuild { done: of, of }),
+            Stands::Done => None,
+        })
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match &self.position.read_only {
+            Some(reason) => Err(StoreError::ReadOnly { reason: reason.clone() }),
+            None => Ok(()),
         }
-        self.guarded(rebuild::rebuild)
     }
 
     /// Closes the file and with it every lock of SQLite's, for going to the background. The directory stays ours;

@@ -8,7 +8,10 @@
 //! * [`head`]: the witness beside the file: how long the history is and how much is at stake.
 //! * [`hash`], `event_log`: the chain of events.
 //! * [`projection`]: the tables that follow from it. [`reading`]: lists for the screen.
-//! * `verify`, `rebuild`: checking everything, recomputing everything.
+//! * `verify`: checking everything. `rebuild`, `fit`: projections made anew, and the old ones serving meanwhile.
+
+#[cfg(test)]
+extern crate self as takings_store;
 
 #[cfg(not(any(feature = "bundled", feature = "sqlcipher")))]
 compile_error!("choose a feature: `bundled` (plain SQLite) or `sqlcipher` (encrypted)");
@@ -19,6 +22,7 @@ mod due;
 pub mod error;
 mod event_log;
 mod find;
+mod fit;
 pub mod hash;
 pub mod head;
 mod kept;
@@ -40,7 +44,7 @@ pub use error::StoreError;
 pub use event_log::EventRow;
 pub use head::{Head, HeadState, Unsent};
 pub use kept::Hint;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Rebuild};
 pub use opening::OpenReport;
 pub use projection::payment::PaymentRow;
 pub use projection::payout::{EntryRow, PayoutRow};

@@ -1,4 +1,8 @@
-//! From any released schema to this build's: one ordered list, one transaction each, never back (promise P12).
+//! From any released schema to this build's: one ordered list, one transaction each, never back (promise P12). Stopped
+//! anywhere, a ledger is of one schema or of the next, and the next opening goes on from there.
+
+#[cfg(test)]
+mod tests;
 
 use rusqlite::{Connection, OptionalExtension};
 use takings_domain::LedgerId;
@@ -16,9 +20,21 @@ pub(crate) const META_LEDGER_ID: &str = "ledger_id";
 /// Meta: the version of the projections in the file, four bytes.
 pub(crate) const META_PROJECTIONS: &str = "projection_version";
 
+/// All of them, oldest first.
+#[cfg(not(test))]
+fn migrations() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter()
+}
+
+/// All of them, and those a test adds: there has been one only.
+#[cfg(test)]
+fn migrations() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().chain(tests::added())
+}
+
 /// The schema this build writes.
 pub(crate) fn newest() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+    i64::try_from(migrations().count()).unwrap_or(i64::MAX)
 }
 
 /// Makes a new ledger, whole or not at all.
@@ -37,8 +53,10 @@ pub(crate) fn create(conn: &Connection, id: LedgerId) -> Result<(), StoreError> 
 
 /// Brings a ledger of an older version up to this one.
 pub(crate) fn migrate(conn: &Connection, from: i64) -> Result<(), StoreError> {
-    for (to, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(to, _)| *to <= from) {
+    for (to, sql) in (1_i64..).zip(migrations()).skip_while(|(to, _)| *to <= from) {
         in_transaction(conn, |conn| {
+            #[cfg(test)]
+            tests::about_to_migrate(conn);
             conn.execute_batch(sql)?;
             conn.pragma_update(None, "user_version", to)?;
             Ok(())

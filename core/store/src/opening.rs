@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Position};
 use crate::lock::DirectoryLock;
 use crate::migration::{meta, set_meta};
 use crate::room::Room;
-use crate::{StoreError, event_log, migration, rebuild};
+use crate::{StoreError, event_log, fit, migration, rebuild};
 
 /// Meta: how many events witnesses knew of that were not here (eight bytes), and the newest such witness: its number
 /// (eight bytes) and link. It bears witness until the next event; it is counted once.
@@ -39,7 +39,8 @@ pub struct OpenReport {
     pub at_stake: Option<Head>,
     /// The event whose link is not the one the witness saw: the history was replaced.
     pub differs_at: Option<u64>,
-    /// Why nothing can be written, if so: an event of a newer version, or newest events that do not verify.
+    /// Why nothing can be written, if so: an event of a newer version, newest events that do not verify, or a file that
+    /// could not be brought up to this version.
     pub read_only: Option<String>,
     /// It is read-only because a later version of the app wrote in it: upgrade the app.
     pub upgrade_needed: bool,
@@ -97,11 +98,7 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
 }
 
 fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> {
-    let (conn, found) = connection::open_writer(config)?;
-    match found {
-        Found::Nothing => migration::create(&conn, config.new_ledger_id)?,
-        Found::Ledger(schema) => migration::migrate(&conn, schema)?,
-    }
+    let (conn, found, unmigrated) = migrated(config)?;
     // One moment, and one lock of the file, for everything that is read here.
     let reading = conn.unchecked_transaction()?;
     let id = migration::ledger_id(&conn)?;
@@ -121,9 +118,58 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
     let projections_are_old = read_only.is_none() && migration::projections_are_old(&conn)?;
     reading.finish()?;
     if projections_are_old {
-        rebuild::rebuild(&conn)?;
+        match serve(&conn) {
+            Err(error) if leaves_it_readable(&error) => {
+                read_only = Some(format!("its lists could not be made anew: {error}"));
+            }
+            served => served?,
+        }
+    }
+    if let Some(error) = unmigrated {
+        read_only.get_or_insert(format!("it could not be brought up to this version: {error}"));
     }
     Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only, upgrade_needed })
+}
+
+/// The file in this build's form; or as it was, with the reason why it could not be brought up to it.
+fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Option<StoreError>), StoreError> {
+    let (conn, found) = connection::open_writer(config)?;
+    let failed = match found {
+        Found::Nothing => {
+            migration::create(&conn, config.new_ledger_id)?;
+            None
+        }
+        Found::Ledger(schema) => migration::migrate(&conn, schema).err(),
+    };
+    let Some(error) = failed else { return Ok((conn, found, None)) };
+    if !leaves_it_readable(&error) {
+        return Err(error);
+    }
+    // What became of a commit that failed stands in the file alone.
+    drop(conn);
+    let (conn, found) = connection::open_writer(config)?;
+    let unmigrated = found != Found::Ledger(migration::newest());
+    Ok((conn, found, unmigrated.then_some(error)))
+}
+
+/// What failed says something of this build or of the room there is, not of the file: reading it goes on.
+fn leaves_it_readable(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode as Code;
+    match error {
+        StoreError::Sqlite(error) | StoreError::CommitUnknown { source: error } => !matches!(
+            error.sqlite_error_code(),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase | Code::SystemIoFailure | Code::CannotOpen)
+        ),
+        StoreError::Io(_) | StoreError::InUse => false,
+        _ => true,
+    }
+}
+
+/// Lists and decisions on projections of another version: fitted to this build they serve while the next ones are made;
+/// if nothing fits, the next ones are made first.
+pub(crate) fn serve(conn: &Connection) -> Result<(), StoreError> {
+    rebuild::begin(conn)?;
+    if fit::make_fit(conn)? { Ok(()) } else { rebuild::finish(conn) }
 }
 
 fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {

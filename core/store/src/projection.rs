@@ -4,19 +4,25 @@
 //! difference. So a rebuild, in whatever order it takes the subjects, ends with the same rows.
 //!
 //! * `row`: columns and values. [`payment`], [`payout`], [`told`], [`totals`]: the tables.
-//! * `link`: which payout speaks for a payment. `apply`: what one event changes.
+//! * `link`: which payout speaks for a payment. `apply`: what one event changes. `tables`: the set in force, or the next.
 
 pub(crate) mod apply;
 pub(crate) mod link;
 pub mod payment;
 pub mod payout;
 pub(crate) mod row;
+pub(crate) mod tables;
 pub mod told;
 pub mod totals;
 
-/// The form of these tables. A change of any of them, or of the folds behind them, raises it: the next opening drops
-/// and recomputes them all.
+/// The form of these tables. A change of any of them, or of the folds behind them, raises it: ledgers of an earlier one
+/// make theirs anew.
 pub(crate) const VERSION: u32 = 4;
+
+/// The earliest version whose rows this build still reads and writes, once the columns it lacks are added: such tables
+/// serve while the next ones are made. A word that is taken out of a list, or a column that changes its meaning, raises
+/// it to [`VERSION`]: then the next tables are made before anything else happens.
+pub(crate) const SERVES_SINCE: u32 = 3;
 
 /// Makes the tables.
 pub(crate) const SCHEMA: &str = include_str!("schema/projections.sql");

@@ -19,6 +19,7 @@ use crate::config::OpenConfig;
 use crate::due::OLDEST_UNSENT;
 use crate::event_log::{self, EventRow};
 use crate::projection::row::{Column, Row, column_list, owned};
+use crate::projection::tables::Tables;
 use crate::projection::totals::{BalanceRow, UNSENT, WaitingRow};
 use crate::verify::{self, Verification};
 use crate::{PaymentRow, StoreError, connection, find};
@@ -107,8 +108,8 @@ impl Reader {
     /// [`StoreError::Sqlite`].
     pub fn payment(&self, id: PaymentId) -> Result<Option<PaymentDetail>, StoreError> {
         self.snapshot(|conn| {
-            let Some(key) = find::payment_key(conn, id)? else { return Ok(None) };
-            let Some(row) = PaymentRow::load(conn, key)? else { return Ok(None) };
+            let Some(key) = find::payment_key(&Tables::in_force(conn), id)? else { return Ok(None) };
+            let Some(row) = PaymentRow::load(&Tables::in_force(conn), key)? else { return Ok(None) };
             Ok(Some(PaymentDetail { row, timeline: event_log::of_subject(conn, key)? }))
         })
     }

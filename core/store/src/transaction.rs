@@ -15,6 +15,7 @@ use crate::hash::Hash;
 use crate::head::Unsent;
 use crate::ledger::Position;
 use crate::projection::apply;
+use crate::projection::tables::Tables;
 use crate::{StoreError, find, kept};
 
 /// A commit that is on disk.
@@ -90,7 +91,7 @@ impl<'a> Transaction<'a> {
         if let Some(known) = self.payments.get(&id) {
             return Ok(known.clone());
         }
-        let state = match find::payment_key(self.conn, id)? {
+        let state = match find::payment_key(&Tables::in_force(self.conn), id)? {
             Some(key) => apply::load_payment(self.conn, key)?,
             None => None,
         };
@@ -149,7 +150,7 @@ impl<'a> Transaction<'a> {
         after.apply(&recorded)?;
         self.or_spoil(|tx| {
             tx.insert(0, &recorded, Event::from(recorded.event.clone()))?;
-            apply::ledger_event(tx.conn, &before, &recorded)
+            apply::ledger_event(&Tables::in_force(tx.conn), &before, &recorded)
         })?;
         self.own = Some(after);
         Ok(())
@@ -172,7 +173,7 @@ impl<'a> Transaction<'a> {
         };
         self.or_spoil(|tx| {
             tx.insert(after.key, &recorded, Event::from(recorded.event.clone()))?;
-            apply::payment_event(tx.conn, before.as_ref(), &recorded, &after)
+            apply::payment_event(&Tables::in_force(tx.conn), before.as_ref(), &recorded, &after)
         })?;
         self.payments.insert(id, Some(after));
         self.lagging.insert(id);
@@ -196,7 +197,7 @@ impl<'a> Transaction<'a> {
         };
         let touched = self.or_spoil(|tx| {
             tx.insert(after.key, &recorded, Event::from(recorded.event.clone()))?;
-            apply::payout_event(tx.conn, before.as_ref(), &recorded, &after)
+            apply::payout_event(&Tables::in_force(tx.conn), before.as_ref(), &recorded, &after)
         })?;
         self.lagging.extend(touched);
         self.payouts.insert(id.clone(), Some(after));
@@ -243,7 +244,7 @@ impl<'a> Transaction<'a> {
             return Ok(Committed { last_seq: self.seq, hash: self.hash, wrote: false });
         }
         self.catch_up()?;
-        apply::spread(self.conn, apply::SPREAD_CHUNK)?;
+        apply::spread(&Tables::in_force(self.conn), apply::SPREAD_CHUNK)?;
         if self.followed {
             kept::forget_hints(self.conn)?;
         }
@@ -261,6 +262,8 @@ impl<'a> Transaction<'a> {
             return Err(StoreError::CommitUnknown { source });
         }
         self.advance(unsent);
+        #[cfg(feature = "planted")]
+        apply::write_outbox(self.conn, &self.payments);
         Ok(Committed { last_seq: self.seq, hash: self.hash, wrote: true })
     }
 
@@ -288,7 +291,7 @@ impl<'a> Transaction<'a> {
             for id in std::mem::take(&mut tx.lagging) {
                 // A payout may name payments of another phone: they have no rows here.
                 if let Some(state) = tx.payment(id)? {
-                    apply::refresh_payment(tx.conn, &state)?;
+                    apply::refresh_payment(&Tables::in_force(tx.conn), &state)?;
                 }
             }
             Ok(())

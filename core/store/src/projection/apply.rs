@@ -6,10 +6,13 @@ use takings_domain::ledger::LedgerState;
 use takings_domain::payment::PaymentState;
 use takings_domain::payout::PayoutState;
 use takings_domain::{Money, PaymentId, alert, balance};
+#[cfg(feature = "planted")]
+use takings_domain::{PayoutStatus, planted};
 
 use super::link::{dependents, link_of, pays_again};
 use super::payment::{AttemptRow, PaymentRow};
 use super::payout::{EntryRow, PayoutRow};
+use super::tables::Tables;
 use super::told::{AlertRow, ToDoRow};
 use super::totals;
 use crate::StoreError;
@@ -20,26 +23,26 @@ pub(crate) const SPREAD_CHUNK: usize = 500;
 
 /// An event of the ledger itself.
 pub(crate) fn ledger_event(
-    conn: &Connection,
+    tables: &Tables<'_>,
     before: &LedgerState,
     recorded: &Recorded<LedgerEvent>,
 ) -> Result<(), StoreError> {
     match alert::of_ledger(before, &recorded.event, recorded.seq) {
-        Some(told) => AlertRow::of(recorded.seq, 0, told, None).save(conn),
+        Some(told) => AlertRow::of(recorded.seq, 0, told, None).save(tables),
         None => Ok(()),
     }
 }
 
 /// An event of a payment: balances and alert. Its rows follow with [`refresh_payment`].
 pub(crate) fn payment_event(
-    conn: &Connection,
+    tables: &Tables<'_>,
     before: Option<&PaymentState>,
     recorded: &Recorded<PaymentEvent>,
     after: &PaymentState,
 ) -> Result<(), StoreError> {
-    totals::post(conn, &balance::payment_postings(before, after))?;
+    totals::post(tables, &balance::payment_postings(before, after))?;
     match alert::of_payment(before, &recorded.event, after) {
-        Some(told) => AlertRow::of(recorded.seq, after.key, told, Some(after.charge.amount)).save(conn),
+        Some(told) => AlertRow::of(recorded.seq, after.key, told, Some(after.charge.amount)).save(tables),
         None => Ok(()),
     }
 }
@@ -47,75 +50,97 @@ pub(crate) fn payment_event(
 /// An event of a payout: balances, alert, and its rows. Its payments follow: those returned with
 /// [`refresh_payment`], the rest with [`spread`].
 pub(crate) fn payout_event(
-    conn: &Connection,
+    tables: &Tables<'_>,
     before: Option<&PayoutState>,
     recorded: &Recorded<PayoutEvent>,
     after: &PayoutState,
 ) -> Result<Vec<PaymentId>, StoreError> {
-    totals::post(conn, &balance::payout_postings(before, after))?;
+    let postings = balance::payout_postings(before, after);
+    #[cfg(feature = "planted")]
+    let postings = match after.report.status {
+        PayoutStatus::Returned if planted::is("balance_not_updated_on_return") => Vec::new(),
+        _ => postings,
+    };
+    totals::post(tables, &postings)?;
     if let Some(told) = alert::of_payout(before, &recorded.event, after) {
         let about: Money = match &recorded.event {
             PayoutEvent::Reconciled(reconciled) => reconciled.difference,
             _ => after.report.net,
         };
-        AlertRow::of(recorded.seq, after.key, told, Some(about)).save(conn)?;
+        AlertRow::of(recorded.seq, after.key, told, Some(about)).save(tables)?;
     }
-    PayoutRow::of(after).save(conn)?;
+    PayoutRow::of(after).save(tables)?;
     let heard = before.map_or(0, |before| before.entries.len());
     let lines = EntryRow::of(after, heard);
-    EntryRow::save(conn, &lines)?;
+    EntryRow::save(tables, &lines)?;
     match recorded.event {
         PayoutEvent::EntriesReported(_) if lines.len() <= SPREAD_CHUNK => {
             return Ok(lines.iter().filter_map(EntryRow::pays_for).collect());
         }
-        PayoutEvent::PayoutReported(_) | PayoutEvent::EntriesReported(_) => owe_spread(conn, after.key)?,
+        #[cfg(feature = "planted")]
+        PayoutEvent::PayoutReported(_) if planted::is("payout_change_not_spread") => {}
+        PayoutEvent::PayoutReported(_) | PayoutEvent::EntriesReported(_) => owe_spread(tables, after.key)?,
         PayoutEvent::Reconciled(_) | PayoutEvent::OverdueNoticed(_) => {}
     }
     Ok(Vec::new())
 }
 
 /// Brings a payment's rows up to its fold and its payout.
-pub(crate) fn refresh_payment(conn: &Connection, state: &PaymentState) -> Result<(), StoreError> {
-    let link = link_of(conn, state.id())?;
-    let old = PaymentRow::load(conn, state.key)?;
+pub(crate) fn refresh_payment(tables: &Tables<'_>, state: &PaymentState) -> Result<(), StoreError> {
+    let link = link_of(tables, state.id())?;
+    let old = PaymentRow::load(tables, state.key)?;
     let new = PaymentRow::of(state, link.as_ref());
     if old.as_ref() != Some(&new) {
-        new.save(conn, old.as_ref())?;
-        totals::replace(conn, old.as_ref(), &new)?;
+        new.save(tables, old.as_ref())?;
+        totals::replace(tables, old.as_ref(), &new)?;
     }
-    AttemptRow::save(conn, state)?;
-    ToDoRow::save(conn, state)
+    AttemptRow::save(tables, state)?;
+    #[cfg(feature = "planted")]
+    if planted::is("outbox_outside_transaction") {
+        return Ok(());
+    }
+    ToDoRow::save(tables, state)
+}
+
+/// What is to do for these payments, by itself.
+#[cfg(feature = "planted")]
+pub(crate) fn write_outbox(conn: &Connection, payments: &std::collections::BTreeMap<PaymentId, Option<PaymentState>>) {
+    for payment in payments.values().flatten().filter(|_| planted::is("outbox_outside_transaction")) {
+        let _ = ToDoRow::save(&Tables::in_force(conn), payment);
+    }
 }
 
 /// Notes that this payout's payments, and those of the payouts it pays again, are to be looked at from the first on.
-pub(crate) fn owe_spread(conn: &Connection, payout: u64) -> Result<(), StoreError> {
-    for payout in pays_again(conn, payout)? {
-        conn.prepare_cached("INSERT OR REPLACE INTO spread (payout, after) VALUES (?, 0)")?
+pub(crate) fn owe_spread(tables: &Tables<'_>, payout: u64) -> Result<(), StoreError> {
+    for payout in pays_again(tables, payout)? {
+        tables
+            .prepare_cached("INSERT OR REPLACE INTO spread (payout, after) VALUES (?, 0)")?
             .execute([payout.cast_signed()])?;
     }
     Ok(())
 }
 
 /// Takes payouts' changes to at most `limit` of their payments. True if more are waiting.
-pub(crate) fn spread(conn: &Connection, limit: usize) -> Result<bool, StoreError> {
+pub(crate) fn spread(tables: &Tables<'_>, limit: usize) -> Result<bool, StoreError> {
     let mut left = limit;
-    while let Some((payout, after)) = next_spread(conn)? {
+    while let Some((payout, after)) = next_spread(tables)? {
         if left == 0 {
             return Ok(true);
         }
-        let lines = dependents(conn, payout, after, left)?;
+        let lines = dependents(tables, payout, after, left)?;
         for (_, key) in &lines {
-            if let Some(state) = load_payment(conn, *key)? {
-                refresh_payment(conn, &state)?;
+            if let Some(state) = load_payment(tables.conn(), *key)? {
+                refresh_payment(tables, &state)?;
             }
         }
         match lines.last() {
             Some((last, _)) if lines.len() == left => {
-                conn.prepare_cached("UPDATE spread SET after = ? WHERE payout = ?")?
+                tables
+                    .prepare_cached("UPDATE spread SET after = ? WHERE payout = ?")?
                     .execute((last.cast_signed(), payout.cast_signed()))?;
             }
             _ => {
-                conn.prepare_cached("DELETE FROM spread WHERE payout = ?")?.execute([payout.cast_signed()])?;
+                tables.prepare_cached("DELETE FROM spread WHERE payout = ?")?.execute([payout.cast_signed()])?;
             }
         }
         left = left.saturating_sub(lines.len());
@@ -123,8 +148,8 @@ pub(crate) fn spread(conn: &Connection, limit: usize) -> Result<bool, StoreError
     Ok(false)
 }
 
-fn next_spread(conn: &Connection) -> Result<Option<(u64, u64)>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT payout, after FROM spread ORDER BY payout LIMIT 1")?;
+fn next_spread(tables: &Tables<'_>) -> Result<Option<(u64, u64)>, StoreError> {
+    let mut statement = tables.prepare_cached("SELECT payout, after FROM spread ORDER BY payout LIMIT 1")?;
     let next: Option<(i64, i64)> = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(next.map(|(payout, after)| (payout.cast_unsigned(), after.cast_unsigned())))
 }

@@ -3,11 +3,12 @@
 //! A payment can have lines in several payouts: one that came back and the one that pays it again. A payout that was
 //! paid again gives way to its reissue, also where the reissue repeats no lines; of several, the newest counts.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 use takings_domain::PaymentId;
 use takings_domain::payment::PayoutLink;
 
 use super::payment::KeyedLink;
+use super::tables::Tables;
 use crate::StoreError;
 use crate::projection::payout::PayoutRow;
 
@@ -15,8 +16,8 @@ use crate::projection::payout::PayoutRow;
 const LONGEST_CHAIN: usize = 16;
 
 /// The payout that speaks for this payment.
-pub(crate) fn link_of(conn: &Connection, payment: PaymentId) -> Result<Option<KeyedLink>, StoreError> {
-    let mut statement = conn.prepare_cached(
+pub(crate) fn link_of(tables: &Tables<'_>, payment: PaymentId) -> Result<Option<KeyedLink>, StoreError> {
+    let mut statement = tables.prepare_cached(
         "SELECT payout, sum(gross_minor), sum(fee_minor), sum(net_minor) FROM payout_entry
          WHERE payment_id = ? AND entry_type = 'payment' GROUP BY payout ORDER BY payout DESC",
     )?;
@@ -26,7 +27,7 @@ pub(crate) fn link_of(conn: &Connection, payment: PaymentId) -> Result<Option<Ke
     let mut best: Option<(u64, (i64, i64, i64))> = None;
     for (payout, gross, fee, net) in shares {
         let first = payout.cast_unsigned();
-        let chain = reissues(conn, first)?;
+        let chain = reissues(tables, first)?;
         let last = chain.last().copied().unwrap_or(first);
         #[cfg(feature = "planted")]
         if takings_domain::planted::is("reissue_not_followed") {
@@ -39,7 +40,7 @@ pub(crate) fn link_of(conn: &Connection, payment: PaymentId) -> Result<Option<Ke
         }
     }
     let Some((key, (gross_minor, fee_minor, net_minor))) = best else { return Ok(None) };
-    let Some(payout) = PayoutRow::load(conn, key)? else { return Ok(None) };
+    let Some(payout) = PayoutRow::load(tables, key)? else { return Ok(None) };
     let link = PayoutLink {
         payout_id: payout.payout_id,
         status: payout.status,
@@ -54,8 +55,8 @@ pub(crate) fn link_of(conn: &Connection, payment: PaymentId) -> Result<Option<Ke
 }
 
 /// This payout, the one that pays it again, the one that pays that again, and so on.
-fn reissues(conn: &Connection, payout: u64) -> Result<Vec<u64>, StoreError> {
-    let mut statement = conn.prepare_cached(
+fn reissues(tables: &Tables<'_>, payout: u64) -> Result<Vec<u64>, StoreError> {
+    let mut statement = tables.prepare_cached(
         "SELECT max(newer.key) FROM payout AS older JOIN payout AS newer ON newer.reissue_of = older.payout_id
          WHERE older.key = ?",
     )?;
@@ -72,8 +73,8 @@ fn reissues(conn: &Connection, payout: u64) -> Result<Vec<u64>, StoreError> {
 }
 
 /// This payout and every one it pays again, directly or through others.
-pub(crate) fn pays_again(conn: &Connection, payout: u64) -> Result<Vec<u64>, StoreError> {
-    let mut statement = conn.prepare_cached(
+pub(crate) fn pays_again(tables: &Tables<'_>, payout: u64) -> Result<Vec<u64>, StoreError> {
+    let mut statement = tables.prepare_cached(
         "SELECT older.key FROM payout AS newer JOIN payout AS older ON older.payout_id = newer.reissue_of
          WHERE newer.key = ?",
     )?;
@@ -92,12 +93,12 @@ pub(crate) fn pays_again(conn: &Connection, payout: u64) -> Result<Vec<u64>, Sto
 /// Payments of ours with a line in this payout: number of the line and key of the payment, for lines numbered above
 /// `after`, in order, at most `limit`.
 pub(crate) fn dependents(
-    conn: &Connection,
+    tables: &Tables<'_>,
     payout: u64,
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, u64)>, StoreError> {
-    let mut statement = conn.prepare_cached(
+    let mut statement = tables.prepare_cached(
         "SELECT e.number, p.key FROM payout_entry AS e CROSS JOIN payment AS p ON p.payment_id = e.payment_id
          WHERE e.payout = ? AND e.number > ? AND e.entry_type = 'payment' ORDER BY e.number LIMIT ?",
     )?;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{OptionalExtension, params_from_iter};
 use takings_domain::event::Class;
 use takings_domain::payment::{self, Cause, Delivery, PaymentState, PayoutLink, Stage};
 use takings_domain::{
@@ -11,6 +11,7 @@ use takings_domain::{
 };
 
 use super::row::{Column, Row, column_list, insert_sql, rows};
+use super::tables::Tables;
 use crate::StoreError;
 
 rows! {
@@ -231,16 +232,16 @@ impl PaymentRow {
     }
 
     /// The row as it stands in the table.
-    pub(crate) fn load(conn: &Connection, key: u64) -> Result<Option<Self>, StoreError> {
-        let mut statement = conn.prepare_cached(&SELECT)?;
+    pub(crate) fn load(tables: &Tables<'_>, key: u64) -> Result<Option<Self>, StoreError> {
+        let mut statement = tables.prepare_cached(&SELECT)?;
         statement.query_row([key.cast_signed()], |row| Ok(Self::read(row, 0))).optional()?.transpose()
     }
 
     /// Writes the row, touching only what differs from `old`.
-    pub(crate) fn save(&self, conn: &Connection, old: Option<&Self>) -> Result<(), StoreError> {
+    pub(crate) fn save(&self, tables: &Tables<'_>, old: Option<&Self>) -> Result<(), StoreError> {
         let new = self.values();
         let Some(old) = old.map(Row::values) else {
-            conn.prepare_cached(&INSERT)?.execute(params_from_iter(new))?;
+            tables.prepare_cached(&INSERT)?.execute(params_from_iter(new))?;
             return Ok(());
         };
         for Update { columns, sql } in UPDATES.iter() {
@@ -249,7 +250,7 @@ impl PaymentRow {
             }
             let values = columns.iter().map(|at| new[*at].clone());
             let key = self.key.to_value();
-            conn.prepare_cached(sql)?.execute(params_from_iter(values.chain([key])))?;
+            tables.prepare_cached(sql)?.execute(params_from_iter(values.chain([key])))?;
         }
         Ok(())
     }
@@ -282,18 +283,18 @@ impl AttemptRow {
     }
 
     /// The attempts as they stand in the table.
-    pub(crate) fn load(conn: &Connection, subject: u64) -> Result<Vec<Self>, StoreError> {
-        let mut statement = conn.prepare_cached(&SELECT_ATTEMPTS)?;
+    pub(crate) fn load(tables: &Tables<'_>, subject: u64) -> Result<Vec<Self>, StoreError> {
+        let mut statement = tables.prepare_cached(&SELECT_ATTEMPTS)?;
         let rows = statement.query_map([subject.cast_signed()], |row| Ok(Self::read(row, 0)))?;
         rows.map(|row| row?).collect()
     }
 
     /// Writes those that differ.
-    pub(crate) fn save(conn: &Connection, state: &PaymentState) -> Result<(), StoreError> {
-        let old = Self::load(conn, state.key)?;
+    pub(crate) fn save(tables: &Tables<'_>, state: &PaymentState) -> Result<(), StoreError> {
+        let old = Self::load(tables, state.key)?;
         for row in Self::of(state) {
             if !old.contains(&row) {
-                conn.prepare_cached(&INSERT_ATTEMPT)?.execute(params_from_iter(row.values()))?;
+                tables.prepare_cached(&INSERT_ATTEMPT)?.execute(params_from_iter(row.values()))?;
             }
         }
         Ok(())

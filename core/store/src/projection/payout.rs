@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{OptionalExtension, params_from_iter};
 use takings_domain::payout::PayoutState;
 use takings_domain::{Currency, Direction, EntryType, Evidence, PaymentId, PayoutId, PayoutStatus};
 
 use super::row::{Row, column_list, insert_sql, rows};
+use super::tables::Tables;
 use crate::StoreError;
 
 rows! {
@@ -119,17 +120,17 @@ impl PayoutRow {
     }
 
     /// The row as it stands in the table.
-    pub(crate) fn load(conn: &Connection, key: u64) -> Result<Option<Self>, StoreError> {
-        let mut statement = conn.prepare_cached(&SELECT)?;
+    pub(crate) fn load(tables: &Tables<'_>, key: u64) -> Result<Option<Self>, StoreError> {
+        let mut statement = tables.prepare_cached(&SELECT)?;
         statement.query_row([key.cast_signed()], |row| Ok(Self::read(row, 0))).optional()?.transpose()
     }
 
     /// Writes the row. `OR REPLACE` would delete it first and its entries with it.
-    pub(crate) fn save(&self, conn: &Connection) -> Result<(), StoreError> {
+    pub(crate) fn save(&self, tables: &Tables<'_>) -> Result<(), StoreError> {
         let set = Self::COLUMNS[1..].iter().map(|column| format!("{column} = excluded.{column}"));
         let set = set.collect::<Vec<_>>().join(", ");
         let sql = format!("{} ON CONFLICT (key) DO UPDATE SET {set}", insert_sql::<Self>(""));
-        conn.prepare_cached(&sql)?.execute(params_from_iter(self.values()))?;
+        tables.prepare_cached(&sql)?.execute(params_from_iter(self.values()))?;
         Ok(())
     }
 }
@@ -160,8 +161,8 @@ impl EntryRow {
     }
 
     /// Writes new lines.
-    pub(crate) fn save(conn: &Connection, rows: &[Self]) -> Result<(), StoreError> {
-        let mut statement = conn.prepare_cached(&insert_sql::<Self>(""))?;
+    pub(crate) fn save(tables: &Tables<'_>, rows: &[Self]) -> Result<(), StoreError> {
+        let mut statement = tables.prepare_cached(&insert_sql::<Self>(""))?;
         for row in rows {
             statement.execute(params_from_iter(row.values()))?;
         }
@@ -169,10 +170,10 @@ impl EntryRow {
     }
 
     /// The lines after the given number, in order, at most `limit`.
-    pub(crate) fn load(conn: &Connection, payout: u64, after: u32, limit: u32) -> Result<Vec<Self>, StoreError> {
+    pub(crate) fn load(tables: &Tables<'_>, payout: u64, after: u32, limit: u32) -> Result<Vec<Self>, StoreError> {
         let columns = column_list::<Self>();
         let sql = format!("SELECT {columns} FROM payout_entry WHERE payout = ? AND number > ? ORDER BY number LIMIT ?");
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = tables.prepare_cached(&sql)?;
         let rows = statement.query_map((payout.cast_signed(), after, limit), |row| Ok(Self::read(row, 0)))?;
         rows.map(|row| row?).collect()
     }

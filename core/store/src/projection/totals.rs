@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::params_from_iter;
 use takings_domain::Currency;
 use takings_domain::balance::{Account, Posting};
 use takings_domain::event::Class;
@@ -11,6 +11,7 @@ use takings_domain::payment::{Delivery, Stage};
 
 use super::payment::PaymentRow;
 use super::row::{Column, rows};
+use super::tables::Tables;
 use crate::StoreError;
 
 rows! {
@@ -73,24 +74,24 @@ impl PaymentRow {
 }
 
 /// Replaces what `old` added to the kept sums by what `new` adds.
-pub(crate) fn replace(conn: &Connection, old: Option<&PaymentRow>, new: &PaymentRow) -> Result<(), StoreError> {
+pub(crate) fn replace(tables: &Tables<'_>, old: Option<&PaymentRow>, new: &PaymentRow) -> Result<(), StoreError> {
     let takings = |row: &PaymentRow| (row.captured_on, row.currency, row.stage, row.taken_minor);
     if old.map(takings) != Some(takings(new)) {
         let left = old;
         #[cfg(feature = "planted")]
         let left = left.filter(|_| !takings_domain::planted::is("takings_not_moved"));
         if let Some(old) = left {
-            add_takings(conn, old, -1)?;
+            add_takings(tables, old, -1)?;
         }
-        add_takings(conn, new, 1)?;
+        add_takings(tables, new, 1)?;
     }
     for (what, counts) in [
         (UNSENT, (|row| row.unsent) as fn(&PaymentRow) -> bool),
         (OFFLINE, PaymentRow::waits_offline as fn(&PaymentRow) -> bool),
     ] {
         match (old.is_some_and(counts), counts(new)) {
-            (false, true) => add_waiting(conn, what, new, 1)?,
-            (true, false) => add_waiting(conn, what, new, -1)?,
+            (false, true) => add_waiting(tables, what, new, 1)?,
+            (true, false) => add_waiting(tables, what, new, -1)?,
             // Currency and amount of a payment never change.
             (true, true) | (false, false) => {}
         }
@@ -98,18 +99,19 @@ pub(crate) fn replace(conn: &Connection, old: Option<&PaymentRow>, new: &Payment
     Ok(())
 }
 
-fn add_takings(conn: &Connection, row: &PaymentRow, sign: i64) -> Result<(), StoreError> {
+fn add_takings(tables: &Tables<'_>, row: &PaymentRow, sign: i64) -> Result<(), StoreError> {
     let key = [row.captured_on.to_value(), row.currency.to_value(), row.stage.to_value()];
     let amount_minor = row.taken_minor.saturating_mul(sign);
     let sums = [sign.to_value(), amount_minor.to_value()];
-    conn.prepare_cached(
-        "INSERT INTO takings (captured_on, currency, stage, count, amount_minor) VALUES (?, ?, ?, ?, ?)
+    tables
+        .prepare_cached(
+            "INSERT INTO takings (captured_on, currency, stage, count, amount_minor) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (captured_on, currency, stage)
          DO UPDATE SET count = count + excluded.count, amount_minor = amount_minor + excluded.amount_minor",
-    )?
-    .execute(params_from_iter(key.iter().chain(&sums)))?;
+        )?
+        .execute(params_from_iter(key.iter().chain(&sums)))?;
     if sign < 0 {
-        conn.prepare_cached(
+        tables.prepare_cached(
             "DELETE FROM takings WHERE captured_on = ? AND currency = ? AND stage = ? AND count = 0 AND amount_minor = 0",
         )?
         .execute(params_from_iter(key))?;
@@ -117,16 +119,18 @@ fn add_takings(conn: &Connection, row: &PaymentRow, sign: i64) -> Result<(), Sto
     Ok(())
 }
 
-fn add_waiting(conn: &Connection, what: &str, row: &PaymentRow, sign: i64) -> Result<(), StoreError> {
+fn add_waiting(tables: &Tables<'_>, what: &str, row: &PaymentRow, sign: i64) -> Result<(), StoreError> {
     let code = row.currency.code();
-    conn.prepare_cached(
-        "INSERT INTO waiting (what, currency, count, amount_minor) VALUES (?, ?, ?, ?)
+    tables
+        .prepare_cached(
+            "INSERT INTO waiting (what, currency, count, amount_minor) VALUES (?, ?, ?, ?)
          ON CONFLICT (what, currency)
          DO UPDATE SET count = count + excluded.count, amount_minor = amount_minor + excluded.amount_minor",
-    )?
-    .execute((what, code, sign, row.amount_minor.saturating_mul(sign)))?;
+        )?
+        .execute((what, code, sign, row.amount_minor.saturating_mul(sign)))?;
     if sign < 0 {
-        conn.prepare_cached("DELETE FROM waiting WHERE what = ? AND currency = ? AND count = 0 AND amount_minor = 0")?
+        tables
+            .prepare_cached("DELETE FROM waiting WHERE what = ? AND currency = ? AND count = 0 AND amount_minor = 0")?
             .execute((what, code))?;
     }
     Ok(())
@@ -148,13 +152,13 @@ pub(crate) fn balanced(postings: &[Posting]) -> Result<(), StoreError> {
 }
 
 /// Puts postings on their accounts, all or none.
-pub(crate) fn post(conn: &Connection, postings: &[Posting]) -> Result<(), StoreError> {
+pub(crate) fn post(tables: &Tables<'_>, postings: &[Posting]) -> Result<(), StoreError> {
     balanced(postings)?;
-    let mut add = conn.prepare_cached(
+    let mut add = tables.prepare_cached(
         "INSERT INTO balance (account, currency, business_day, amount_minor) VALUES (?, ?, ?, ?)
          ON CONFLICT (account, currency, business_day) DO UPDATE SET amount_minor = amount_minor + excluded.amount_minor",
     )?;
-    let mut clear = conn.prepare_cached(
+    let mut clear = tables.prepare_cached(
         "DELETE FROM balance WHERE account = ? AND currency = ? AND business_day = ? AND amount_minor = 0",
     )?;
     for posting in postings {

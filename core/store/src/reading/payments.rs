@@ -12,10 +12,6 @@ use crate::{PaymentRow, StoreError};
 /// How far a search for text goes back in one page, in events: it must not hold the screen up.
 const TEXT_WINDOW: u64 = 200_000;
 
-const TABLE: &str = "payment";
-/// The planner would walk the whole history backwards for the few that match.
-const BY_ATTENTION: &str = "payment INDEXED BY payment_attention";
-
 /// Which payments. All given conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentFilter {
@@ -69,20 +65,20 @@ impl Reader {
                 lowest = lowest.max(window);
                 more
             };
-            let find = |from, more| select(conn, from, filter, more, (lowest, highest), limit);
+            let find = |by, more| select(conn, by, filter, more, (lowest, highest), limit);
             let rows = match filter.stage {
-                None => find(TABLE, Vec::new())?,
+                None => find(By::Key, Vec::new())?,
                 Some(Stage::NeedsYou) => {
                     let word = Stage::NeedsYou.as_str().to_owned();
-                    let mut rows = find(TABLE, vec![Condition::new("stage = ?", word)])?;
+                    let mut rows = find(By::Key, vec![Condition::new("stage = ?", word)])?;
                     // What needs somebody by its base has no such instant: the two never overlap.
-                    rows.extend(find(BY_ATTENTION, vec![Condition::new("attention_after_ms <= ?", now_ms)])?);
+                    rows.extend(find(By::Attention, vec![Condition::new("attention_after_ms <= ?", now_ms)])?);
                     rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key));
                     rows
                 }
                 Some(stage) => {
                     let stage = Condition::new(stage_condition(filter), stage.as_str().to_owned());
-                    find(TABLE, vec![stage, Condition::new("ifnull(attention_after_ms > ?, 1)", now_ms)])?
+                    find(By::Key, vec![stage, Condition::new("ifnull(attention_after_ms > ?, 1)", now_ms)])?
                 }
             };
             let mut page = Page::cut(rows, limit, |row| row.key);
@@ -92,6 +88,15 @@ impl Reader {
             Ok(page)
         })
     }
+}
+
+/// What leads to the rows of a page.
+#[derive(Clone, Copy)]
+enum By {
+    /// The key, or whatever index narrows it best.
+    Key,
+    /// Not the key: the planner would walk the whole history backwards for the few that match. The plus hides it.
+    Attention,
 }
 
 fn newest(conn: &Connection) -> Result<u64, StoreError> {
@@ -136,7 +141,7 @@ fn key_range(
 
 fn select(
     conn: &Connection,
-    from: &str,
+    by: By,
     filter: &PaymentFilter,
     mut conditions: Vec<Condition>,
     (lowest, before): (u64, u64),
@@ -158,11 +163,14 @@ fn select(
         "instr(ifnull(order_reference, '') || char(10) || ifnull(rrn, '') || char(10) || ifnull(auth_code, ''), ?) > 0",
         filter.text.as_ref().map(text),
     );
-    let bounds = [Condition::new("key >= ?", lowest), Condition::new("key < ?", before)];
-    conditions.extend(bounds);
+    let (from, until, order) = match by {
+        By::Key => ("key >= ?", "key < ?", "key"),
+        By::Attention => ("+key >= ?", "+key < ?", "+key"),
+    };
+    conditions.extend([Condition::new(from, lowest), Condition::new(until, before)]);
     let clauses = conditions.iter().map(|condition| condition.sql).collect::<Vec<_>>().join(" AND ");
     let columns = column_list::<PaymentRow>();
-    let sql = format!("SELECT {columns} FROM {from} WHERE {clauses} ORDER BY key DESC LIMIT ?");
+    let sql = format!("SELECT {columns} FROM payment WHERE {clauses} ORDER BY {order} DESC LIMIT ?");
     let values = conditions.into_iter().map(|condition| condition.value);
     let one_more = i64::from(limit).saturating_add(1);
     read_rows(conn, &sql, params_from_iter(values.chain([Value::Integer(one_more)])))

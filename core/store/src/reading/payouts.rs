@@ -7,6 +7,7 @@ use takings_domain::{PayoutId, PayoutStatus};
 use super::{Condition, MOST_ROWS, Page, PageKey, Reader, read_rows};
 use crate::find::{self, column};
 use crate::projection::row::column_list;
+use crate::projection::tables::Tables;
 use crate::{EntryRow, PayoutRow, StoreError};
 
 /// One payout.
@@ -49,7 +50,7 @@ impl Reader {
     pub fn payout(&self, id: &PayoutId) -> Result<Option<PayoutDetail>, StoreError> {
         self.snapshot(|conn| {
             let Some(key) = find::payout_key(conn, id)? else { return Ok(None) };
-            let Some(row) = PayoutRow::load(conn, key)? else { return Ok(None) };
+            let Some(row) = PayoutRow::load(&Tables::in_force(conn), key)? else { return Ok(None) };
             let mut statement =
                 conn.prepare_cached("SELECT payout_id FROM payout WHERE reissue_of = ? ORDER BY key DESC LIMIT 1")?;
             let reissued_by = statement
@@ -77,7 +78,7 @@ impl Reader {
                 return Ok(Page { rows: Vec::new(), next: None });
             };
             let after = after.map_or(0, |key| u32::try_from(key.0).unwrap_or(u32::MAX));
-            let rows = EntryRow::load(conn, key, after, limit.saturating_add(1))?;
+            let rows = EntryRow::load(&Tables::in_force(conn), key, after, limit.saturating_add(1))?;
             Ok(Page::cut(rows, limit, |row| u64::from(row.number)))
         })
     }

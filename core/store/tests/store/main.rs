@@ -5,4 +5,5 @@ mod keeping;
 mod opening;
 mod random;
 mod reading;
+mod rebuilding;
 mod support;

@@ -12,7 +12,7 @@ use crate::random::live;
 use crate::support::*;
 
 /// The file behind the ledger's back.
-fn raw(dir: &TempDir) -> Connection {
+pub(crate) fn raw(dir: &TempDir) -> Connection {
     let conn = Connection::open(dir.path().join("ledger.db")).unwrap();
     if cfg!(feature = "sqlcipher") {
         conn.execute_batch(&format!("PRAGMA key = \"x'{}'\"", "07".repeat(32))).unwrap();
@@ -330,7 +330,7 @@ fn p4_balanced_rebuilding_ends_with_the_same_rows() {
 }
 
 /// Every row of every projection, as text.
-fn dump(dir: &TempDir) -> Vec<(&'static str, Vec<String>)> {
+pub(crate) fn dump(dir: &TempDir) -> Vec<(&'static str, Vec<String>)> {
     let tables = [
         ("payment", "key"),
         ("attempt", "subject, number"),

@@ -14,6 +14,12 @@ use tempfile::TempDir;
 /// 2026-11-21 08:00 UTC.
 pub(crate) const MORNING_MS: i64 = 1_795_248_000_000;
 
+/// A directory in memory where the machine has such a place: for tests that open and commit thousands of times.
+pub(crate) fn memory_dir() -> TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
 pub(crate) fn config(dir: &std::path::Path) -> OpenConfig {
     let mut config = OpenConfig::new(dir, LedgerId::from_bytes([0x11; 16]));
     config.key = cfg!(feature = "sqlcipher").then(|| takings_store::DatabaseKey::new([7; 32]));
