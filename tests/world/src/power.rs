@@ -25,7 +25,7 @@ const CALLS_TO_RECOVER: u64 = 30;
 /// One run in so many is held against the acquirer's book at the end.
 const BOOK_EVERY: u64 = 4;
 /// So many failures are told; more are only counted.
-const TOLD_FAILURES: usize = 20;
+pub(crate) const TOLD_FAILURES: usize = 20;
 const MINUTE: i64 = 60_000;
 
 /// What to do.
@@ -108,10 +108,10 @@ fn run_all(args: &PowerArgs, progress: &mut dyn FnMut(&PowerReport)) -> Result<P
     let mut before = Counts::default();
     for seed in args.seed..args.seed.saturating_add(args.cuts) {
         stall.reset(&templates[usize::from(seed % 2 == 1)], seed)?;
-        let run = match catch_unwind(AssertUnwindSafe(|| one(&mut stall, seed))) {
-            Ok(run) => run?,
-            Err(payload) => {
-                let run = Run { broken: Some(format!("a panic: {}", words(payload.as_ref()))), ..Run::default() };
+        let run = match caught(|| Ok(one(&mut stall, seed))) {
+            Ok(run) => run,
+            Err(what) => {
+                let run = Run { broken: Some(what), ..Run::default() };
                 report.disk = report.disk.plus(&stall.disk.counts());
                 stall = Stall::bare(args.seed)?;
                 before = Counts::default();
@@ -128,9 +128,13 @@ fn run_all(args: &PowerArgs, progress: &mut dyn FnMut(&PowerReport)) -> Result<P
     Ok(report)
 }
 
-fn words(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+/// A panic is a broken promise too.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
+        Err(format!("a panic: {text}"))
+    })
 }
 
 #[cfg(feature = "planted")]
@@ -165,11 +169,14 @@ impl PowerReport {
 }
 
 /// One run: a day's work, the power cut, its recovery, the judgement.
-fn one(stall: &mut Stall, seed: u64) -> Result<Run, StallError> {
+fn one(stall: &mut Stall, seed: u64) -> Run {
     let mut work = Stream::new(seed, "work");
     let mut disk = Stream::new(seed, "disk");
     let mut run = Run::default();
-    stall.open()?;
+    if let Err(error) = stall.open() {
+        run.broken = Some(format!("it does not open in the morning: {error}"));
+        return run;
+    }
     let payments = 3 + disk.below(10);
     stall.disk.die_at(Some(stall.disk.calls() + 1 + disk.below(payments * CALLS_PER_PAYMENT)));
     let mut intents = 0;
@@ -186,7 +193,7 @@ fn one(stall: &mut Stall, seed: u64) -> Result<Run, StallError> {
             && !stall.disk.is_dead()
         {
             run.broken = Some(format!("it did not open after a cut: {error}"));
-            return Ok(run);
+            return run;
         }
         stall.live_on(MINUTE);
         stall.kill();
@@ -196,7 +203,7 @@ fn one(stall: &mut Stall, seed: u64) -> Result<Run, StallError> {
     stall.line = Line::Good;
     run.broken = judge(stall, seed, &mut run).err();
     stall.end_process();
-    Ok(run)
+    run
 }
 
 fn cut(stall: &mut Stall, disk: &mut Stream) {
@@ -254,13 +261,35 @@ fn rest(stall: &mut Stall, number: u64) {
 
 /// What the ledger, its witness and the acquirer's book say of what was told.
 fn judge(stall: &mut Stall, seed: u64, run: &mut Run) -> Result<(), String> {
+    let found = check_ledger(stall)?;
+    run.loss_said = found.missing_events > 0;
+    run.told = stall.told.values().filter(|told| is_kept(told, &found).is_some()).count() as u64;
+    run.lost = lost(stall, &found);
+    if run.loss_said && run.lost.is_empty() {
+        return Err(format!("{} events are said to be missing, and nothing is", found.missing_events));
+    }
+    if run.lost.is_empty() && seed.is_multiple_of(BOOK_EVERY) {
+        run.book = true;
+        stall.open().map_err(|error| format!("the till does not open: {error}"))?;
+        for _ in 0..4 {
+            stall.live_on(MINUTE);
+            stall.sync();
+        }
+        hold_against_book(stall)?;
+    }
+    Ok(())
+}
+
+/// The ledger opens, may be written, says no less than its witness knows, and holds: by the core's own check and by ours.
+pub(crate) fn check_ledger(stall: &Stall) -> Result<Found, String> {
     let witness = ledger::witness(stall.dir());
     let (mut opened, report) =
         Ledger::open(store_config(stall.dir())).map_err(|error| format!("it does not open: {error}"))?;
     let events = opened.last_seq();
     let verified = opened.verify().map_err(|error| format!("it cannot be checked: {error}"))?;
     opened.close().map_err(|error| format!("it does not close: {error}"))?;
-    let found = ledger::read(stall.dir()).map_err(|error| format!("it cannot be read: {error}"))?;
+    let mut found = ledger::read(stall.dir()).map_err(|error| format!("it cannot be read: {error}"))?;
+    found.missing_events = report.missing_events;
     if let Some(seq) = found.broken_at {
         return Err(format!("the chain breaks at event {seq}"));
     }
@@ -274,28 +303,25 @@ fn judge(stall: &mut Stall, seed: u64, run: &mut Run) -> Result<(), String> {
     if report.missing_events < ahead {
         return Err(format!("the witness is {ahead} events ahead, {} are said to be missing", report.missing_events));
     }
-    run.loss_said = report.missing_events > 0;
-    let told: Vec<Told> = stall.told.values().cloned().collect();
-    for one in &told {
-        match is_kept(one, &found) {
-            Some(true) => run.told += 1,
-            Some(false) => {
-                run.told += 1;
-                run.lost.push(format!("{:?}, the ledger: {:?}", one, found.payments.get(&one.id.to_string())));
-            }
-            None => {}
-        }
-    }
     match verified {
-        Verification::Sound { .. } if report.missing_events == 0 => {}
-        Verification::HeadAhead { missing, .. } if missing == report.missing_events && !run.lost.is_empty() => {}
-        other => return Err(format!("{} events are missing, and a check says {other:?}", report.missing_events)),
+        Verification::Sound { .. } if report.missing_events == 0 => Ok(found),
+        Verification::HeadAhead { missing, .. } if missing == report.missing_events => Ok(found),
+        other => Err(format!("{} events are missing, and a check says {other:?}", report.missing_events)),
     }
-    if run.lost.is_empty() && seed % BOOK_EVERY == 0 {
-        run.book = true;
-        hold_against_book(stall, &told)?;
+}
+
+/// Everything the screen called good is in the ledger.
+pub(crate) fn check_told(stall: &Stall, found: &Found) -> Result<(), String> {
+    if found.missing_events > 0 {
+        return Err(format!("{} events are missing", found.missing_events));
     }
-    Ok(())
+    let lost = lost(stall, found);
+    if lost.is_empty() { Ok(()) } else { Err(lost.join("; ")) }
+}
+
+fn lost(stall: &Stall, found: &Found) -> Vec<String> {
+    let lost = stall.told.values().filter(|told| is_kept(told, found) == Some(false));
+    lost.map(|told| format!("{told:?}, the ledger: {:?}", found.payments.get(&told.id.to_string()))).collect()
 }
 
 /// Whether what the screen called good is in the ledger; none for what it did not call good.
@@ -311,13 +337,8 @@ fn is_kept(told: &Told, found: &Found) -> Option<bool> {
     }
 }
 
-/// With the line good, everything reaches the acquirer: once, with its amount; what was called free is free.
-fn hold_against_book(stall: &mut Stall, told: &[Told]) -> Result<(), String> {
-    stall.open().map_err(|error| format!("the till does not open: {error}"))?;
-    for _ in 0..4 {
-        stall.live_on(MINUTE);
-        stall.sync();
-    }
+/// Everything has reached the acquirer: once, with its amount; what was called free is free.
+pub(crate) fn hold_against_book(stall: &mut Stall) -> Result<(), String> {
     let book = stall.book();
     let list = |name: &str| book[name].as_array().cloned().unwrap_or_default();
     let payments = list("payments");
@@ -330,7 +351,7 @@ fn hold_against_book(stall: &mut Stall, told: &[Told]) -> Result<(), String> {
     if let Some(twice) = payments.iter().find(|payment| payment["captures"].as_u64() > Some(1)) {
         return Err(format!("captured twice: {twice}"));
     }
-    for one in told {
+    for one in stall.told.values() {
         let there = payments.iter().find(|payment| payment["payment_id"] == json!(one.id.to_string()));
         let authorization = there.map_or(&Value::Null, |payment| &payment["authorization"]);
         let held = match &one.outcome {

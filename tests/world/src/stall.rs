@@ -104,6 +104,8 @@ pub struct Stall {
     replies: BTreeMap<Ticket, Result<Reply, TillError>>,
     outbox: VecDeque<(OperationId, SignedRequest)>,
     wake_at_ms: Option<i64>,
+    /// What makes the till a terminal: one code, however often it is tried.
+    code: Option<String>,
     seed: u64,
     starts: u64,
 }
@@ -211,6 +213,7 @@ impl Stall {
             replies: BTreeMap::new(),
             outbox: VecDeque::new(),
             wake_at_ms: None,
+            code: None,
             seed,
             starts: 0,
         })
@@ -373,13 +376,28 @@ impl Stall {
     /// # Errors
     /// What the till says.
     pub fn activate(&mut self) -> Result<(), StallError> {
-        let answer = self.admin("POST", "/admin/activation-codes", &json!({}));
-        let Some(code) = answer["activation_code"].as_str().map(str::to_owned) else {
-            return Err(StallError::Other(format!("no activation code: {answer}")));
+        let code = match self.code.take() {
+            Some(code) => code,
+            None => {
+                let answer = self.admin("POST", "/admin/activation-codes", &json!({}));
+                let Some(code) = answer["activation_code"].as_str() else {
+                    return Err(StallError::Other(format!("no activation code: {answer}")));
+                };
+                code.to_owned()
+            }
         };
+        self.code = Some(code.clone());
         match self.ask(Command::Activate { code }) {
             Some(done) => Ok(done.map(drop)?),
             None => Err(StallError::Other("the activation was not answered".to_owned())),
+        }
+    }
+
+    /// The till knows that it is a terminal.
+    pub fn is_activated(&mut self) -> bool {
+        match self.ask(Command::Status) {
+            Some(Ok(Reply::Status(status))) => status.activation.is_some(),
+            _ => false,
         }
     }
 

@@ -104,6 +104,7 @@ pub(super) struct Medium {
     pub(super) dead: bool,
     pub(super) plan: Option<Failure>,
     pub(super) capacity: Option<u64>,
+    pub(super) full_at: Option<u64>,
     pub(super) contents: BTreeMap<Node, Content>,
     /// What is called how now, and what was called how when the directory was synced last.
     pub(super) names: BTreeMap<String, Node>,
@@ -122,6 +123,7 @@ impl Medium {
             dead: false,
             plan: None,
             capacity: None,
+            full_at: None,
             contents: BTreeMap::new(),
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
@@ -186,11 +188,14 @@ impl Medium {
         }
         self.calls += 1;
         if self.die_at.is_some_and(|at| self.calls >= at) {
-            self.dead = true;
-            self.counts.deaths += 1;
+            self.kill();
             // It was under way: a power cut may find it done.
             self.remember(call);
             return Verdict::Fails;
+        }
+        if self.full_at.is_some_and(|at| self.calls >= at) {
+            self.full_at = None;
+            self.capacity = Some(self.used_bytes());
         }
         let verdict = self.verdict(call);
         match (verdict, call) {
@@ -241,9 +246,7 @@ impl Medium {
 
     fn remember(&mut self, call: &Call<'_>) {
         let (node, change) = match call {
-            Call::Write { node, offset, bytes, .. } => {
-                (node, Change::Write { offset: *offset, bytes: bytes.to_vec() })
-            }
+            Call::Write { node, offset, bytes, .. } => (node, Change::Write { offset: *offset, bytes: bytes.to_vec() }),
             Call::Truncate { node, len } => (node, Change::Truncate { len: *len }),
             Call::Create { .. } | Call::Delete { .. } | Call::Sync { .. } => return,
         };
@@ -260,6 +263,23 @@ impl Medium {
         if directory {
             self.sync_directory();
         }
+    }
+
+    pub(super) fn kill(&mut self) {
+        if !self.dead {
+            self.dead = true;
+            self.counts.deaths += 1;
+        }
+    }
+
+    /// Whatever lies in the directory is on the medium.
+    pub(super) fn take_up(&mut self) {
+        self.contents.clear();
+        self.names.clear();
+        self.durable_names.clear();
+        self.beside.clear();
+        self.note_beside();
+        self.revive();
     }
 
     pub(super) fn revive(&mut self) {

@@ -51,13 +51,13 @@ pub enum FailureKind {
 }
 
 /// What happened so far on a disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Files made.
     pub creates: u64,
-    /// Writes, and their bytes.
+    /// Writes.
     pub writes: u64,
-    /// Bytes written.
+    /// What was written, bytes.
     pub bytes: u64,
     /// Files cut short or made longer.
     pub truncates: u64,
@@ -71,7 +71,7 @@ pub struct Counts {
     pub failed: u64,
     /// Processes that died at a call.
     pub deaths: u64,
-    /// Power cuts; and of the steps that were not synced at them: how many survived whole, in part, not at all.
+    /// Power cuts.
     pub cuts: u64,
     /// Steps that survived a cut.
     pub kept: u64,
@@ -87,6 +87,32 @@ pub struct Counts {
     pub names_back: u64,
     /// Witnesses that were older, torn or missing after a cut.
     pub old_heads: u64,
+}
+
+impl Counts {
+    /// With those of another disk.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            creates: self.creates + other.creates,
+            writes: self.writes + other.writes,
+            bytes: self.bytes + other.bytes,
+            truncates: self.truncates + other.truncates,
+            syncs: self.syncs + other.syncs,
+            directory_syncs: self.directory_syncs + other.directory_syncs,
+            deletes: self.deletes + other.deletes,
+            failed: self.failed + other.failed,
+            deaths: self.deaths + other.deaths,
+            cuts: self.cuts + other.cuts,
+            kept: self.kept + other.kept,
+            torn: self.torn + other.torn,
+            dropped: self.dropped + other.dropped,
+            reordered: self.reordered + other.reordered,
+            names_lost: self.names_lost + other.names_lost,
+            names_back: self.names_back + other.names_back,
+            old_heads: self.old_heads + other.old_heads,
+        }
+    }
 }
 
 /// One phone's disk: a directory. Clones are the same disk; it is forgotten with the last of them.
@@ -112,7 +138,7 @@ fn disk_of(dir: &Path) -> Option<Arc<Mutex<Medium>>> {
 
 impl Disk {
     /// The disk of a directory, made if it is missing; what is in it now is on the medium. A directory that is a disk already
-    /// is that disk.
+    /// is that disk, with what was put there meanwhile by other means than SQLite's, and a process that lives.
     #[must_use]
     pub fn new(dir: &Path) -> Self {
         vfs::register();
@@ -122,6 +148,7 @@ impl Disk {
         let mut disks = locked(&DISKS);
         disks.retain(|_, disk| disk.strong_count() > 0);
         if let Some(disk) = disks.get(&dir).and_then(Weak::upgrade) {
+            locked(&disk).take_up();
             return Self(disk);
         }
         let medium = Arc::new(Mutex::new(Medium::new(dir.clone())));
@@ -140,6 +167,11 @@ impl Disk {
     /// call is `calls() + 1`.
     pub fn die_at(&self, call: Option<u64>) {
         self.medium().die_at = call;
+    }
+
+    /// The process is dead from now on.
+    pub fn kill(&self) {
+        self.medium().kill();
     }
 
     /// The process died.
@@ -173,6 +205,11 @@ impl Disk {
     /// How much the directory may hold, bytes; none: as much as is written. A write beyond it fails as on a full disk.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.medium().capacity = bytes;
+    }
+
+    /// At this call the disk becomes full: from then on it holds what it holds at that moment, and no more.
+    pub fn full_at(&self, call: Option<u64>) {
+        self.medium().full_at = call;
     }
 
     /// What the directory holds now, bytes.

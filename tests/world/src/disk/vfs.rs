@@ -189,7 +189,9 @@ unsafe extern "C" fn open(
 ) -> c_int {
     let ours = file.cast::<File>();
     // SAFETY: SQLite gave room for the whole of it; no methods means that there is nothing to close.
-    unsafe { ours.write(File { base: ffi::sqlite3_file { pMethods: std::ptr::null() }, tracked: std::ptr::null_mut() }) };
+    unsafe {
+        ours.write(File { base: ffi::sqlite3_file { pMethods: std::ptr::null() }, tracked: std::ptr::null_mut() })
+    };
     let place = if flags & ffi::SQLITE_OPEN_DELETEONCLOSE == 0 { place(path) } else { None };
     let mut known = None;
     if let Some((medium, name)) = &place {
