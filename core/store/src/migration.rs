@@ -2,7 +2,7 @@
 //! anywhere, a ledger is of one schema or of the next, and the next opening goes on from there.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use rusqlite::{Connection, OptionalExtension};
 use takings_domain::LedgerId;
@@ -55,8 +55,6 @@ pub(crate) fn create(conn: &Connection, id: LedgerId) -> Result<(), StoreError> 
 pub(crate) fn migrate(conn: &Connection, from: i64) -> Result<(), StoreError> {
     for (to, sql) in (1_i64..).zip(migrations()).skip_while(|(to, _)| *to <= from) {
         in_transaction(conn, |conn| {
-            #[cfg(test)]
-            tests::about_to_migrate(conn);
             conn.execute_batch(sql)?;
             conn.pragma_update(None, "user_version", to)?;
             Ok(())

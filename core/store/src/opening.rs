@@ -134,6 +134,8 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
 /// The file in this build's form; or as it was, with the reason why it could not be brought up to it.
 fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Option<StoreError>), StoreError> {
     let (conn, found) = connection::open_writer(config)?;
+    #[cfg(test)]
+    let conn = migration::tests::spoilt(conn);
     let failed = match found {
         Found::Nothing => {
             migration::create(&conn, config.new_ledger_id)?;
@@ -141,6 +143,8 @@ fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Option<StoreError
         }
         Found::Ledger(schema) => migration::migrate(&conn, schema).err(),
     };
+    #[cfg(test)]
+    let conn = migration::tests::mended(conn);
     let Some(error) = failed else { return Ok((conn, found, None)) };
     if !leaves_it_readable(&error) {
         return Err(error);
