@@ -7,6 +7,7 @@
 //! * [`disk`]: the disk under a phone: it loses what was not synced, fails when told to, dies with the process.
 //! * [`record`]: what a judge may know. [`oracle`]: the judge. [`files`]: a ledger's rows, read by his own connection.
 //! * [`rare`]: states that must not stay unreached. [`trace`]: what happened, as a hash and as lines.
+//! * [`stall`]: a short day without a judge; [`power`]: the power cut in it; [`sweep`]: the disk failing in it.
 //! * [`kill`]: real processes killed at each sync and at any moment.
 
 pub mod charge;
@@ -17,8 +18,11 @@ pub mod network;
 pub mod oracle;
 pub mod phone;
 pub mod plan;
+pub mod power;
 pub mod rare;
 pub mod record;
+pub mod stall;
 pub mod streams;
+pub mod sweep;
 pub mod trace;
 pub mod world;

@@ -93,6 +93,25 @@ pub struct DayReport {
     pub rare: Counts,
 }
 
+impl DayReport {
+    /// Of a day that ended in a panic of the till.
+    #[must_use]
+    pub fn panicked(seed: u64, text: &str) -> Self {
+        Self {
+            seed,
+            trace: String::new(),
+            violations: vec![format!("P12 the till panicked: {text}")],
+            promises: BTreeSet::from(["P12".to_owned()]),
+            virtual_ms: 0,
+            charges: 0,
+            requests: 0,
+            inputs: 0,
+            faults: Counts::new(),
+            rare: Rare::default().counts(),
+        }
+    }
+}
+
 /// See the module.
 pub struct World {
     plan: Plan,

@@ -241,7 +241,7 @@ impl World {
                 self.judge_rows(phone);
                 self.feed(phone, Input::Tick);
                 if self.phones[phone].activated {
-                    self.glance(phone, false);
+                    self.glance(phone, true);
                 } else {
                     let code = self.phones[phone].code.clone();
                     self.command(phone, Purpose::Activate, Command::Activate { code });

@@ -240,7 +240,7 @@ impl World {
         let mut stream = Stream::new(self.plan.seed, &format!("look {number}"));
         if self.phones[phone].engine.is_some() && self.phones[phone].activated {
             self.command(phone, Purpose::Sync, Command::Sync { budget_ms: 30_000 + stream.below(90_000) });
-            self.glance(phone, false);
+            self.glance(phone, true);
         } else if self.phones[phone].engine.is_some() {
             let code = self.phones[phone].code.clone();
             self.command(phone, Purpose::Activate, Command::Activate { code });
