@@ -150,9 +150,74 @@ def planted():
     yield "back-in-time", with_step(day, 1, {"do": "wait", "days": -1}), 2, "step 2 (wait): time only passes forward"
 
 
+def without(day, index):
+    day = copy.deepcopy(day)
+    del day["steps"][index]
+    return day
+
+
+def where(day, **fields):
+    """The place of the first step with these fields in it, or in its body."""
+    for index, step in enumerate(day["steps"]):
+        if fields.items() <= (step | step.get("body", {})).items():
+            return index
+    raise KeyError(fields)
+
+
+def with_body(day, index, **fields):
+    day = copy.deepcopy(day)
+    day["steps"][index]["body"] |= fields
+    return day
+
+
+def planted_in_the_world():
+    """What would go unnoticed if a step about the phone, or a fault, did nothing, or something else."""
+    day = DAYS["phone-locked"]
+    yield "still-locked", with_body(day, where(day, locked=False), locked=True), 1, "step 10 (open_app): failed:"
+    yield "never-locked", without(day, where(day, locked=True)), 1, "step 5 (open_app): expected to fail, gave null"
+    day = DAYS["backup-on-another-phone"]
+    there = where(day, name="other")
+    yield "key-came-along", with_body(day, there, vault_of="first"), 1, \
+        'step 8 (open_app) fails.code: expected "wrong_key", found "another_key"'
+    yield "same-phone", without(day, there), 1, "step 7 (open_app): expected to fail, gave null"
+    day = DAYS["another-merchant"]
+    yield "same-merchant", with_body(day, where(day, name="li"), merchant_id="M000001"), 1, \
+        'step 8 (activate) gives.merchant_id: expected "M000002", found "M000001"'
+    day = DAYS["clear-data"]
+    yield "not-cleared", without(day, where(day, action="clear")), 1, 'step 10 (sync): expected to fail, gave'
+    day = DAYS["broken-ledger"]
+    yield "not-cut", without(day, where(day, action="cut")), 1, "step 7 (open_app): expected to fail, gave null"
+    yield "not-put-back", without(day, where(day, action="copy_to", phone="first")), 1, "step 14 (expect): that.payments: expected $count 2, found {}"
+    yield "no-such-file", with_body(day, where(day, action="cut"), file="ledger"), 1, "step 7 (admin): failed:"
+    yield "no-such-path", with_step(day, 1, {"do": "admin", "method": "GET", "path": "/world/weather"}), 1, "step 2 (admin): failed:"
+    day = DAYS["disk-full"]
+    yield "room-enough", with_body(day, where(day, free_bytes=400_000), free_bytes=4_000_000), 1, \
+        "step 5 (charge): expected to fail, gave"
+    yield "never-roomy-again", without(day, where(day, path="/world/disk", body={})), 1, "step 17 (charge): failed:"
+    yield "no-rot", without(day, where(day, action="rot")), 1, "step 24 (open_app): expected to fail, gave null"
+    day = DAYS["events-twice"]
+    yield "events-once", without(day, where(day, problem="cursor-expired")), 1, "step 8 (sync) gives.events: expected 5, found 0"
+    day = DAYS["older-after-newer"]
+    yield "nothing-older", without(day, where(day, on="GET /v1/payments/*")), 1, "step 11 (expect): that.payments.V-2"
+    day = DAYS["lost-request-live"]
+    lost = day["steps"][where(day, path="/world/lost_requests")]
+    late = where(day, order="H-2") + 1
+    yield "lost-for-good", with_step(day, late, {key: lost[key] for key in ("do", "method", "path")}), 1, \
+        "gives.answers: expected 2 elements, found []"
+    day = DAYS["sale-while-the-queue-drains"]
+    yield "fast-line", with_body(day, where(day, kind="delay"), delay_ms=100), 1, "step 11 (sync) gives.approved: expected 2, found 4"
+    day = DAYS["brown-out"]
+    yield "good-network", without(day, where(day, kind="drop_answer")), 1, "step 6 (charge) gives.outcome: expected"
+    day = DAYS["in-progress"]
+    yield "not-in-progress", without(day, where(day, problem="request-in-progress")), 1, "step 6 (expect): that."
+    day = DAYS["paid-out-before-the-answer"]
+    yield "answered-in-time", without(day, where(day, kind="drop_answer")), 1, "step 6 (sync) gives.answered: expected 0, found 2"
+
+
 def faults_are_found(runners):
     with tempfile.TemporaryDirectory() as directory:
-        for name, day, code, words in planted():
+        faults = [*planted(), *planted_in_the_world()]
+        for name, day, code, words in faults:
             file = Path(directory, f"{name}.json")
             file.write_text(json.dumps(day), "utf-8")
             heard = {runner: play(runner, [file]) for runner in runners}
@@ -161,7 +226,7 @@ def faults_are_found(runners):
                     fail(f"{name}: expected exit code {code} and {words!r}; {runner} gave {ended}: {said[:200]}{wrong}")
             if len({wrong for _, _, wrong in heard.values()}) > 1:
                 fail(f"{name}: the runners use different words: {heard}")
-        print(f"{len(list(planted()))} planted faults are found by {len(runners)} runners in the same words")
+        print(f"{len(faults)} planted faults are found by {len(runners)} runners in the same words")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ pub(crate) fn open(
         connect_timeout_ms,
         request_timeout_ms,
         vfs: None,
+        free_bytes: None,
         language: language.into(),
         own_timer: true,
     };

@@ -1,7 +1,7 @@
 //! How a till is set up.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -23,6 +23,8 @@ pub struct TillConfig {
     pub request_timeout_ms: u64,
     /// SQLite's virtual file system, for tests; none: the system's.
     pub vfs: Option<String>,
+    /// How much is free on the disk of a directory, bytes; none: as the operating system says. For worlds that are played.
+    pub free_bytes: Option<fn(&Path) -> u64>,
     /// The language of receipts.
     pub language: Language,
     /// True: the till wakes by its own timer. False: somebody calls [`crate::Till::tick`] (virtual time).
@@ -41,6 +43,7 @@ impl TillConfig {
             connect_timeout_ms: 10_000,
             request_timeout_ms: 35_000,
             vfs: None,
+            free_bytes: None,
             language: Language::En,
             own_timer: true,
         }

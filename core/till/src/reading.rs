@@ -28,6 +28,7 @@ pub(crate) fn store_config(config: &TillConfig, new_ledger_id: LedgerId) -> Open
     let mut store = OpenConfig::new(&config.dir, new_ledger_id);
     store.key = config.encryption_key.as_ref().map(|key| DatabaseKey::new(**key));
     store.vfs.clone_from(&config.vfs);
+    store.free_bytes = config.free_bytes;
     store
 }
 

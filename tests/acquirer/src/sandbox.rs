@@ -259,10 +259,7 @@ impl Sandbox {
 
     /// Keeps what an object said when it was read first, and says it again if asked to.
     fn remember_first(&mut self, request: &Request, reply: &mut Reply, again: bool) {
-        let object = matches!(
-            route(&request.method, request.path()),
-            Ok(Operation::Payment(_) | Operation::Payout(_))
-        );
+        let object = matches!(route(&request.method, request.path()), Ok(Operation::Payment(_) | Operation::Payout(_)));
         if object && reply.status == 200 {
             let first = self.first_read.entry(request.path().to_owned()).or_insert_with(|| reply.body.clone());
             if again {

@@ -3,6 +3,7 @@
 //! and the same calls make the same ledger.
 
 mod card;
+mod phone;
 mod play;
 mod reader;
 mod surroundings;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sandbox_acquirer::{Delivery, Request, Response, Sandbox};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use takings_acquirers::{Alg, SoftwareKey};
 use takings_domain::Now;
@@ -44,6 +45,10 @@ pub(crate) struct Surroundings {
     seed: u64,
     pub(crate) time: Mutex<Time>,
     pub(crate) line_is_up: Mutex<bool>,
+    /// Requests that were lost on their way: they may arrive yet.
+    lost_requests: Mutex<Vec<Request>>,
+    /// Neither the ledger's key nor the device's can be used now.
+    pub(crate) key_store_is_locked: Mutex<bool>,
     pub(crate) kept_answers: Mutex<KeptAnswers>,
     pub(crate) acquirer: Mutex<Sandbox>,
     pub(crate) readers: Mutex<Vec<Arc<Mutex<SimulatedReader>>>>,
@@ -59,6 +64,8 @@ impl Surroundings {
             seed,
             time: Mutex::new(Time { phone, true_ms: start_ms }),
             line_is_up: Mutex::new(true),
+            lost_requests: Mutex::default(),
+            key_store_is_locked: Mutex::new(false),
             kept_answers: Mutex::default(),
             acquirer: Mutex::new(acquirer),
             readers: Mutex::new(Vec::new()),
@@ -106,6 +113,18 @@ impl Surroundings {
         lock(&self.acquirer).handle(true_ms, &Request::new("GET", "/admin/clock"));
     }
 
+    /// What was lost arrives after all, oldest first, when nobody waits for it any more. The acquirer's answers: their
+    /// statuses and, for a problem, its code.
+    pub(crate) fn deliver_lost_requests(&self) -> Value {
+        let lost = std::mem::take(&mut *lock(&self.lost_requests));
+        let answers = lost.iter().map(|request| {
+            let answer = self.ask(request);
+            let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            json!({"status": answer.status, "code": body.get("code")})
+        });
+        json!({"answers": answers.collect::<Vec<_>>()})
+    }
+
     pub(crate) fn ask(&self, request: &Request) -> Response {
         let true_ms = lock(&self.time).true_ms;
         lock(&self.acquirer).handle(true_ms, request)
@@ -126,23 +145,37 @@ impl Line for Surroundings {
         let Some(target) = request.url.strip_prefix(ACQUIRER_URL) else {
             return Some(Carried::NotSent("another acquirer".to_owned()));
         };
-        let response = self.ask(&Request {
+        let asked = Request {
             method: request.method.as_str().to_owned(),
             target: target.to_owned(),
             headers: request.headers.clone(),
             body: request.body.clone(),
-        });
-        let mut kept = lock(&self.kept_answers);
-        if target == LIVE_PAYMENTS && std::mem::take(&mut kept.next) {
-            let until_ms = lock(&self.time).true_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
-            kept.kept.push((until_ms, later));
-            return None;
+        };
+        let response = self.ask(&asked);
+        {
+            let mut kept = lock(&self.kept_answers);
+            if target == LIVE_PAYMENTS && std::mem::take(&mut kept.next) {
+                let until_ms = lock(&self.time).true_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
+                kept.kept.push((until_ms, later));
+                return None;
+            }
         }
         Some(match response.fault {
-            Some(Delivery::DropRequest | Delivery::DropAnswer) => Carried::Maybe("the line was cut".to_owned()),
+            Some(Delivery::DropRequest) => {
+                lock(&self.lost_requests).push(asked);
+                Carried::Maybe("the line was cut".to_owned())
+            }
+            Some(Delivery::DropAnswer) => Carried::Maybe("the line was cut".to_owned()),
             Some(Delivery::HalfAnswer) => Carried::Maybe("the answer broke off".to_owned()),
-            Some(Delivery::Delay { ms }) if ms >= timeout_ms => Carried::Maybe("timed out".to_owned()),
-            Some(Delivery::Delay { .. }) | None => {
+            Some(Delivery::Delay { ms }) if ms >= timeout_ms => {
+                self.pass(timeout_ms);
+                Carried::Maybe("timed out".to_owned())
+            }
+            fault => {
+                // A slow line takes the phone's time, too.
+                if let Some(Delivery::Delay { ms }) = fault {
+                    self.pass(ms);
+                }
                 Carried::Answer(Answer { status: response.status, headers: response.headers, body: response.body })
             }
         })

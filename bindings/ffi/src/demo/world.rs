@@ -1,18 +1,23 @@
 //! The world a demonstration plays in.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use sandbox_acquirer::Request;
+use serde_json::json;
 use takings_readers::simulated::SimulatedReader;
 use takings_till::{Clock, Line, Ports, Randomness};
 use zeroize::Zeroizing;
 
+use super::phone::{DemoKey, DemoVault, Phones, free_bytes};
 use super::reader::DemoReader;
 use super::surroundings::{ACQUIRER_URL, SeededRandomness, Surroundings, lock};
+use crate::callbacks::Foreign;
 use crate::calls;
 use crate::error::TakingsError;
 use crate::guard::{guarded, guarded_async};
+use crate::key_vault::{HostVault, KeyVault};
+use crate::lane::LONGEST_ANSWER_MS;
 use crate::log_sink::Log;
 use crate::opening;
 use crate::records::Language;
@@ -27,13 +32,6 @@ const LONGEST_ADVANCE_MS: u64 = 10 * 366 * 86_400_000;
 pub struct DemoWorld {
     surroundings: Arc<Surroundings>,
     phones: Mutex<Phones>,
-}
-
-/// Which directories were opened, and how often.
-#[derive(Default)]
-struct Phones {
-    dirs: Vec<PathBuf>,
-    openings: u64,
 }
 
 #[uniffi::export]
@@ -54,16 +52,20 @@ impl DemoWorld {
     pub async fn open_till(&self, dir: String, language: Language) -> Result<Arc<Till>, TakingsError> {
         guarded_async(async {
             let surroundings = Arc::clone(&self.surroundings);
-            let dir = PathBuf::from(dir);
-            let (phone, opening) = self.count_opening(&dir);
+            let place = lock(&self.phones).open(&PathBuf::from(dir));
             opening::on_a_thread(move || {
-                let mut config = takings_till::TillConfig::new(dir, ACQUIRER_URL);
-                config.encryption_key = Some(Zeroizing::new(surroundings.drawn("ledger key", phone)));
+                let key = Zeroizing::new(surroundings.drawn("ledger key", place.vault));
+                let vault: Arc<dyn KeyVault> = Arc::new(DemoVault { key, world: Arc::clone(&surroundings) });
+                let key = HostVault::new(Foreign::new(vault), LONGEST_ANSWER_MS)?.ledger_key(&place.dir)?;
+                let mut config = takings_till::TillConfig::new(place.dir, ACQUIRER_URL);
+                config.encryption_key = Some(key);
+                config.free_bytes = Some(free_bytes);
                 config.language = language.into();
                 config.own_timer = false;
-                let randomness = SeededRandomness::new(surroundings.drawn("ids", opening));
+                let randomness = SeededRandomness::new(surroundings.drawn("ids", place.opening));
+                let key = surroundings.device_key(place.phone)?;
                 let ports = Ports {
-                    device_key: Arc::new(surroundings.device_key(phone)?),
+                    device_key: Arc::new(DemoKey { key, world: Arc::clone(&surroundings) }),
                     randomness: Arc::new(randomness) as Arc<dyn Randomness>,
                     line: Some(Arc::clone(&surroundings) as Arc<dyn Line>),
                     clock: surroundings as Arc<dyn Clock>,
@@ -78,7 +80,9 @@ impl DemoWorld {
     /// A code that makes a till a terminal, as a merchant gets it from the acquirer.
     pub fn activation_code(&self) -> Result<String, TakingsError> {
         guarded(|| {
-            let answer = self.ask("POST", "/admin/activation-codes", "{}")?;
+            let merchant_id = lock(&self.phones).merchant_id().map(str::to_owned);
+            let asked = merchant_id.map_or_else(|| "{}".to_owned(), |id| json!({ "merchant_id": id }).to_string());
+            let answer = self.ask("POST", "/admin/activation-codes", &asked)?;
             let answer: serde_json::Value =
                 serde_json::from_str(&answer).map_err(|error| TakingsError::internal("acquirer", error))?;
             let code = answer.get("activation_code").and_then(serde_json::Value::as_str);
@@ -88,7 +92,8 @@ impl DemoWorld {
 
     /// Speaks to the acquirer's and the bank's administrator, in JSON: faults on the line (`POST /admin/faults`), the bank's
     /// doings (`POST /admin/bank`), policy and terms, and `GET /admin/ledger`, the acquirer's own book of all payments.
-    /// The sandbox's README lists every path. `body_json` may be empty.
+    /// The sandbox's README lists every path. `body_json` may be empty. Paths under `/world/` are the phone's: its files,
+    /// disk and key store, and another phone in its place; they are listed with the days at the market.
     ///
     /// Throws *fix input* with the code `admin` if he refuses.
     pub fn admin(&self, method: String, path: String, body_json: String) -> Result<String, TakingsError> {
@@ -160,25 +165,18 @@ impl DemoWorld {
     /// byte by byte. (The file itself never repeats: its encryption is salted.)
     pub fn chain_hash(&self, dir: String) -> Result<String, TakingsError> {
         guarded(|| {
-            let head = takings_till::Till::chain_hash(Path::new(&dir))?;
+            let dir = lock(&self.phones).dir(&PathBuf::from(dir));
+            let head = takings_till::Till::chain_hash(&dir)?;
             head.ok_or_else(|| TakingsError::NotFound { code: "head".to_owned(), detail: "no ledger here".to_owned() })
         })
     }
 }
 
 impl DemoWorld {
-    fn count_opening(&self, dir: &Path) -> (u64, u64) {
-        let mut phones = lock(&self.phones);
-        phones.openings = phones.openings.wrapping_add(1);
-        let known = phones.dirs.iter().position(|known| known == dir);
-        let phone = known.unwrap_or_else(|| {
-            phones.dirs.push(dir.to_owned());
-            phones.dirs.len() - 1
-        });
-        (phone as u64, phones.openings)
-    }
-
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, TakingsError> {
+        if path.starts_with("/world/") {
+            return lock(&self.phones).ask(&self.surroundings, path, body).map(|answer| answer.to_string());
+        }
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         let body = if method == "GET" { Vec::new() } else { body.as_bytes().to_vec() };
         if !path.starts_with("/admin/") {
