@@ -130,9 +130,7 @@ impl Payout {
             "created" => Some(self.created_at_ms),
             "sent" => self.sent_at_ms,
             "arrived" => self.arrived_at_ms,
-            "failed" | "returned" => {
-                self.failure.as_ref().filter(|_| self.status == status).map(|(_, at_ms)| *at_ms)
-            }
+            "failed" | "returned" => self.failure.as_ref().filter(|_| self.status == status).map(|(_, at_ms)| *at_ms),
             _ => None,
         }
     }

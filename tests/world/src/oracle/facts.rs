@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use takings_till::ChargeOutcome;
-use takings_till::views::{AlertView, PaymentDetail, PaymentView, PayoutDetail, StatusView, TakingsLine, TimelineEntry};
+use takings_till::views::{
+    AlertView, PaymentDetail, PaymentView, PayoutDetail, StatusView, TakingsLine, TimelineEntry,
+};
 
 use crate::record::{Deed, RawEvent, Tap};
 
@@ -157,10 +159,7 @@ impl Phone {
     pub(super) fn was_interrupted(&self) -> bool {
         self.refusals > 0
             || self.ever(|deed| {
-                matches!(
-                    deed,
-                    Deed::Killed | Deed::PowerCut | Deed::Restarted | Deed::DiskFails(_) | Deed::DiskFull(_)
-                )
+                matches!(deed, Deed::Killed | Deed::PowerCut | Deed::Restarted | Deed::DiskFails(_) | Deed::DiskFull(_))
             })
     }
 
@@ -239,14 +238,18 @@ impl Facts {
         }
     }
 
-    /// What the acquirer forgot when it was restored may differ for ever: something known of it between the backup and
-    /// the restore.
+    /// What the acquirer forgot when it was restored may differ for ever: something became known of it, or may have,
+    /// between the backup and the restore.
     pub(super) fn forgotten(&self, sale: &Sale) -> bool {
         self.rollbacks.iter().any(|(of_ms, at_ms)| {
-            let within = |when: i64| *of_ms <= when && when <= *at_ms;
-            within(sale.since_ms())
-                || sale.shown.iter().any(|(when, _)| within(*when))
-                || sale.told.iter().any(|(when, _)| within(*when))
+            let within = |from_ms: i64, to_ms: i64| from_ms <= *at_ms && *of_ms <= to_ms;
+            let mut known_ms = sale.since_ms();
+            let changed = sale.shown.iter().any(|(when, _)| {
+                let before_ms = std::mem::replace(&mut known_ms, *when);
+                within(before_ms, *when)
+            });
+            let begun_ms = sale.since_ms();
+            changed || within(begun_ms, begun_ms) || sale.told.iter().any(|(when, _)| within(*when, *when))
         })
     }
 
@@ -257,9 +260,11 @@ impl Facts {
 
     /// Every sale of every phone, former lives included: phone, terminal and id first.
     pub(super) fn all_sales(&self) -> impl Iterator<Item = (usize, &str, &Sale)> {
-        let now = self.phones.iter().enumerate().flat_map(|(phone, known)| {
-            known.sales.iter().map(move |(id, sale)| (phone, id.as_str(), sale))
-        });
+        let now = self
+            .phones
+            .iter()
+            .enumerate()
+            .flat_map(|(phone, known)| known.sales.iter().map(move |(id, sale)| (phone, id.as_str(), sale)));
         let before = self
             .former
             .iter()
@@ -274,9 +279,7 @@ impl Facts {
 
     /// Whether phones with these faults behind them can have told a payment anew.
     pub(super) fn copied_phones(&self) -> BTreeSet<usize> {
-        let copied = |(phone, known): (usize, &Phone)| {
-            known.ever(|deed| *deed == Deed::OlderCopy).then_some(phone)
-        };
+        let copied = |(phone, known): (usize, &Phone)| known.ever(|deed| *deed == Deed::OlderCopy).then_some(phone);
         self.phones.iter().enumerate().filter_map(copied).collect()
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {
             let moving = matches!(delivery, Some("queued" | "sending" | "in_doubt"));
             verdict.check(!moving, P10, at, || format!("payment {id} is still {delivery:?}, a day after healing"));
             let open = matches!(payment.stage.as_str(), "saved_on_phone" | "being_confirmed");
-            verdict.check(!open, P10, at, || format!("payment {id} still stands as {}, a day after healing", payment.stage));
+            verdict.check(!open, P10, at, || {
+                format!("payment {id} still stands as {}, a day after healing", payment.stage)
+            });
             let why = [&payment.cause, &payment.source, &payment.acts, &payment.next_step];
             let told = why.iter().all(|word| word.is_some());
             verdict.check(delivery != Some("parked") || told, P10, at, || {
@@ -34,7 +36,8 @@ pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {
         let parked = u64::try_from(list.seen.iter().filter(parked).count()).unwrap_or(u64::MAX);
         if let Some(status) = phone.status.as_ref().filter(|status| status.at_ms >= list.at_ms) {
             let unsent = status.seen.unsent_count;
-            verdict.check(unsent <= parked, P10, at, || format!("{unsent} payments are unsent, {parked} of them parked"));
+            verdict
+                .check(unsent <= parked, P10, at, || format!("{unsent} payments are unsent, {parked} of them parked"));
         }
     }
 }

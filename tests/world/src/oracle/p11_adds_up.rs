@@ -68,7 +68,8 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
         }
         for there in book.payouts.values().filter(|there| there.merchant_id == merchant) {
             let listed = list.seen.iter().any(|detail| detail.payout.payout_id == there.payout_id);
-            verdict.check(listed, P11, at, || format!("payout {} is in the book, and not in the list", there.payout_id));
+            verdict
+                .check(listed, P11, at, || format!("payout {} is in the book, and not in the list", there.payout_id));
         }
     }
 }

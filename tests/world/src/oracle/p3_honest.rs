@@ -26,7 +26,8 @@ pub(super) fn outcome(sale: &Sale, at: At, id: &str, next: &ChargeOutcome, verdi
     if let ChargeOutcome::NotCharged { cause, detail: Some(code) } = next {
         // A response code of two characters that no table lists says nothing.
         let declined_by = cause == "declined" && code.len() == 2 && !LISTED.contains(&code.as_str());
-        verdict.check(!declined_by, P3, at, || format!("payment {id}: code {code} is on no list, and told not charged"));
+        verdict
+            .check(!declined_by, P3, at, || format!("payment {id}: code {code} is on no list, and told not charged"));
     }
     let Some((_, before)) = sale.told.last() else { return };
     let stays = match (before, next) {
@@ -75,13 +76,16 @@ fn in_itself(at: At, detail: &PaymentDetail, verdict: &mut Verdict) {
     let unlisted = view.response_code.as_deref().filter(|code| !LISTED.contains(code));
     if let Some(code) = unlisted {
         let decided = matches!(authorization, Some("approved" | "partially_approved" | "declined" | "referred"));
-        verdict.check(!decided, P3, at, || format!("payment {id}: code {code} is on no list, and stands as {authorization:?}"));
+        verdict.check(!decided, P3, at, || {
+            format!("payment {id}: code {code} is on no list, and stands as {authorization:?}")
+        });
         verdict.check(stage != "not_charged" || undone || authorization == Some("reversed"), P3, at, || {
             format!("payment {id}: code {code} is on no list, and stands as not charged")
         });
     }
     if view.next_step.as_deref() == Some("charge_again") {
-        verdict.check(stage == "not_charged", P3, at, || format!("payment {id}: charge again, and it stands as {stage}"));
+        verdict
+            .check(stage == "not_charged", P3, at, || format!("payment {id}: charge again, and it stands as {stage}"));
     }
     let partly = view.approved_minor.is_some_and(|approved| approved < view.amount_minor);
     verdict.same(P3, at, &format!("partly approved of {id}"), &view.partly_approved, &partly);
@@ -222,7 +226,10 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
             verdict.check(stages.contains(&view.stage.as_str()), P3, At { ms: at_ms, phone }, || {
                 let there = book.payments.get(&view.payment_id);
                 let word = there.map(|payment| (payment.authorization.as_str(), payment.arrival.as_str()));
-                format!("payment {} ends as {}, should be one of {stages:?}: book {word:?}", view.payment_id, view.stage)
+                format!(
+                    "payment {} ends as {}, should be one of {stages:?}: book {word:?}",
+                    view.payment_id, view.stage
+                )
             });
         }
     }
@@ -232,7 +239,8 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
 fn stages(there: Option<&BookPayment>, view: &PaymentView, sale: &Sale, at_ms: i64) -> &'static [&'static str] {
     let Some(payment) = there else { return &["not_charged", "needs_you"] };
     let overdue = payment.expected_date.as_deref().and_then(super::time::day_number);
-    let may_be_late = overdue.is_some_and(|day| day < local_day(at_ms)) || view.cause.as_deref() == Some("already_cleared");
+    let may_be_late =
+        overdue.is_some_and(|day| day < local_day(at_ms)) || view.cause.as_deref() == Some("already_cleared");
     let taken = sale.saved_ms().is_some() || sale.approved().is_some() || sale.has("accepted");
     match (payment.authorization.as_str(), payment.arrival.as_str()) {
         ("reversed", _) if !taken => &["not_charged"],

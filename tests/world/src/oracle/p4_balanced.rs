@@ -39,7 +39,8 @@ fn numbers(at: At, view: &PaymentView, verdict: &mut Verdict) {
     let wanted = matches!(view.stage.as_str(), "needs_you" | "not_charged");
     verdict.check(!wanted || told, P4, at, || format!("payment {id} stands as {}, why: {needs:?}", view.stage));
     let reported = [view.authorization.is_some(), view.clearing.is_some(), view.arrival.is_some()];
-    verdict.check(reported == [reported[0]; 3], P4, at, || format!("payment {id}: axes reported in part: {reported:?}"));
+    verdict
+        .check(reported == [reported[0]; 3], P4, at, || format!("payment {id}: axes reported in part: {reported:?}"));
 }
 
 /// The newest report in the history is what the line says, and versions only rise.
@@ -100,8 +101,7 @@ pub(super) fn status(at: At, list: &[PaymentDetail], status: &StatusView, verdic
     for view in &unsent {
         *sums.entry(&view.currency).or_default() += view.amount_minor;
     }
-    let seen: BTreeMap<&str, i64> =
-        status.unsent.iter().map(|sum| (sum.currency.as_str(), sum.amount_minor)).collect();
+    let seen: BTreeMap<&str, i64> = status.unsent.iter().map(|sum| (sum.currency.as_str(), sum.amount_minor)).collect();
     verdict.same(P4, at, "unsent sums of the status, by the list", &seen, &sums);
     verdict.same(P4, at, "age of the oldest unsent is known", &status.oldest_unsent_age_ms.is_some(), &(count > 0));
     for risk in &status.offline_risk {

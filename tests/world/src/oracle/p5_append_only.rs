@@ -50,11 +50,15 @@ fn lost(phone: &mut Phone, at: At, kept: usize, read: &[RawEvent], known: usize,
     let old = phone.rows.get(kept);
     let new = read.get(kept.saturating_sub(known));
     let kinds = (old.map(|row| row.columns.kind.as_str()), new.map(|row| row.columns.kind.as_str()));
-    verdict.broken(P5, at, format!(
-        "row {} was there and is gone or another: {kinds:?}; {} rows were known, screens had named event {shown}",
-        kept + 1,
-        phone.rows.len()
-    ));
+    verdict.broken(
+        P5,
+        at,
+        format!(
+            "row {} was there and is gone or another: {kinds:?}; {} rows were known, screens had named event {shown}",
+            kept + 1,
+            phone.rows.len()
+        ),
+    );
 }
 
 /// One row after the last known one.

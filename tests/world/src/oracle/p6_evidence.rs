@@ -62,7 +62,11 @@ fn said_of_payments(facts: &Facts, phone: &Phone, number: usize, book: &Book, ve
                     });
                     said(book, payout, at, &format!("payment {id}"), &view.evidence, verdict);
                 }
-                None => verdict.broken(P6, at, format!("payment {id} arrived with payout {:?}, which is in no book", view.payout_id)),
+                None => verdict.broken(
+                    P6,
+                    at,
+                    format!("payment {id} arrived with payout {:?}, which is in no book", view.payout_id),
+                ),
             }
         }
     }
@@ -105,7 +109,13 @@ pub(super) fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
             verdict.check(payment.stage != "arrived" || balance == newest.net_minor, P6, at, || {
                 format!("payment {} ends as arrived; the bank keeps {balance} of it", payment.payment_id)
             });
-            verdict.same(P6, at, &format!("evidence of payment {} at the end", payment.payment_id), &payment.evidence, &newest.evidence);
+            verdict.same(
+                P6,
+                at,
+                &format!("evidence of payment {} at the end", payment.payment_id),
+                &payment.evidence,
+                &newest.evidence,
+            );
         }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn shown(phone: &mut Phone, at: At, list: &[AlertView], verdict: &mut
                 verdict.check(id > newest, P7, at, || {
                     format!("alert {id} ({}) is new, and {newest} was shown before it", alert.alert_kind)
                 });
+                phone.loss_noticed |= alert.alert_kind.starts_with("history_");
                 twice(phone, at, alert, verdict);
                 phone.alerts.insert(id, ShownAlert { first_ms: at.ms, view: alert.clone() });
             }
@@ -128,7 +129,9 @@ fn of_payment(facts: &Facts, phone: &Phone, book: &Book, at: At, alert: &AlertVi
     let by_then = |when: Option<i64>| when.is_some_and(|when| when <= at.ms);
     let holds = match kind {
         "declined_after_deferral" => is(BookPayment::is_declined) && by_then(book.decided_ms(id)),
-        "partly_approved" => is(|payment| payment.approved_minor < Some(payment.amount_minor)) && by_then(book.decided_ms(id)),
+        "partly_approved" => {
+            is(|payment| payment.approved_minor < Some(payment.amount_minor)) && by_then(book.decided_ms(id))
+        }
         "payment_reversed" => book.reversals.iter().any(|undone| {
             undone.payment_id == *id && undone.outcome != "already_cleared" && undone.processed_at_ms <= at.ms
         }),
@@ -208,9 +211,10 @@ fn payment_facts(book: &Book, id: &str, sale: &Sale, deserves: &mut impl FnMut(&
     if deferred && there.is_some_and(|payment| payment.authorization == "partially_approved") {
         deserves("partly_approved", id);
     }
-    let undone = book.reversals.iter().any(|undone| {
-        undone.payment_id == id && matches!(undone.outcome.as_str(), "reversed" | "nothing_to_reverse")
-    });
+    let undone = book
+        .reversals
+        .iter()
+        .any(|undone| undone.payment_id == id && matches!(undone.outcome.as_str(), "reversed" | "nothing_to_reverse"));
     if undone && there.is_none_or(|payment| payment.authorization == "reversed") {
         deserves("payment_reversed", id);
     }

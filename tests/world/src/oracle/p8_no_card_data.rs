@@ -13,8 +13,12 @@ const PIECE: usize = 24;
 
 /// The files at the end, as raw bytes.
 pub(super) fn numbers(facts: &Facts, at: At, files: &[(String, Vec<u8>)], verdict: &mut Verdict) {
-    let mut cards: Vec<(&str, &str)> =
-        facts.taps.values().flatten().map(|tap| (tap.leading.get(..4).unwrap_or(&tap.leading), tap.last_four.as_str())).collect();
+    let mut cards: Vec<(&str, &str)> = facts
+        .taps
+        .values()
+        .flatten()
+        .map(|tap| (tap.leading.get(..4).unwrap_or(&tap.leading), tap.last_four.as_str()))
+        .collect();
     cards.sort_unstable();
     cards.dedup();
     for (name, bytes) in files {
@@ -32,9 +36,9 @@ pub(super) fn numbers(facts: &Facts, at: At, files: &[(String, Vec<u8>)], verdic
 
 /// Runs of digits with neither letter nor digit around.
 fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| !byte.is_ascii_alphanumeric()).filter(|run| {
-        (12..=19).contains(&run.len()) && run.iter().all(u8::is_ascii_digit)
-    })
+    bytes
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|run| (12..=19).contains(&run.len()) && run.iter().all(u8::is_ascii_digit))
 }
 
 /// A known card's number, whatever stands in its middle, or any number that could be one.
@@ -76,8 +80,7 @@ fn barely_masked(bytes: &[u8]) -> Option<usize> {
 /// of one phone.
 pub(super) fn ciphertexts(facts: &Facts, book: &Book, at: At, files: &[(String, Vec<u8>)], verdict: &mut Verdict) {
     let Some(phone) = facts.phones.get(at.phone) else { return };
-    let done: Vec<&(String, Vec<u8>)> =
-        phone.ciphertexts.iter().filter(|(id, _)| is_done(phone, book, id)).collect();
+    let done: Vec<&(String, Vec<u8>)> = phone.ciphertexts.iter().filter(|(id, _)| is_done(phone, book, id)).collect();
     let mut needles: BTreeMap<[u8; 4], Vec<(Vec<u8>, &str)>> = BTreeMap::new();
     for (id, bytes) in done {
         for needle in writings(bytes) {
@@ -142,7 +145,8 @@ mod tests {
         let number = |text: &str| runs(text.as_bytes()).any(|run| is_card_number(run, &cards));
         assert!(number("{\"pan\":\"4111111111111111\"}"));
         // Four digits, zeros with one of them changed so that the check digit fits, four digits.
-        let masked: Vec<String> = (0..10).map(|digit| format!("62220000{digit}0000048")).filter(|text| text.len() == 16).collect();
+        let masked: Vec<String> =
+            (0..10).map(|digit| format!("62220000{digit}0000048")).filter(|text| text.len() == 16).collect();
         assert_eq!(masked.iter().filter(|text| number(text)).count(), 1);
         assert!(!number("\"captured_at_ms\":1795226400000,") && !number("a4111111111111111f"));
         assert!(barely_masked(b"6222481*****0000").is_some() && barely_masked(b"62****00481").is_some());

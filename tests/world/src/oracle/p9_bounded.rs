@@ -75,7 +75,8 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
             verdict.check(known.is_empty() || why.len() < known.len(), P9, at, || {
                 format!("payment {} was told saved: {}", this.id, why.join("; or by the newer policy: "))
             });
-            verdict.check(!known.is_empty(), P9, at, || format!("payment {} was told saved, without a policy", this.id));
+            verdict
+                .check(!known.is_empty(), P9, at, || format!("payment {} was told saved, without a policy", this.id));
             clock(phone, book, policies.last(), this, &open, at, verdict);
             let names = |version: &String| {
                 policies.iter().any(|(_, policy)| policy.get("version").and_then(Value::as_str) == Some(version))
@@ -92,9 +93,10 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
 fn open(phone: &Phone, book: &Book, before: &[Saved<'_>], this: &Saved<'_>) -> Open {
     let mut open = Open::default();
     for other in before {
-        let same_card = this.tap.zip(other.tap).is_some_and(|(one, two)| {
-            (one.leading.get(..4), &one.last_four) == (two.leading.get(..4), &two.last_four)
-        });
+        let same_card = this
+            .tap
+            .zip(other.tap)
+            .is_some_and(|(one, two)| (one.leading.get(..4), &one.last_four) == (two.leading.get(..4), &two.last_four));
         if same_card && local_day(other.at_ms) == local_day(this.at_ms) {
             open.of_card += 1;
         }
@@ -150,9 +152,9 @@ fn refusal(phone: &Phone, policy: &BTreeMap<String, Value>, this: &Saved<'_>, op
     let list = |name: &str| policy.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let limit = list("limits").iter().find(|limit| limit.get("currency").and_then(Value::as_str) == Some("CNY"));
     let Some(limit) = limit else { return Some("no limits for this currency".to_owned()) };
-    amounts(limit, this, open).or_else(|| by_card(list("entry_modes_allowed"), list("scheme_rules"), this)).or_else(|| {
-        list("online_required_if").iter().find_map(|rule| online_required(rule, this))
-    })
+    amounts(limit, this, open)
+        .or_else(|| by_card(list("entry_modes_allowed"), list("scheme_rules"), this))
+        .or_else(|| list("online_required_if").iter().find_map(|rule| online_required(rule, this)))
 }
 
 fn amounts(limit: &Value, this: &Saved<'_>, open: &Open) -> Option<String> {
@@ -202,7 +204,9 @@ fn clock(
     at: At,
     verdict: &mut Verdict,
 ) {
-    let Some((_, policy)) = policy.filter(|_| !phone.clock_went_back() && !phone.copied_after(i64::MIN)) else { return };
+    let Some((_, policy)) = policy.filter(|_| !phone.clock_went_back() && !phone.copied_after(i64::MIN)) else {
+        return;
+    };
     let hours = |name: &str| policy.get(name).and_then(Value::as_i64).map(|hours| hours * HOUR_MS);
     if let Some((most_ms, oldest_ms)) = hours("max_age_h").zip(open.oldest_ms) {
         let age_ms = this.at_ms - oldest_ms;

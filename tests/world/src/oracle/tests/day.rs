@@ -411,7 +411,10 @@ pub(super) fn clean() -> Day {
         Call::See(end, Seen::Payouts(vec![payout()])),
         Call::See(end, Seen::Alerts(vec![alert(14, "payout_arrived")])),
         Call::See(end, Seen::Verified(verified)),
-        Call::Files(end, vec![("ledger.db".to_owned(), b"nothing but \"rrn\":\"632608000123\" and 6222**0048".to_vec())]),
+        Call::Files(
+            end,
+            vec![("ledger.db".to_owned(), b"nothing but \"rrn\":\"632608000123\" and 6222**0048".to_vec())],
+        ),
     ];
     Day { calls, book: book() }
 }

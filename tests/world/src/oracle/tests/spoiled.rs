@@ -106,7 +106,10 @@ fn p2_once() {
     finds("P2", "no such card", |day| payment(day, SAVED)["last_four"] = json!("0049"));
     finds("P2", "came from T0000002", |day| {
         payment(day, SAVED)["terminal_id"] = json!("T0000002");
-        day.book["terminals"].as_array_mut().unwrap().push(json!({"terminal_id": "T0000002", "merchant_id": "M000001"}));
+        day.book["terminals"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"terminal_id": "T0000002", "merchant_id": "M000001"}));
     });
     finds("P2", "was given before", |day| day.see(START_MS + 4 * MINUTE_MS, begun(SAVED, 2_000, "2")));
     finds("P2", "one STAN", |day| day.line(1, SAVED).stan = "000001".to_owned());
@@ -129,7 +132,9 @@ fn p2_an_order_is_paid_once() {
     let twice = |day: &mut Day| {
         day.change(|seen| match seen {
             Seen::Begun { payment, order, .. } if payment == SAVED => *order = Some("1".to_owned()),
-            Seen::Payments(list) => list.iter_mut().for_each(|detail| detail.payment.order_reference = Some("1".to_owned())),
+            Seen::Payments(list) => {
+                list.iter_mut().for_each(|detail| detail.payment.order_reference = Some("1".to_owned()))
+            }
             _ => {}
         });
         payment(day, SAVED)["order_reference"] = json!("1");
@@ -159,7 +164,9 @@ fn p3_honest() {
     finds("P3", "is reversed in the book", |day| payment(day, LIVE)["authorization"] = json!("reversed"));
     finds("P3", "told approved over 900", |day| {
         day.change(|seen| match seen {
-            Seen::Outcome { payment, outcome } if payment == LIVE => *outcome = ChargeOutcome::Approved { approved_minor: 900 },
+            Seen::Outcome { payment, outcome } if payment == LIVE => {
+                *outcome = ChargeOutcome::Approved { approved_minor: 900 }
+            }
             _ => {}
         });
     });
