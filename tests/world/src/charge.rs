@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use takings_domain::PaymentId;
 use takings_readers::simulated::{SimulatedReader, Stage};
+use takings_till::ChargeOutcome;
 use takings_till::simulation::LinkEvent;
 
 use crate::plan::{ReaderFault, Sale};
@@ -28,8 +29,10 @@ pub struct Charging {
     pub values: u32,
     /// Values kept back by the link.
     pub held: VecDeque<Vec<u8>>,
-    /// The screen said how it stands.
+    /// The screen said how it stands, and that does not change any more.
     pub told: bool,
+    /// What the screen said last.
+    pub last_told: Option<ChargeOutcome>,
     /// The link is down, and comes back.
     pub link_is_down: bool,
     /// The reader is gone for good.
@@ -63,6 +66,7 @@ impl Charging {
             values: 0,
             held: VecDeque::new(),
             told: false,
+            last_told: None,
             link_is_down: true,
             reader_is_gone: false,
             began_ms,

@@ -110,6 +110,8 @@ pub struct Phone {
     pub charging: Option<Charging>,
     /// How it is to die, when the disk is reached so often.
     pub death: Option<Death>,
+    /// Once more while it opens again, after so many calls.
+    pub dies_again_after: Option<u64>,
     /// Its disk or its keys are out of order, until then, true time, milliseconds UTC.
     pub excused_until_ms: i64,
     /// The newest event a judge has read.
@@ -166,6 +168,7 @@ impl Phone {
             generation: 0,
             charging: None,
             death: None,
+            dies_again_after: None,
             excused_until_ms: i64::MIN,
             judged_seq: 0,
             code: String::new(),
@@ -276,9 +279,10 @@ impl Phone {
     }
 
     /// Its process ends at a call of the disk to come.
-    pub fn dies_at(&mut self, death: Death, after_calls: u64) {
+    pub fn dies_at(&mut self, death: Death, after_calls: u64, again_after: u64) {
         if self.engine.is_some() {
             self.death = Some(death);
+            self.dies_again_after = (again_after > 0).then_some(again_after);
             self.disk.die_at(Some(self.disk.calls() + after_calls));
         }
     }

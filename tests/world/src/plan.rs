@@ -176,11 +176,15 @@ pub enum FaultKind {
     Kill {
         /// Calls.
         after_calls: u64,
+        /// Once more while it opens again, after so many calls; 0: not.
+        again_after: u64,
     },
     /// The power goes after so many more calls of the disk.
     PowerCut {
         /// Calls.
         after_calls: u64,
+        /// Once more while it opens again, after so many calls; 0: not.
+        again_after: u64,
     },
     /// The phone is switched off and on.
     Restart,
@@ -213,6 +217,8 @@ pub enum FaultKind {
     OlderCopy {
         /// How old it is, milliseconds.
         age_ms: i64,
+        /// Today's witness stays beside it.
+        witness_stays: bool,
     },
 }
 

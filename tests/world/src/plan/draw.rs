@@ -172,10 +172,11 @@ fn draw_sale(stream: &mut Stream, at_ms: i64, phone: usize, number: u32, offline
 
 fn draw_phone_fault(stream: &mut Stream) -> (i64, FaultKind) {
     let after_calls = stream.below(60);
+    let again_after = if stream.below(3) == 0 { 1 + stream.below(12) } else { 0 };
     let short_ms = stream.between(1, 20) * MINUTE;
     match stream.below(24) {
-        0..=5 => (5 * MINUTE, FaultKind::Kill { after_calls }),
-        6..=10 => (5 * MINUTE, FaultKind::PowerCut { after_calls }),
+        0..=5 => (5 * MINUTE, FaultKind::Kill { after_calls, again_after }),
+        6..=10 => (5 * MINUTE, FaultKind::PowerCut { after_calls, again_after }),
         11 => (0, FaultKind::Restart),
         12 | 13 => {
             let by_ms = *stream.pick(&[-30 * DAY, -3 * DAY, -7 * HOUR, -20 * MINUTE, 20 * MINUTE, 5 * HOUR, 2 * DAY]);
@@ -187,7 +188,10 @@ fn draw_phone_fault(stream: &mut Stream) -> (i64, FaultKind) {
         18 | 19 => (0, FaultKind::Background),
         20 => (0, FaultKind::SecondProcess),
         21 => (short_ms, FaultKind::KeysAway),
-        22 if stream.below(3) == 0 => (0, FaultKind::OlderCopy { age_ms: stream.between(2, 60) * MINUTE }),
+        22 if stream.below(3) == 0 => {
+            let age_ms = stream.between(2, 60) * MINUTE;
+            (0, FaultKind::OlderCopy { age_ms, witness_stays: stream.below(2) == 0 })
+        }
         _ => (0, FaultKind::Background),
     }
 }

@@ -227,7 +227,7 @@ impl World {
                 let at_ms = self.plan.faults[fault].at_ms;
                 match self.plan.faults[fault].kind {
                     FaultKind::AcquirerRestored { age_ms } => self.at(at_ms - age_ms, Happening::Copies(fault)),
-                    FaultKind::OlderCopy { age_ms } => self.at(at_ms - age_ms, Happening::Copies(fault)),
+                    FaultKind::OlderCopy { age_ms, .. } => self.at(at_ms - age_ms, Happening::Copies(fault)),
                     _ => {}
                 }
                 self.at(at_ms, Happening::Begins(fault));

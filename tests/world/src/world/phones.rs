@@ -228,6 +228,10 @@ impl World {
         if this.engine.is_some() {
             return;
         }
+        if let Some(calls) = this.dies_again_after.take() {
+            this.death = Some(Death::Killed);
+            this.disk.die_at(Some(this.disk.calls() + calls));
+        }
         let opened = this.open(at_ms);
         if this.disk.is_dead() {
             self.rare.count("crash_in_recovery");

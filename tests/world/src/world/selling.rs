@@ -52,7 +52,7 @@ impl World {
         self.tell(phone, &format!("sale {sale} refused: {error}"));
         match error.code() {
             "order_already_charged" => self.rare.count("order_guard"),
-            "disk_nearly_full" | "room" | "no_room" => self.rare.count("charge_refused_for_room"),
+            "disk_full" => self.rare.count("charge_refused_for_room"),
             _ => {}
         }
         self.see(phone, Seen::Refused { error: error.clone() });
@@ -101,24 +101,29 @@ impl World {
     pub(super) fn step(&mut self, phone: usize, id: PaymentId, step: Step) {
         let Some(charging) = self.phones[phone].charging.as_mut().filter(|charging| charging.id == id) else { return };
         charging.writes.extend(step.writes);
-        let first = step.saved.is_some() && !charging.told;
+        let news = step.saved.filter(|outcome| charging.last_told.as_ref() != Some(outcome));
         if let Some(prompt) = step.prompt.filter(|prompt| !prompt.choices.is_empty()) {
             self.tell(phone, &format!("{id}: choose of {:?}", prompt.choices));
             self.link(phone, id, LinkEvent::Choose(0));
         }
-        if let Some(outcome) = step.saved.filter(|_| first) {
-            if let Some(charging) = self.phones[phone].charging.as_mut() {
-                charging.told = outcome != ChargeOutcome::NotConfirmed;
-            }
+        if let Some(outcome) = news {
             self.told(phone, id, outcome);
         }
     }
 
     /// What the screen says has consequences: goods go over the counter, or the card is taken once more.
     pub(super) fn told(&mut self, phone: usize, id: PaymentId, outcome: ChargeOutcome) {
-        let sale =
-            self.phones[phone].charging.as_ref().filter(|charging| charging.id == id).map(|charging| charging.sale);
-        if let Some(sale) = sale {
+        let charging = self.phones[phone].charging.as_mut().filter(|charging| charging.id == id);
+        let sale = charging.map(|charging| {
+            charging.told |= outcome != ChargeOutcome::NotConfirmed;
+            let again = charging.last_told.as_ref() == Some(&outcome);
+            charging.last_told = Some(outcome.clone());
+            (charging.sale, again)
+        });
+        if let Some((_, true)) = sale {
+            return;
+        }
+        if let Some((sale, _)) = sale {
             let (repeated, cancelled) = (self.plan.sales[sale].repeated, self.plan.sales[sale].cancelled);
             if matches!(outcome, ChargeOutcome::NotCharged { .. }) && repeated {
                 self.at(self.now_ms + 20 * SECOND, Happening::Customer { sale, again: true });

@@ -48,8 +48,10 @@ impl World {
         let until_ms = at_ms + fault.lasts_ms + MINUTE;
         let this = &mut self.phones[phone];
         match fault.kind {
-            FaultKind::Kill { after_calls } => this.dies_at(Death::Killed, after_calls),
-            FaultKind::PowerCut { after_calls } => this.dies_at(Death::PowerCut, after_calls),
+            FaultKind::Kill { after_calls, again_after } => this.dies_at(Death::Killed, after_calls, again_after),
+            FaultKind::PowerCut { after_calls, again_after } => {
+                this.dies_at(Death::PowerCut, after_calls, again_after);
+            }
             FaultKind::Restart => self.restart(phone),
             FaultKind::Clock { by_ms } => self.set_clock(phone, by_ms),
             FaultKind::DiskFull { left } => {
@@ -82,7 +84,7 @@ impl World {
                 this.excused_until_ms = this.excused_until_ms.max(until_ms);
                 self.rare.count("keys_away");
             }
-            FaultKind::OlderCopy { .. } => self.put_older_copy_back(phone)?,
+            FaultKind::OlderCopy { witness_stays, .. } => self.put_older_copy_back(phone, witness_stays)?,
             _ => {}
         }
         Ok(())
@@ -143,14 +145,18 @@ impl World {
         Ok(())
     }
 
-    fn put_older_copy_back(&mut self, phone: usize) -> Result<(), WorldError> {
+    fn put_older_copy_back(&mut self, phone: usize, witness_stays: bool) -> Result<(), WorldError> {
         let at_ms = self.now_ms;
         let Some(copy) = self.phones[phone].copy.take() else { return Ok(()) };
         self.rare.count("older_copy");
         let this = &mut self.phones[phone];
         this.end();
         this.death = None;
+        let witness = std::fs::read(this.dir().join("head"))?;
         copy_files(copy.path(), this.dir())?;
+        if witness_stays {
+            std::fs::write(this.dir().join("head"), witness)?;
+        }
         this.disk = Disk::new(this.dir());
         this.boot(at_ms);
         self.oracle.deed(at_ms, Some(phone), Deed::OlderCopy);
@@ -280,6 +286,7 @@ impl World {
             let this = &mut self.phones[phone];
             this.disk.die_at(None);
             this.death = None;
+            this.dies_again_after = None;
             this.disk.set_capacity(None);
             this.disk_is_full = false;
             this.disk.fail(None);
