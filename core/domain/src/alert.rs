@@ -5,7 +5,7 @@ use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PaymentReported
 use crate::ledger::LedgerState;
 use crate::payment::{LIVE_WINDOW_MS, PaymentState};
 use crate::payout::PayoutState;
-use crate::{Arrival, Authorization, PayoutStatus};
+use crate::{Arrival, Authorization, Money, PayoutStatus};
 
 words! {
     /// Kinds of alerts. *Paid* and *arrived* are different words and different sounds.
@@ -46,6 +46,10 @@ words! {
         PayoutDifference => "payout_difference",
         /// Settlement terms changed.
         TermsChanged => "terms_changed",
+        /// A part of this ledger, or an earlier one, is lost, with what it had not sent.
+        HistoryLost => "history_lost",
+        /// Earlier payments were read in from the acquirer; what was never sent is not among them.
+        HistoryRestored => "history_restored",
     }
 }
 
@@ -91,6 +95,10 @@ fn is_short(payment: &PaymentState) -> bool {
 
 fn of_report(before: Option<&PaymentState>, report: &PaymentReported, after: &PaymentState) -> Option<AlertKind> {
     let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
+    if after.restored.is_some() && before.is_none_or(|before| before.report.is_none()) {
+        // Old news of another phone's: it stands in the lists.
+        return None;
+    }
     let held_before =
         before.and_then(|before| before.report.as_ref()).is_some_and(|report| report.arrival == Arrival::Held);
     #[cfg(feature = "planted")]
@@ -156,11 +164,26 @@ pub fn of_payout(before: Option<&PayoutState>, event: &PayoutEvent, after: &Payo
 /// What this event of the ledger is worth telling.
 #[must_use]
 pub fn of_ledger(before: &LedgerState, event: &LedgerEvent, seq: u64) -> Option<Told> {
+    let version = i64::try_from(seq).unwrap_or(i64::MAX);
     match event {
         LedgerEvent::TermsAdopted(adopted) => {
             let changed = before.terms.as_ref().is_some_and(|known| known.version != adopted.version);
-            changed.then_some((AlertKind::TermsChanged, i64::try_from(seq).unwrap_or(i64::MAX)))
+            changed.then_some((AlertKind::TermsChanged, version))
         }
+        LedgerEvent::HistoryLost(_) => Some((AlertKind::HistoryLost, version)),
+        LedgerEvent::HistoryRestored(_) => Some((AlertKind::HistoryRestored, version)),
+        _ => None,
+    }
+}
+
+/// The money that the alert of this event of the ledger is about, if it is about money of one currency.
+#[must_use]
+pub fn about_of_ledger(event: &LedgerEvent) -> Option<Money> {
+    match event {
+        LedgerEvent::HistoryLost(lost) => match lost.unsent.as_slice() {
+            [only] => Some(only.total),
+            _ => None,
+        },
         _ => None,
     }
 }

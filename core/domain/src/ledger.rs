@@ -2,7 +2,8 @@
 
 use crate::event::CalendarAdopted;
 use crate::event::{
-    Activated, ActivationStarted, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn, TermsAdopted,
+    Activated, ActivationStarted, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn,
+    TermsAdopted,
 };
 use crate::payment::FoldError;
 use crate::{Now, TimeAnchor};
@@ -28,6 +29,10 @@ pub struct LedgerState {
     pub calendar: Option<CalendarAdopted>,
     /// How often the wall clock was caught jumping.
     pub clock_jumps: u32,
+    /// What was last found lost, with the number of its event.
+    pub lost: Option<(u64, HistoryLost)>,
+    /// What was last read in from the acquirer, with the number of its event.
+    pub restored: Option<(u64, HistoryRestored)>,
     /// The phone's clocks at the newest event.
     pub last_at: Option<Now>,
     /// The number of its newest event.
@@ -71,6 +76,8 @@ impl LedgerState {
             LedgerEvent::PolicyAdopted(adopted) => self.policy = Some(adopted.clone()),
             LedgerEvent::TermsAdopted(adopted) => self.terms = Some(adopted.clone()),
             LedgerEvent::CalendarAdopted(adopted) => self.calendar = Some(adopted.clone()),
+            LedgerEvent::HistoryLost(lost) => self.lost = Some((recorded.seq, lost.clone())),
+            LedgerEvent::HistoryRestored(restored) => self.restored = Some((recorded.seq, restored.clone())),
             LedgerEvent::ClockJumped(_) => self.clock_jumps = self.clock_jumps.saturating_add(1),
         }
         self.last_at = Some(recorded.at);

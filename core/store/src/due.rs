@@ -309,13 +309,14 @@ impl Transaction<'_> {
         )
     }
 
-    /// The STAN of the newest charge.
+    /// The STAN of the newest charge of this phone's own.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn last_stan(&mut self) -> Result<Option<u32>, StoreError> {
         self.catch_up()?;
-        let mut statement = self.conn.prepare_cached("SELECT stan FROM payment ORDER BY key DESC LIMIT 1")?;
+        let mut statement =
+            self.conn.prepare_cached("SELECT stan FROM payment WHERE from_acquirer = 0 ORDER BY key DESC LIMIT 1")?;
         Ok(statement.query_row([], |row| row.get(0)).optional()?)
     }
 

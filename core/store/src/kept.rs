@@ -207,6 +207,14 @@ impl Transaction<'_> {
         alerts::after(self.conn, alerts::acknowledged(self.conn)?, limit)
     }
 
+    /// The newest alert that was acknowledged; 0 if none was.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn acknowledged(&mut self) -> Result<u64, StoreError> {
+        alerts::acknowledged(self.conn)
+    }
+
     /// Acknowledges every alert up to and including this number; going back is ignored (promise P7).
     ///
     /// # Errors

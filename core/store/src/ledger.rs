@@ -126,6 +126,9 @@ impl Ledger {
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
+            if self.position.broken {
+                settle_the_log(&conn)?;
+            }
             if self.position.read_only.is_none() && migration::projections_are_old(&conn)? {
                 opening::serve(&conn)?;
             }
@@ -330,6 +333,17 @@ impl Checkpoint {
     fn waiting(&self) -> i64 {
         self.log_pages.saturating_sub(self.done_pages)
     }
+}
+
+/// After a commit that failed: what the log shows now may be in memory alone, since a failed sync is not repeated by the
+/// next one, and what it does not show may come back with the next process. Written anew into the file and synced there, the
+/// one is on disk; with the log emptied, the other is gone for good once the next commit is on disk.
+fn settle_the_log(conn: &Connection) -> Result<(), StoreError> {
+    if checkpoint(conn, "TRUNCATE")?.busy {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(busy, Some("a reader is in the way".to_owned())).into());
+    }
+    Ok(())
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> Result<Checkpoint, StoreError> {

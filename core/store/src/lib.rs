@@ -45,7 +45,7 @@ pub use event_log::EventRow;
 pub use head::{Head, HeadState, Unsent};
 pub use kept::Hint;
 pub use ledger::{Ledger, Rebuild};
-pub use opening::OpenReport;
+pub use opening::{OpenReport, begin_anew};
 pub use projection::payment::PaymentRow;
 pub use projection::payout::{EntryRow, PayoutRow};
 pub use projection::told::ToDoRow;

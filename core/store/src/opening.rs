@@ -328,9 +328,26 @@ impl Ledger {
     }
 }
 
-/// Renames the file and SQLite's own beside it; the next opening starts a new ledger, and the witness stays.
+/// Puts the ledger of a directory aside because the merchant says so: its key is lost, or the phone's own is. Nothing is
+/// deleted, the witness stays, and the next opening begins a new ledger that knows what is missing. Answers where the
+/// file lies now; none if there was no ledger.
+///
+/// # Errors
+/// [`StoreError::InUse`]: nothing was touched. [`StoreError::Io`].
+pub fn begin_anew(dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let _lock = DirectoryLock::take(dir)?;
+    if ledger_path(dir).exists() { move_aside(dir, "put-aside").map(Some) } else { Ok(None) }
+}
+
+/// Sets a broken file aside; the next opening starts a new ledger, and the witness stays.
 fn set_aside(dir: &Path, head: Option<Head>) -> Result<StoreError, StoreError> {
-    let name = |number: u32, suffix: &str| beside(dir, &format!(".damaged-{number}{suffix}"));
+    let set_aside = move_aside(dir, "damaged")?;
+    Ok(StoreError::Damaged { set_aside, head: head.map(Box::new) })
+}
+
+/// Renames the file and SQLite's own beside it.
+fn move_aside(dir: &Path, why: &str) -> Result<PathBuf, StoreError> {
+    let name = |number: u32, suffix: &str| beside(dir, &format!(".{why}-{number}{suffix}"));
     let mut number = 1;
     while ["", "-wal", "-shm"].iter().any(|suffix| name(number, suffix).exists()) {
         number += 1;
@@ -342,5 +359,5 @@ fn set_aside(dir: &Path, head: Option<Head>) -> Result<StoreError, StoreError> {
         }
     }
     File::open(dir)?.sync_all()?;
-    Ok(StoreError::Damaged { set_aside: name(number, ""), head: head.map(Box::new) })
+    Ok(name(number, ""))
 }

@@ -148,7 +148,8 @@ fn check_ledger(conn: &Connection, sums: &mut Sums) -> Result<(), Stop> {
     let mut alerts = Vec::new();
     for recorded in &events {
         let told = alert::of_ledger(&state, &recorded.event, recorded.seq);
-        alerts.extend(told.map(|told| AlertRow::of(recorded.seq, 0, told, None)));
+        let about = alert::about_of_ledger(&recorded.event);
+        alerts.extend(told.map(|told| AlertRow::of(recorded.seq, 0, told, about)));
         state.apply(recorded)?;
     }
     sums.check_alerts(conn, 0, state.last_seq, alerts)

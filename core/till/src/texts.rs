@@ -185,6 +185,8 @@ texts! {
         PayoutHeld: "打款被暂缓", "a payout is held back";
         PayoutDifference: "打款与明细不符", "a payout and its lines differ";
         TermsChanged: "结算规则变更", "settlement terms changed";
+        HistoryLost: "部分账目丢失，当时未上送的交易可能不在本机", "a part of the books is lost, with what it had not sent";
+        HistoryRestored: "已从收单机构取回以往交易，未上送的不在其中", "earlier payments were fetched from the acquirer; what was never sent is not among them";
     }
     AttemptEnd {
         TimedOut: "无人出示卡片", "nobody presented a card";

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::events;
-use crate::{LedgerId, OperationId};
+use crate::{LedgerId, Money, OperationId};
 
 events! {
     /// What can happen to a ledger.
@@ -17,6 +17,8 @@ events! {
         TermsAdopted => "terms_adopted",
         CalendarAdopted => "calendar_adopted",
         ClockJumped => "clock_jumped",
+        HistoryLost => "history_lost",
+        HistoryRestored => "history_restored",
     }
 }
 
@@ -107,4 +109,35 @@ adopted! {
 pub struct ClockJumped {
     /// How far the wall clock moved beyond the time that passed, milliseconds; negative is back.
     pub by_ms: i64,
+}
+
+/// A witness knows of more than this ledger holds: its end is missing, or all of it, and another file lies beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLost {
+    /// The number of the newest event that the witness saw.
+    pub witness_seq: u64,
+    /// The number of the newest event that was found.
+    pub found_seq: u64,
+    /// What the acquirer had not confirmed when the witness was written, by currency: part of it, or all, is lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsent: Vec<UnsentThen>,
+}
+
+/// What was unsent in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsentThen {
+    /// How many payments.
+    pub count: u64,
+    /// Their sum.
+    pub total: Money,
+}
+
+/// What the acquirer has of this terminal from before this ledger was read into it. What an earlier phone had not sent
+/// is not among it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRestored {
+    /// How many payments.
+    pub payments: u64,
+    /// How many payouts.
+    pub payouts: u64,
 }

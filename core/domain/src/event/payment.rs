@@ -18,6 +18,7 @@ events! {
     /// What can happen to a payment.
     PaymentEvent {
         ChargeStarted => "charge_started",
+        Restored => "restored",
         AttemptStarted => "attempt_started",
         CardRead => "card_read",
         ReaderConcluded => "reader_concluded",
@@ -62,6 +63,16 @@ pub struct ChargeStarted {
     /// The offline policy in force, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_version: Option<String>,
+}
+
+/// This payment was taken by another phone, or into a ledger that is lost: what is known of it is what the acquirer
+/// says. It follows its first event at once, and nothing is ever sent for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// How it was accepted there.
+    pub class: Class,
+    /// When the card was read, milliseconds UTC.
+    pub captured_at_ms: i64,
 }
 
 /// A reader was asked for a card.

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::sends::Sends;
 use super::state::{Acceptance, Attempt, Delivery, PaymentState, ReversalState};
 use crate::event::{
-    Accepted, ChargeStarted, Class, EraseReason, Lane, ParkReason, PaymentEvent, PaymentReported, Recorded,
+    Accepted, ChargeStarted, Class, EraseReason, Lane, ParkReason, PaymentEvent, PaymentReported, Recorded, Restored,
     ReversalOutcome, SendResult,
 };
 use crate::{Arrival, Authorization, Evidence};
@@ -31,6 +31,7 @@ impl PaymentState {
             charge: first.event.clone(),
             operator: first.operator.clone(),
             started_at_ms: first.at.wall_ms,
+            restored: None,
             attempts: Vec::new(),
             card: None,
             blob_held: false,
@@ -92,6 +93,7 @@ impl PaymentState {
     fn step(&mut self, event: &PaymentEvent, at_ms: i64) -> Result<(), &'static str> {
         match event {
             PaymentEvent::ChargeStarted(_) => return Err("a payment begins once"),
+            PaymentEvent::Restored(restored) => self.restore(restored)?,
             PaymentEvent::AttemptStarted(_)
             | PaymentEvent::CardRead(_)
             | PaymentEvent::ReaderConcluded(_)
@@ -117,7 +119,8 @@ impl PaymentState {
             | PaymentEvent::ReversalRequested(_)
             | PaymentEvent::ReversalReported(_) => self.step_at_acquirer(event, at_ms)?,
             PaymentEvent::Parked(parked) => {
-                ensure(self.acceptance.is_some() || self.sends.count > 0, "there is nothing to park yet")?;
+                let begun = self.acceptance.is_some() || self.sends.count > 0 || self.restored.is_some();
+                ensure(begun, "there is nothing to park yet")?;
                 ensure(!self.is_closed() || self.is_refused_live(), "a closed payment needs nobody")?;
                 ensure(self.sends.open.is_none() || self.reversal.is_some(), "a send is under way")?;
                 let too_late = parked.reason == ParkReason::AlreadyCleared;
@@ -150,9 +153,22 @@ impl PaymentState {
         Ok(())
     }
 
+    /// What was accepted without a line stays accepted; a live payment is what the acquirer's report makes of it.
+    fn restore(&mut self, restored: &Restored) -> Result<(), &'static str> {
+        ensure(self.last_seq == self.key, "what was taken elsewhere begins with it")?;
+        self.sends.may_have_arrived = true;
+        if restored.class != Class::Live {
+            let (class, at_ms) = (restored.class, restored.captured_at_ms);
+            self.acceptance = Some(Acceptance { class, at_ms, deadline_ms: None });
+        }
+        self.restored = Some(restored.clone());
+        Ok(())
+    }
+
     fn step_at_reader(&mut self, event: &PaymentEvent, at_ms: i64) -> Result<(), &'static str> {
         match event {
             PaymentEvent::AttemptStarted(started) => {
+                ensure(self.restored.is_none(), "it was taken elsewhere")?;
                 ensure(self.card.is_none() && !self.is_closed(), "the card was read or the charge given up")?;
                 self.attempts.push(Attempt {
                     attempt_id: started.attempt_id,
@@ -218,6 +234,7 @@ impl PaymentState {
                 #[cfg(feature = "planted")]
                 let waits = waits || crate::planted::is("reverse_deferred");
                 ensure(waits, "an accepted payment is never reversed by itself")?;
+                ensure(self.restored.is_none(), "it was taken elsewhere")?;
                 let sent = self.sends.may_have_arrived || self.sends.open.is_some();
                 let charged = sent && !self.is_closed() && (!self.is_answered() || self.is_approved());
                 ensure(charged, "there is nothing to undo")?;
@@ -289,7 +306,8 @@ impl PaymentState {
     }
 
     fn accept(&mut self, accepted: &Accepted, at_ms: i64) -> Result<(), &'static str> {
-        ensure(self.card.is_some(), "no card was read")?;
+        let taken = self.card.is_some() || (self.restored.is_some() && accepted.class == Class::Live);
+        ensure(taken, "no card was read")?;
         ensure(self.acceptance.is_none(), "acceptance is decided once")?;
         ensure(self.reversal.is_none(), "it is being undone")?;
         ensure(!self.is_closed(), "it is closed already")?;

@@ -15,7 +15,8 @@ impl PaymentState {
     /// the charge began, by the phone's.
     #[must_use]
     pub fn captured_at_ms(&self) -> i64 {
-        self.card.as_ref().map_or(self.started_at_ms, |(read, at_ms)| read.captured_at_ms.unwrap_or(*at_ms))
+        let elsewhere = || self.restored.as_ref().map_or(self.started_at_ms, |restored| restored.captured_at_ms);
+        self.card.as_ref().map_or_else(elsewhere, |(read, at_ms)| read.captured_at_ms.unwrap_or(*at_ms))
     }
 
     /// The acquirer's clock less the phone's when the card was read, milliseconds.

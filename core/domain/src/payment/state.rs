@@ -3,7 +3,7 @@
 use super::sends::Sends;
 use crate::axes::words;
 use crate::event::{
-    AttemptEnd, CardRead, ChargeStarted, Class, NoticeKind, ParkReason, PaymentReported, ReaderConcluded,
+    AttemptEnd, CardRead, ChargeStarted, Class, NoticeKind, ParkReason, PaymentReported, ReaderConcluded, Restored,
     ReversalOutcome, ReversalReason,
 };
 use crate::{AttemptId, PaymentId};
@@ -80,6 +80,8 @@ pub struct PaymentState {
     pub operator: Option<String>,
     /// When, wall clock, milliseconds UTC.
     pub started_at_ms: i64,
+    /// It was taken elsewhere, and read in from the acquirer.
+    pub restored: Option<Restored>,
     /// Every presentation, oldest first.
     pub attempts: Vec<Attempt>,
     /// The card, once read, and when (wall clock, milliseconds UTC): the moment of capture.

@@ -109,6 +109,14 @@ fn ledger_events() -> Vec<Any<Event>> {
             valid_until_ms,
         })),
         of(ms().prop_map(|by_ms| ClockJumped { by_ms })),
+        of((any::<u64>(), any::<u64>(), proptest::collection::vec((any::<u64>(), money()), 0..3)).prop_map(
+            |(witness_seq, found_seq, unsent)| HistoryLost {
+                witness_seq,
+                found_seq,
+                unsent: unsent.into_iter().map(|(count, total)| UnsentThen { count, total }).collect(),
+            },
+        )),
+        of((any::<u64>(), any::<u64>()).prop_map(|(payments, payouts)| HistoryRestored { payments, payouts })),
     ]
 }
 
@@ -129,6 +137,7 @@ fn till_events() -> Vec<Any<Event>> {
                 }
             },
         )),
+        of((word(Class::ALL), ms()).prop_map(|(class, captured_at_ms)| Restored { class, captured_at_ms })),
         of((any::<[u8; 16]>(), maybe(text()))
             .prop_map(|(id, reader_serial)| AttemptStarted { attempt_id: AttemptId::from_bytes(id), reader_serial })),
         of((word(EntryMode::ALL), word(Scheme::ALL), text(), text(), any::<u32>(), text(), maybe(ms())).prop_map(

@@ -72,6 +72,13 @@ pub(crate) fn sale_day() -> NaiveDate {
 impl History {
     /// A charge was started and the reader asked for a card.
     pub(crate) fn asked(mode: ChargeMode) -> Self {
+        let attempt =
+            AttemptStarted { attempt_id: AttemptId::from_bytes([9; 16]), reader_serial: Some("B5EC21A".into()) };
+        Self::begun(mode).then(attempt)
+    }
+
+    /// A charge was started.
+    pub(crate) fn begun(mode: ChargeMode) -> Self {
         let charge = ChargeStarted {
             payment_id: id(),
             amount: cny(AMOUNT_MINOR),
@@ -91,7 +98,6 @@ impl History {
             now_ms: NOON_MS,
             told: Vec::new(),
         }
-        .then(AttemptStarted { attempt_id: AttemptId::from_bytes([9; 16]), reader_serial: Some("B5EC21A".into()) })
     }
 
     /// A live charge whose card was read.

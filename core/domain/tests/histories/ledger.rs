@@ -2,12 +2,13 @@
 
 use takings_domain::alert::{self, AlertKind};
 use takings_domain::event::{
-    Activated, ActivationStarted, ClockJumped, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn, TermsAdopted,
+    Activated, ActivationStarted, ClockJumped, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted,
+    Recorded, SignedOn, TermsAdopted, UnsentThen,
 };
 use takings_domain::ledger::LedgerState;
 use takings_domain::{LedgerId, OperationId};
 
-use crate::history::{NOON_MS, at, sale_day};
+use crate::history::{NOON_MS, at, cny, sale_day};
 
 fn opened() -> LedgerEvent {
     Opened { ledger_id: LedgerId::from_bytes([7; 16]), device_key_thumbprint: "thumbprint".into() }.into()
@@ -91,4 +92,20 @@ fn p7_changed_terms_are_told_and_the_first_are_not() {
     let known = LedgerState::fold(&recorded(&[opened(), activated(), terms("1")])).unwrap();
     assert_eq!(alert::of_ledger(&known, &terms("1"), 4), None, "the same terms again");
     assert_eq!(alert::of_ledger(&known, &terms("2"), 4), Some((AlertKind::TermsChanged, 4)));
+}
+
+#[test]
+fn what_was_lost_and_what_was_read_in_again_is_known_and_told() {
+    let unsent = vec![UnsentThen { count: 3, total: cny(4_500) }];
+    let lost = HistoryLost { witness_seq: 90, found_seq: 0, unsent };
+    let read_in = HistoryRestored { payments: 7, payouts: 2 };
+    let state = LedgerState::fold(&recorded(&[opened(), lost.clone().into(), read_in.clone().into()])).unwrap();
+    assert_eq!((state.lost, state.restored), (Some((2, lost.clone())), Some((3, read_in.clone()))));
+    let before = LedgerState::fold(&recorded(&[opened()])).unwrap();
+    let event = LedgerEvent::from(lost.clone());
+    assert_eq!(alert::of_ledger(&before, &event, 2), Some((AlertKind::HistoryLost, 2)));
+    assert_eq!(alert::about_of_ledger(&event), Some(cny(4_500)));
+    let unknown = HistoryLost { unsent: Vec::new(), ..lost };
+    assert_eq!(alert::about_of_ledger(&unknown.into()), None);
+    assert_eq!(alert::of_ledger(&before, &read_in.into(), 3), Some((AlertKind::HistoryRestored, 3)));
 }

@@ -19,6 +19,7 @@ mod payouts;
 mod promises;
 mod reader;
 mod refusals;
+mod restored;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -28,7 +28,7 @@ pub(crate) fn ledger_event(
     recorded: &Recorded<LedgerEvent>,
 ) -> Result<(), StoreError> {
     match alert::of_ledger(before, &recorded.event, recorded.seq) {
-        Some(told) => AlertRow::of(recorded.seq, 0, told, None).save(tables),
+        Some(told) => AlertRow::of(recorded.seq, 0, told, alert::about_of_ledger(&recorded.event)).save(tables),
         None => Ok(()),
     }
 }

@@ -103,6 +103,8 @@ rows! {
         open_work: bool,
         /// Key of the payout that has an entry for it.
         payout_key: Option<u64>,
+        /// Taken by another phone, or into a ledger that is lost, and read in from the acquirer.
+        from_acquirer: bool,
     }
 
     /// One presentation of a card.
@@ -228,6 +230,7 @@ impl PaymentRow {
             unsent: is_unsent(state),
             open_work: has_open_work(state),
             payout_key: link.map(|(key, _)| *key),
+            from_acquirer: state.restored.is_some(),
         }
     }
 

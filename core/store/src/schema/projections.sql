@@ -43,7 +43,8 @@ CREATE TABLE payment (
     notice_after_ms      INTEGER,
     unsent               INTEGER NOT NULL,
     open_work            INTEGER NOT NULL,
-    payout_key           INTEGER
+    payout_key           INTEGER,
+    from_acquirer        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Every index ends in the key, the rowid: pages go by it, newest first.

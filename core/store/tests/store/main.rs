@@ -6,4 +6,5 @@ mod opening;
 mod random;
 mod reading;
 mod rebuilding;
+mod recovering;
 mod support;

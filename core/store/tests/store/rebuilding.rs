@@ -97,7 +97,7 @@ fn make_it_older(dir: &TempDir) {
     raw(dir)
         .execute_batch(
             "ALTER TABLE payment DROP COLUMN withheld_minor; DROP TABLE takings; UPDATE payment SET cause = NULL;
-             UPDATE meta SET value = x'00000003' WHERE key = 'projection_version'",
+             UPDATE meta SET value = x'00000004' WHERE key = 'projection_version'",
         )
         .unwrap();
 }
@@ -147,11 +147,11 @@ fn p12_opens_older_projections_serve_while_the_next_are_made() {
 #[test]
 fn p12_opens_projections_that_cannot_serve_are_made_before_anything_else() {
     let unfit = [
-        "UPDATE meta SET value = x'00000002' WHERE key = 'projection_version'",
-        "UPDATE meta SET value = x'00000003' WHERE key = 'projection_version'; DROP INDEX alert_once",
-        "UPDATE meta SET value = x'00000003' WHERE key = 'projection_version';
+        "UPDATE meta SET value = x'00000003' WHERE key = 'projection_version'",
+        "UPDATE meta SET value = x'00000004' WHERE key = 'projection_version'; DROP INDEX alert_once",
+        "UPDATE meta SET value = x'00000004' WHERE key = 'projection_version';
          ALTER TABLE payment DROP COLUMN open_work_is_gone",
-        "UPDATE meta SET value = x'00000003' WHERE key = 'projection_version';
+        "UPDATE meta SET value = x'00000004' WHERE key = 'projection_version';
          ALTER TABLE payment ADD COLUMN tip_minor INTEGER NOT NULL DEFAULT 0; DROP TABLE to_do; CREATE TABLE to_do (subject TEXT)",
         "UPDATE meta SET value = x'0000FFFF' WHERE key = 'projection_version'",
     ];
@@ -161,7 +161,7 @@ fn p12_opens_projections_that_cannot_serve_are_made_before_anything_else() {
         if change.contains("open_work_is_gone") {
             // An index stands on it; without both the column cannot be added again: it must hold something.
             raw(&dir).execute_batch("DROP INDEX payment_open_work; ALTER TABLE payment DROP COLUMN open_work").unwrap();
-            raw(&dir).execute_batch("UPDATE meta SET value = x'00000003' WHERE key = 'projection_version'").unwrap();
+            raw(&dir).execute_batch("UPDATE meta SET value = x'00000004' WHERE key = 'projection_version'").unwrap();
         } else {
             raw(&dir).execute_batch(change).unwrap();
         }
@@ -186,7 +186,7 @@ fn what_another_build_made_of_the_next_tables_is_not_gone_on_with() {
         .execute_batch(
             "UPDATE meta SET value = x'000000090000000000000100' WHERE key = 'projection_next';
              ALTER TABLE next_payment DROP COLUMN cause;
-             UPDATE meta SET value = x'00000003' WHERE key = 'projection_version'",
+             UPDATE meta SET value = x'00000004' WHERE key = 'projection_version'",
         )
         .unwrap();
     let mut ledger = open(&dir);

@@ -11,7 +11,8 @@
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
 //!   [`failures`]: answers that are not read any more.
 //! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
-//! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open.
+//! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open, and what is
+//!   lost. [`refill`]: lists of an earlier version.
 
 mod book;
 mod charging;
@@ -29,6 +30,7 @@ mod payouts;
 mod planted;
 mod reader;
 mod recovery;
+mod refill;
 mod reports;
 mod run;
 mod session;
@@ -273,6 +275,8 @@ pub struct Engine {
     upgrade_needed: bool,
     /// A payout's change has not reached all its payments yet.
     spread_owed: bool,
+    /// Lists are being made anew.
+    refill_owed: bool,
     /// The log is to be folded in when no card is at the reader.
     tidy_owed: bool,
     /// What time brings was done then; what could not be done is tried again from here on, wall clock, milliseconds UTC.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use takings_acquirers::DeviceSigner;
 use takings_domain::event::{
-    Abandoned, AttemptEnd, AttemptEnded, EraseReason, Lane, LedgerEvent, Opened, SendEnded, SendResult,
+    Abandoned, AttemptEnd, AttemptEnded, EraseReason, HistoryLost, Lane, LedgerEvent, Opened, SendEnded, SendResult,
+    UnsentThen,
 };
-use takings_domain::{LedgerId, Now, OperationId, PaymentId};
-use takings_store::{Ledger, Transaction};
+use takings_domain::payment::PaymentState;
+use takings_domain::{Currency, LedgerId, Money, Now, OperationId, PaymentId};
+use takings_store::{Head, Ledger, Transaction, Unsent};
 
 use super::book::Book;
 use super::charging::erase_blob;
@@ -66,6 +68,7 @@ impl Engine {
             read_only: report.read_only,
             upgrade_needed: report.upgrade_needed,
             spread_owed: false,
+            refill_owed: false,
             tidy_owed: false,
             look_again_at_ms: i64::MIN,
             news_as_of_ms: None,
@@ -81,7 +84,7 @@ impl Engine {
             let detail = format!("the engine failed at an answer ({:?})", failed.slot());
             engine.trouble_there = Some(TroubleView { at_ms: now.wall_ms, detail });
         }
-        match engine.resume(new_ledger_id, now) {
+        match engine.resume(new_ledger_id, report.at_stake.as_ref(), now) {
             // What the store's own look did not meet.
             Err(error) if error.code() == UNREADABLE_FILE => Err(engine.ledger.set_aside().into()),
             resumed => resumed.map(|()| engine),
@@ -89,13 +92,14 @@ impl Engine {
     }
 
     /// Takes up the work where the last run left it.
-    fn resume(&mut self, new_ledger_id: LedgerId, now: Now) -> Result<(), TillError> {
+    fn resume(&mut self, new_ledger_id: LedgerId, at_stake: Option<&Head>, now: Now) -> Result<(), TillError> {
         self.state = self.ledger.begin()?.ledger_state()?;
-        self.introduce(new_ledger_id, now)?;
+        self.introduce(new_ledger_id, at_stake, now)?;
         self.load_documents()?;
         if self.read_only.is_none() {
             self.settle(now)?;
             self.spread()?;
+            self.look_for_refill()?;
         }
         self.outlook.set_clock(self.server_clock());
         #[cfg(feature = "planted")]
@@ -103,18 +107,51 @@ impl Engine {
         Ok(())
     }
 
-    /// A new ledger gets its first event; an old one must belong to this device key.
-    fn introduce(&mut self, ledger_id: LedgerId, now: Now) -> Result<(), TillError> {
+    /// A new ledger gets its first event; an old one must belong to this device key. What a witness knows beyond it is
+    /// lost, and that is written down first: the next commit makes the witness forget.
+    fn introduce(&mut self, ledger_id: LedgerId, at_stake: Option<&Head>, now: Now) -> Result<(), TillError> {
         let thumbprint = self.key.public_jwk().thumbprint();
-        match &self.state.opened {
-            Some(opened) if opened.device_key_thumbprint == thumbprint => Ok(()),
-            None if self.read_only.is_some() => Ok(()),
-            Some(_) => Err(TillError::storage("another_key", "this ledger belongs to another device key")),
-            None => {
-                let opened = Opened { ledger_id, device_key_thumbprint: thumbprint };
-                self.append_ledger(now, opened.into())
-            }
+        let is_new = match &self.state.opened {
+            Some(opened) if opened.device_key_thumbprint == thumbprint => false,
+            None if self.read_only.is_some() => return Ok(()),
+            Some(_) => return Err(TillError::storage("another_key", "this ledger belongs to another device key")),
+            None => true,
+        };
+        let lost = at_stake.filter(|_| self.read_only.is_none()).map(|head| lost(head, self.ledger.last_seq()));
+        let mut tx = self.ledger.begin()?;
+        if is_new {
+            let opened = Opened { ledger_id, device_key_thumbprint: thumbprint };
+            tx.append_ledger(now, None, opened.into())?;
         }
+        if let Some(lost) = lost {
+            tx.append_ledger(now, None, lost.into())?;
+        }
+        self.state = tx.ledger_state()?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// What the merchant reads until the alert of it is acknowledged: what may be lost, by count and sum, and that what an
+    /// earlier phone had not sent is not here.
+    pub(super) fn loss_notice(&mut self, acknowledged: u64) -> Option<TroubleView> {
+        let at_ms = self.last_now.wall_ms;
+        if let Some((seq, lost)) = self.state.lost.as_ref().filter(|(seq, _)| *seq > acknowledged) {
+            let missing = lost.witness_seq.saturating_sub(lost.found_seq);
+            let sums = lost.unsent.iter().map(|sum| {
+                let (code, minor) = (sum.total.currency().code(), sum.total.amount_minor());
+                format!("{} payments, {minor} minor units {code}", sum.count)
+            });
+            let sums = sums.collect::<Vec<_>>().join("; ");
+            let sums = if sums.is_empty() { "nothing" } else { &sums };
+            let detail = format!("{missing} events are lost (noted as event {seq}); unsent then: {sums}");
+            return Some(TroubleView { at_ms, detail });
+        }
+        let (_, restored) = self.state.restored.as_ref().filter(|(seq, _)| *seq > acknowledged)?;
+        let detail = format!(
+            "{} payments and {} payouts were fetched from the acquirer; what the earlier phone had not sent is not here",
+            restored.payments, restored.payouts
+        );
+        Some(TroubleView { at_ms, detail })
     }
 
     /// Appends an event about the ledger in a transaction of its own.
@@ -144,16 +181,37 @@ impl Engine {
             if at_reader || !payment.is_unfinished() {
                 continue;
             }
-            let why = AttemptEnd::Interrupted;
-            if payment.attempts.last().is_some_and(|attempt| attempt.ended.is_none()) {
-                tx.append_payment(now, None, id, AttemptEnded { why }.into())?;
-            }
-            tx.append_payment(now, None, id, Abandoned { why }.into())?;
-            erase_blob(&mut tx, now, None, id, EraseReason::Answered)?;
+            interrupt(&mut tx, &payment, now)?;
         }
         tx.commit()?;
         Ok(())
     }
+
+    /// A payment of which nothing was sent or accepted is given up: not charged, safe to repeat.
+    pub(super) fn give_up_interrupted(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        interrupt(&mut tx, &payment, now)?;
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+fn interrupt(tx: &mut Transaction<'_>, payment: &PaymentState, now: Now) -> Result<(), TillError> {
+    let (id, why) = (payment.charge.payment_id, AttemptEnd::Interrupted);
+    if payment.attempts.last().is_some_and(|attempt| attempt.ended.is_none()) {
+        tx.append_payment(now, None, id, AttemptEnded { why }.into())?;
+    }
+    tx.append_payment(now, None, id, Abandoned { why }.into())?;
+    erase_blob(tx, now, None, id, EraseReason::Answered)
+}
+
+fn lost(head: &Head, found_seq: u64) -> HistoryLost {
+    let sum = |sum: &Unsent| {
+        let total = Currency::from_code(&sum.currency).ok().and_then(|code| Money::new(sum.amount_minor, code).ok());
+        Some(UnsentThen { count: sum.count, total: total? })
+    };
+    HistoryLost { witness_seq: head.seq, found_seq, unsent: head.unsent.iter().filter_map(sum).collect() }
 }
 
 /// Ends the sends that nobody carries any more: they may have arrived.

@@ -11,6 +11,7 @@ use super::book::Book;
 use super::charging::{OpenCharge, erase_blob};
 use super::live::known;
 use super::pace::LOOK_AGAIN_MS;
+use super::refill;
 use super::run::Wanted;
 use super::{Effect, Engine, Reply};
 use crate::error::TillError;
@@ -33,7 +34,7 @@ impl Engine {
         self.look_again_at_ms = now.wall_ms.saturating_add(LOOK_AGAIN_MS);
         let before = self.trouble_here.take();
         // Each for itself: what one cannot write must not keep the others waiting. Where money is comes before how late.
-        for done in [self.settle_left_open(now), self.expire(now), self.spread(), self.notice(now)] {
+        for done in [self.settle_left_open(now), self.expire(now), self.spread(), self.notice(now), self.refill()] {
             if let Err(error) = done {
                 self.note(&error);
             }
@@ -93,7 +94,8 @@ impl Engine {
         let others = [doubt, deadline, late, trouble].into_iter().flatten().map(|at| at.max(look_again_ms));
         let left = self.spread_owed || (self.tidy_owed && !self.card_at_reader());
         let left = left.then(|| now.wall_ms.saturating_add(SPREAD_AGAIN_MS));
-        self.effects.extend(due.into_iter().chain(others).chain(left).min().map(Effect::WakeAt));
+        let refill = (self.refill_owed && !self.card_at_reader()).then(|| now.wall_ms.saturating_add(refill::AGAIN_MS));
+        self.effects.extend(due.into_iter().chain(others).chain(left).chain(refill).min().map(Effect::WakeAt));
     }
 
     /// Payments whose deadline has passed stop here; their card data goes.
@@ -152,7 +154,7 @@ impl Engine {
         }
     }
 
-    fn card_at_reader(&self) -> bool {
+    pub(super) fn card_at_reader(&self) -> bool {
         !self.charges.values().all(OpenCharge::is_decided)
     }
 
@@ -227,8 +229,12 @@ impl Engine {
     pub(super) fn status(&mut self, now: Now) -> Result<StatusView, TillError> {
         let last_seq = self.ledger.last_seq();
         let mut tx = self.ledger.begin()?;
-        let (unsent, oldest) = (tx.unsent()?, tx.oldest_unsent_ms()?);
+        let (unsent, oldest, acknowledged) = (tx.unsent()?, tx.oldest_unsent_ms()?, tx.acknowledged()?);
         drop(tx);
+        let loss = self.loss_notice(acknowledged);
+        let refill = self.refill_notice(now);
+        let trouble = loss.as_ref().or(self.trouble_here.as_ref()).or(self.trouble_there.as_ref()).or(refill.as_ref());
+        let trouble = trouble.cloned();
         let offline_risk = self.offline_risk(now)?;
         Ok(StatusView {
             activation: self.state.activated.as_ref().map(|activated| ActivationView {
@@ -254,7 +260,7 @@ impl Engine {
             last_seq,
             missing_events: self.missing_events,
             read_only: self.read_only.clone(),
-            trouble: self.trouble_here.as_ref().or(self.trouble_there.as_ref()).cloned(),
+            trouble,
         })
     }
 
@@ -279,6 +285,8 @@ impl Engine {
     pub(super) fn verify(&mut self) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
             while self.ledger.spread_chunk()? {}
+            while self.ledger.rebuild_chunk()? {}
+            self.refill_owed = false;
         }
         let (events, broken_at, missing, detail) = match self.ledger.verify()? {
             Verification::Sound { events } => (events, None, 0, None),

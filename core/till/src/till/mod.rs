@@ -82,6 +82,21 @@ impl Till {
             .map(|head| AtStakeView { events: head.seq, unsent: head.unsent.into_iter().map(unsent).collect() }))
     }
 
+    /// Puts the ledger in `dir` aside and says what it had unsent, as its witness says: for a merchant who has lost its key,
+    /// or whose phone has lost its own, and decides to begin anew. The next [`Till::open`] begins a new ledger, which must
+    /// be activated; what was there stays beside it, under another name, and the new one tells what is missing. Nothing
+    /// does this by itself.
+    ///
+    /// # Errors
+    /// *Storage* `in_use` while a till has the ledger open; *not found* if there is none.
+    pub fn begin_anew(dir: &Path) -> Result<Option<AtStakeView>, TillError> {
+        let stake = Self::at_stake(dir)?;
+        match takings_store::begin_anew(dir)? {
+            Some(_) => Ok(stake),
+            None => Err(TillError::not_found("ledger", dir.display())),
+        }
+    }
+
     /// The last link of the hash chain of the ledger in `dir`, in hex, as its witness says: two ledgers with the same one
     /// hold the same events. None if there is no sound witness.
     ///

@@ -1,5 +1,6 @@
 //! One stall: an engine on a directory of its own, an acquirer, a reader, a line, and the only clock.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -59,6 +60,16 @@ impl Randomness for Seeded {
             piece.copy_from_slice(&block[..piece.len()]);
         }
     }
+}
+
+thread_local! {
+    /// What is free on the phone's disk, bytes: each test has a thread of its own, and its engine runs there.
+    static FREE_BYTES: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// From now on so much is free on the phone's disk.
+pub(super) fn say_free_bytes(bytes: u64) {
+    FREE_BYTES.with(|free| free.set(bytes));
 }
 
 /// In memory where the machine has such a place: what a power cut does to a disk is not asked here.
@@ -183,6 +194,7 @@ impl Bench {
     pub(super) fn store(&self) -> OpenConfig {
         let mut config =
             OpenConfig::new(self.dir.path(), LedgerId::from_parts(self.now.wall_ms, [self.seed as u8; 10]));
+        config.free_bytes = Some(|_| FREE_BYTES.with(Cell::get));
         if cfg!(feature = "sqlcipher") {
             config.key = Some(takings_store::DatabaseKey::new([9; 32]));
         }
@@ -382,12 +394,19 @@ impl Bench {
     }
 
     /// A connection beside the engine's, for what no engine would do.
-    fn raw(&self) -> rusqlite::Connection {
+    pub(super) fn raw(&self) -> rusqlite::Connection {
         let conn = rusqlite::Connection::open(self.dir.path().join("ledger.db")).unwrap();
         if cfg!(feature = "sqlcipher") {
             conn.execute_batch(&format!("PRAGMA key = \"x'{}'\"", "09".repeat(32))).unwrap();
         }
         conn
+    }
+
+    /// The lists as an earlier version may have made them.
+    pub(super) fn as_an_earlier_version(&self) {
+        let sql = "ALTER TABLE payment DROP COLUMN from_acquirer; UPDATE payment SET cause = NULL;
+                   UPDATE meta SET value = x'00000004' WHERE key = 'projection_version'";
+        self.raw().execute_batch(sql).unwrap();
     }
 
     /// A later version wrote something that this one does not know.

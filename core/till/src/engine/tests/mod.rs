@@ -12,6 +12,8 @@ mod honest;
 mod kept;
 mod line;
 mod once;
+mod recovered;
+mod rest;
 mod secret;
 mod seen;
 mod stall;
