@@ -19,7 +19,7 @@ use crate::stall::{Line, Sale, Stall, StallError, Template, Told, store_config};
 use crate::streams::Stream;
 
 /// Calls to the disk that a payment makes, more or less: the power goes somewhere among them.
-const CALLS_PER_PAYMENT: u64 = 60;
+const CALLS_PER_PAYMENT: u64 = 75;
 /// Calls of an opening after a cut, more or less.
 const CALLS_TO_RECOVER: u64 = 30;
 /// One run in so many is held against the acquirer's book at the end.
@@ -108,7 +108,7 @@ fn run_all(args: &PowerArgs, progress: &mut dyn FnMut(&PowerReport)) -> Result<P
     let mut before = Counts::default();
     for seed in args.seed..args.seed.saturating_add(args.cuts) {
         stall.reset(&templates[usize::from(seed % 2 == 1)], seed)?;
-        let run = match caught(|| Ok(one(&mut stall, seed))) {
+        let run = match caught(|| Ok(one(&mut stall, seed, args.normal))) {
             Ok(run) => run,
             Err(what) => {
                 let run = Run { broken: Some(what), ..Run::default() };
@@ -169,7 +169,7 @@ impl PowerReport {
 }
 
 /// One run: a day's work, the power cut, its recovery, the judgement.
-fn one(stall: &mut Stall, seed: u64) -> Run {
+fn one(stall: &mut Stall, seed: u64, normal: bool) -> Run {
     let mut work = Stream::new(seed, "work");
     let mut disk = Stream::new(seed, "disk");
     let mut run = Run::default();
@@ -201,7 +201,7 @@ fn one(stall: &mut Stall, seed: u64) -> Run {
         run.cuts_in_recovery += 1;
     }
     stall.line = Line::Good;
-    run.broken = judge(stall, seed, &mut run).err();
+    run.broken = judge(stall, (seed, normal), &mut run).err();
     stall.end_process();
     run
 }
@@ -260,15 +260,15 @@ fn rest(stall: &mut Stall, number: u64) {
 }
 
 /// What the ledger, its witness and the acquirer's book say of what was told.
-fn judge(stall: &mut Stall, seed: u64, run: &mut Run) -> Result<(), String> {
+fn judge(stall: &mut Stall, (seed, normal): (u64, bool), run: &mut Run) -> Result<(), String> {
     let found = check_ledger(stall)?;
     run.loss_said = found.missing_events > 0;
     run.told = stall.told.values().filter(|told| is_kept(told, &found).is_some()).count() as u64;
     run.lost = lost(stall, &found);
-    if run.loss_said && run.lost.is_empty() {
-        return Err(format!("{} events are said to be missing, and nothing is", found.missing_events));
+    if run.loss_said && !normal {
+        return Err(format!("{} events are missing", found.missing_events));
     }
-    if run.lost.is_empty() && seed.is_multiple_of(BOOK_EVERY) {
+    if !run.loss_said && seed.is_multiple_of(BOOK_EVERY) {
         run.book = true;
         stall.open().map_err(|error| format!("the till does not open: {error}"))?;
         for _ in 0..4 {
@@ -355,6 +355,8 @@ pub(crate) fn hold_against_book(stall: &mut Stall) -> Result<(), String> {
         let there = payments.iter().find(|payment| payment["payment_id"] == json!(one.id.to_string()));
         let authorization = there.map_or(&Value::Null, |payment| &payment["authorization"]);
         let held = match &one.outcome {
+            // Saved is no approval: the bank may still decline.
+            ChargeOutcome::Saved if one.last_four == "0051" => authorization == "declined",
             ChargeOutcome::Saved | ChargeOutcome::Approved { .. } => authorization == "approved",
             ChargeOutcome::NotCharged { .. } => authorization != "approved",
             ChargeOutcome::NotConfirmed => true,

@@ -66,6 +66,8 @@ pub enum Line {
     Down,
     /// Requests arrive, answers do not.
     AnswersLost,
+    /// Of live payments and of questions about them the answers do not arrive.
+    LiveAnswersLost,
 }
 
 /// What the screen said of a charge.
@@ -75,6 +77,8 @@ pub struct Told {
     pub id: PaymentId,
     /// Asked for, minor units.
     pub amount_minor: i64,
+    /// The card's last digits.
+    pub last_four: &'static str,
     /// What it said last.
     pub outcome: ChargeOutcome,
 }
@@ -115,6 +119,10 @@ pub struct Template {
     dir: TempDir,
     sandbox: Sandbox,
     now: Now,
+}
+
+fn received_path_ends(request: &SignedRequest, ends: &[&str]) -> bool {
+    ends.iter().any(|end| request.url.ends_with(end))
 }
 
 /// In memory where the machine has such a place: the disk is modelled, not used.
@@ -355,7 +363,8 @@ impl Stall {
             body: request.body.clone(),
         };
         let response = self.sandbox.handle(self.now.wall_ms, &received);
-        if self.line == Line::AnswersLost {
+        let about_live = received_path_ends(request, &["/v1/payments", "/v1/payments/inquiries"]);
+        if self.line == Line::AnswersLost || (self.line == Line::LiveAnswersLost && about_live) {
             return Carried::Maybe("closed".to_owned());
         }
         Carried::Answer(Answer { status: response.status, headers: response.headers, body: response.body })
@@ -439,7 +448,7 @@ impl Stall {
         self.present(id, sale);
         self.run();
         if let Some(Ok(Reply::Outcome(outcome))) = self.ask(Command::Outcome { payment: id }) {
-            self.heard(id, sale.amount_minor, outcome);
+            self.heard(id, sale, outcome);
         }
         Some(id)
     }
@@ -457,7 +466,7 @@ impl Stall {
             if let Some(Ok(Reply::Step(step))) = self.replies.remove(&ticket) {
                 writes.extend(step.writes);
                 if let Some(outcome) = step.saved {
-                    self.heard(id, sale.amount_minor, outcome);
+                    self.heard(id, sale, outcome);
                 }
             }
             if self.is_dead() {
@@ -481,15 +490,9 @@ impl Stall {
         self.start(Command::Link { payment: id, event: LinkEvent::Down { generation } });
     }
 
-    /// What the screen says of a charge now, if it is decided.
-    pub fn look_again(&mut self, id: PaymentId, amount_minor: i64) {
-        if let Some(Ok(Reply::Outcome(outcome))) = self.ask(Command::Outcome { payment: id }) {
-            self.heard(id, amount_minor, outcome);
-        }
-    }
-
-    fn heard(&mut self, id: PaymentId, amount_minor: i64, outcome: ChargeOutcome) {
-        self.told.insert(id, Told { id, amount_minor, outcome });
+    fn heard(&mut self, id: PaymentId, sale: &Sale, outcome: ChargeOutcome) {
+        let Sale { amount_minor, last_four, .. } = *sale;
+        self.told.insert(id, Told { id, amount_minor, last_four, outcome });
     }
 
     /// A contact with the acquirer.

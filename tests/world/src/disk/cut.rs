@@ -17,34 +17,25 @@ type Choose<'a> = &'a mut dyn FnMut(u64) -> u64;
 pub(super) fn cut(medium: &mut Medium, choose: Choose<'_>) {
     medium.counts.cuts += 1;
     let names: BTreeSet<String> = medium.names.keys().chain(medium.durable_names.keys()).cloned().collect();
-    let mut survivors = Vec::new();
-    for name in names {
-        let now = medium.node(&name);
-        let then = medium.durable_names.get(&name).copied();
+    for name in &names {
+        let now = medium.node(name);
+        let then = medium.durable_names.get(name).copied();
         // Until the directory is synced either name may be what the medium holds.
         let node = if now == then || choose(2) == 0 { now } else { then };
-        match (node, now, then) {
-            (None, Some(_), None) | (Some(_), Some(_), Some(_)) if node != now => medium.counts.names_lost += 1,
-            _ => {}
-        }
-        if node.is_some() && node != now {
-            medium.counts.names_back += 1;
-        }
-        let path = medium.dir.join(&name);
+        medium.counts.names_lost += u64::from(now.is_some() && node != now);
+        medium.counts.names_back += u64::from(node.is_some() && node != now);
+        let path = medium.dir.join(name);
         let Some(content) = node.and_then(|node| medium.contents.remove(&node)) else {
             let _ = fs::remove_file(path);
             continue;
         };
-        let bytes = survive(content, medium, choose);
         // Where the directory lies is memory: what cannot be written there stops the run by itself.
-        let _ = fs::write(path, &bytes);
-        survivors.push((name, bytes));
+        let _ = fs::write(path, survive(content, medium, choose));
     }
     medium.contents.clear();
     medium.names.clear();
     medium.durable_names.clear();
     // What survived is on the medium now: it is taken up again when SQLite opens it.
-    drop(survivors);
     remove_shared_memory(&medium.dir);
     cut_head(medium, choose);
     cut_ballast(&medium.dir, choose);
@@ -121,7 +112,7 @@ fn cut_head(medium: &mut Medium, choose: Choose<'_>) {
     medium.note_beside();
     let path = medium.dir.join(HEAD);
     let Some(newest) = medium.beside.back().filter(|_| path.exists()).cloned() else { return };
-    let mut pick = |choose: Choose<'_>| {
+    let pick = |choose: Choose<'_>| {
         let back = usize::try_from(choose(medium.beside.len() as u64)).unwrap_or(0);
         medium.beside.iter().rev().nth(back).cloned().unwrap_or_default()
     };

@@ -77,11 +77,11 @@ impl Content {
 
 /// A call that touches the medium.
 pub(super) enum Call<'a> {
-    Create { name: &'a str },
+    Create,
     Write { node: Node, name: &'a str, offset: u64, bytes: &'a [u8] },
     Truncate { node: Node, len: u64 },
     Sync { node: Node, directory: bool },
-    Delete { name: &'a str },
+    Delete,
 }
 
 /// What becomes of a call.
@@ -217,7 +217,7 @@ impl Medium {
         let plan = self.plan.filter(|plan| self.calls.checked_sub(plan.at_call).is_some_and(|past| past < plan.calls));
         match (plan.map(|plan| plan.kind), call) {
             (Some(FailureKind::Io), _) | (Some(FailureKind::Sync), Call::Sync { .. }) => return Verdict::Fails,
-            (Some(FailureKind::Full), Call::Create { .. } | Call::Write { .. }) => return Verdict::Full,
+            (Some(FailureKind::Full), Call::Create | Call::Write { .. }) => return Verdict::Full,
             _ => {}
         }
         let grows = match call {
@@ -225,7 +225,7 @@ impl Medium {
                 let len = fs::metadata(self.dir.join(name)).map_or(0, |found| found.len());
                 (offset + bytes.len() as u64).saturating_sub(len)
             }
-            Call::Create { .. } => 1,
+            Call::Create => 1,
             _ => 0,
         };
         if grows > 0 && grows > self.free_bytes() { Verdict::Full } else { Verdict::Go }
@@ -239,7 +239,7 @@ impl Medium {
             }
             Call::Truncate { .. } => self.counts.truncates += 1,
             // Counted when it happened: the file may not be there.
-            Call::Create { .. } | Call::Delete { .. } | Call::Sync { .. } => {}
+            Call::Create | Call::Delete | Call::Sync { .. } => {}
         }
         self.remember(call);
     }
@@ -248,7 +248,7 @@ impl Medium {
         let (node, change) = match call {
             Call::Write { node, offset, bytes, .. } => (node, Change::Write { offset: *offset, bytes: bytes.to_vec() }),
             Call::Truncate { node, len } => (node, Change::Truncate { len: *len }),
-            Call::Create { .. } | Call::Delete { .. } | Call::Sync { .. } => return,
+            Call::Create | Call::Delete | Call::Sync { .. } => return,
         };
         if let Some(content) = self.contents.get_mut(node) {
             content.since.push(change);

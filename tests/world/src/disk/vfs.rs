@@ -201,7 +201,7 @@ unsafe extern "C" fn open(
         }
         known = medium.node(name);
         let makes = known.is_none() && flags & ffi::SQLITE_OPEN_CREATE != 0;
-        if makes && medium.call(&Call::Create { name }) != Verdict::Go {
+        if makes && medium.call(&Call::Create) != Verdict::Go {
             return ffi::SQLITE_CANTOPEN;
         }
     }
@@ -373,7 +373,7 @@ unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, syn
     if medium.node(&name).is_none() {
         return ffi::SQLITE_IOERR_DELETE_NOENT;
     }
-    if medium.call(&Call::Delete { name: &name }) != Verdict::Go {
+    if medium.call(&Call::Delete) != Verdict::Go {
         return ffi::SQLITE_IOERR_DELETE;
     }
     let code = pass_vfs!(vfs, xDelete, path, 0);
