@@ -203,6 +203,26 @@ fn p5_a_deleted_tail_is_counted() {
 }
 
 #[test]
+fn p5_an_index_that_does_not_fit_its_table_is_found() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(100));
+    drop(ledger);
+    let conn = raw(&dir);
+    // A list by the last four digits finds nothing from now on, and every row is as the events say.
+    conn.execute_batch(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'payout_status')
+         WHERE name = 'payment_last_four'",
+    )
+    .unwrap();
+    drop(conn);
+    let mut ledger = open(&dir);
+    let found = ledger.verify().unwrap();
+    assert!(matches!(found, Verification::Broken { seq: 5.., .. }), "{found:?}");
+}
+
+#[test]
 fn a_replaced_history_of_the_same_length_is_found_by_its_witness() {
     let (one, other) = (tempdir().unwrap(), tempdir().unwrap());
     let mut ledger = opened(&one);
