@@ -12,7 +12,7 @@
 //!   [`failures`]: answers that are not read any more.
 //! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open, and what is
-//!   lost. [`refill`]: lists of an earlier version.
+//!   lost. [`refill`]: lists of an earlier version. [`restore`]: the history of an earlier phone.
 
 mod book;
 mod charging;
@@ -32,6 +32,7 @@ mod reader;
 mod recovery;
 mod refill;
 mod reports;
+mod restore;
 mod run;
 mod session;
 mod submission;
@@ -62,6 +63,7 @@ pub use failures::Failures;
 use feed::FeedState;
 use pace::Pace;
 pub use reader::LinkEvent;
+use restore::Restore;
 use run::Run;
 
 /// Names the caller of a command, so that its reply finds it.
@@ -275,10 +277,14 @@ pub struct Engine {
     upgrade_needed: bool,
     /// A payout's change has not reached all its payments yet.
     spread_owed: bool,
+    /// An earlier phone's history is being read from the acquirer.
+    restore: Option<Restore>,
     /// Lists are being made anew.
     refill_owed: bool,
     /// The log is to be folded in when no card is at the reader.
     tidy_owed: bool,
+    /// The app is in the background: whatever comes by itself leaves no file open behind.
+    resting: bool,
     /// What time brings was done then; what could not be done is tried again from here on, wall clock, milliseconds UTC.
     look_again_at_ms: i64,
     /// The feed was last read to its end at, the acquirer's clock, milliseconds UTC.
@@ -304,7 +310,17 @@ impl Engine {
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);
         }
-        let to_rest = matches!(input, Input::Command(_, Command::Background));
+        self.resting = match &input {
+            Input::Command(_, Command::Background) => true,
+            // These come by themselves, too: a reader speaks, a request ends, a timer fires.
+            Input::Command(
+                _,
+                Command::Link { .. } | Command::Outcome { .. } | Command::Leave { .. } | Command::Tick,
+            )
+            | Input::Answer(..)
+            | Input::Tick => self.resting,
+            Input::Command(..) => false,
+        };
         let of_reader = matches!(input, Input::Command(_, Command::Link { .. })) && self.run.is_none();
         match input {
             Input::Command(ticket, command) => self.command(ticket, command, now),
@@ -316,7 +332,7 @@ impl Engine {
         if !of_reader || self.left_open || self.ledger.last_seq() != before {
             self.wake(now);
         }
-        if to_rest {
+        if self.resting {
             // Last, because everything above opens the file again.
             self.ledger.rest();
         }
