@@ -13,7 +13,7 @@ pub use documents::{CalendarDocument, KeySet, PolicyDocument, TermsDocument};
 pub use events::{Event, EventSubject, EventsPage};
 pub use payments::{
     BatchReport, Chargeback, ExpectedReport, InquiryReport, ItemReply, ItemReport, LookupReply, LookupReport,
-    PaymentEntry, PaymentReport, PaymentsPage, Refund, ReversalReport, Wording,
+    PaymentEntry, PaymentReport, PaymentsPage, Refund, ReversalReport, SaleReport, Wording,
 };
 pub use payouts::{AccountReport, EntryReport, PayoutEntriesPage, PayoutFailure, PayoutReport, PayoutsPage};
 pub use terminal::{Capabilities, Channel, HealthReport, LedgerHead, SignOnReport, TerminalReport};

@@ -76,7 +76,13 @@ impl Sandbox {
         let merchant_id = text("merchant_id").unwrap_or("M000001").to_owned();
         let number = Counters::next(&mut self.book.counters.terminals);
         let terminal_id = text("terminal_id").map_or_else(|| format!("T{number:07}"), str::to_owned);
-        let taken = self.book.codes.values().any(|code| code.terminal_id == terminal_id);
+        // A new phone for a terminal that is active: asked for in so many words.
+        let again = body.get("again").and_then(Value::as_bool).unwrap_or(false);
+        let merchant_id = match self.book.terminals.get(&terminal_id).filter(|_| again) {
+            Some(terminal) => terminal.merchant_id.clone(),
+            None => merchant_id,
+        };
+        let taken = !again && self.book.codes.values().any(|code| code.terminal_id == terminal_id);
         if !is_acquirer_id(&merchant_id) || !is_acquirer_id(&terminal_id) || taken {
             return refused(400, "merchant_id or terminal_id: not an id, or taken");
         }

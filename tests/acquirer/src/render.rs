@@ -51,6 +51,7 @@ pub(crate) fn payment(book: &Book, terms: &Versions, calendar: &Calendar, paymen
         "refunds": [], "chargebacks": [], "reversals": reversals,
     }));
     object.put("response_text", wording(&payment.response_code).map(|(zh, en)| json!({"zh": zh, "en": en})));
+    object.put("order_reference", payment.order_reference.as_ref());
     object.put("auth_code", payment.auth_code.as_ref());
     object.put("approved_amount", payment.approved_minor.map(|amount| money(amount, &payment.currency)));
     object.put("accepted_at", payment.accepted_at_ms.map(rfc3339));

@@ -44,15 +44,22 @@ impl Sandbox {
             code.filter(|code| code.used_by.is_none() && code.expires_at_ms.is_none_or(|until| self.now_ms < until));
         let Some(code) = usable else { return Err(Problem::new("activation-code-invalid")) };
         code.used_by = Some(thumbprint.clone());
+        let (terminal_id, merchant_id) = (code.terminal_id.clone(), code.merchant_id.clone());
+        // The phone before this one is refused from now on.
+        let before = self.book.terminals.remove(&terminal_id);
+        if let Some(before) = &before {
+            self.book.keys.remove(&before.key_thumbprint);
+        }
         let terminal = Terminal {
-            terminal_id: code.terminal_id.clone(),
-            merchant_id: code.merchant_id.clone(),
+            terminal_id,
+            merchant_id,
             status: "active".to_owned(),
-            version: 1,
+            version: before.as_ref().map_or(1, |before| before.version + 1),
             alg: activation.alg,
             key_thumbprint: thumbprint.clone(),
             request_id: activation.request_id.clone(),
-            activated_at_ms: self.now_ms,
+            // Its batches go on.
+            activated_at_ms: before.as_ref().map_or(self.now_ms, |before| before.activated_at_ms),
             sign_ons: 0,
             witnesses: std::collections::BTreeMap::new(),
         };
@@ -71,6 +78,10 @@ impl Sandbox {
             "request_id": terminal.request_id, "activated_at": rfc3339(terminal.activated_at_ms),
             "timezone": "Asia/Shanghai", "currency": "CNY",
         });
+        let stans = self.book.payments.values().filter(|payment| payment.terminal_id == terminal.terminal_id);
+        if let Some(last) = stans.max_by_key(|payment| (payment.received_at_ms, payment.stan.as_str())) {
+            body["last_stan"] = json!(last.stan);
+        }
         if let Some(account) = self.terms.current().members.get("account") {
             body["settlement_account"] = account.clone();
         }

@@ -17,6 +17,8 @@ pub struct PaymentReport {
     pub terminal_id: String,
     /// What was asked for; compared with the request wherever that is known.
     pub amount: Money,
+    /// The sale as it was submitted, if the acquirer says all of it.
+    pub sale: Option<SaleReport>,
     /// The acquirer's version; the newest wins.
     pub version: u64,
     /// Was it authorised. An unknown word counts as processing.
@@ -67,6 +69,23 @@ pub struct PaymentReport {
     pub refunds: Vec<Refund>,
     /// Its chargebacks.
     pub chargebacks: Vec<Chargeback>,
+}
+
+/// A sale as a till submitted it: for a till that does not know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleReport {
+    /// How it was accepted: `live`, `deferred_authorization`, `offline_advice`; other words may come.
+    pub kind: String,
+    /// The terminal's batch.
+    pub batch_number: String,
+    /// System trace audit number.
+    pub stan: u32,
+    /// When the card was read, milliseconds UTC.
+    pub captured_at_ms: i64,
+    /// The day of the sale, in the acquirer's zone.
+    pub captured_on: NaiveDate,
+    /// The merchant's own number for the sale.
+    pub order_reference: Option<String>,
 }
 
 /// A text in two languages, either may be missing.

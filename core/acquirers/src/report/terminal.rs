@@ -30,6 +30,8 @@ pub struct TerminalReport {
     pub currency: Currency,
     /// Where payouts go.
     pub settlement_account: Option<AccountReport>,
+    /// The newest trace number of this terminal, if it was active before with another key.
+    pub last_stan: Option<u32>,
 }
 
 /// A session.

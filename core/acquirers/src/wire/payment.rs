@@ -8,14 +8,20 @@ use takings_domain::{Arrival, Authorization, Clearing, Evidence, Money, PaymentI
 use super::value::{Date, Id, Instant, List, MoneyIn, Name, Prose, Text, Version, text, worded};
 use crate::message::Unverified;
 use crate::report::{
-    Chargeback, ExpectedReport, PaymentEntry, PaymentReport, PaymentsPage, Refund, ReversalReport, Wording,
+    Chargeback, ExpectedReport, PaymentEntry, PaymentReport, PaymentsPage, Refund, ReversalReport, SaleReport, Wording,
 };
 
 #[derive(Deserialize)]
 pub(crate) struct WirePayment {
     payment_id: Id,
     terminal_id: Name,
+    kind: Option<Name>,
     amount: MoneyIn,
+    batch_number: Option<Text<6>>,
+    stan: Option<Text<6>>,
+    captured_at: Option<Instant>,
+    captured_on: Option<Date>,
+    order_reference: Option<Text<256>>,
     version: Version,
     authorization: Name,
     clearing: Name,
@@ -131,6 +137,18 @@ impl WirePayment {
         Ok(())
     }
 
+    /// The sale, for a till that does not know it: what one knows it never takes from here.
+    fn sale(&self) -> Option<SaleReport> {
+        Some(SaleReport {
+            kind: self.kind.as_ref()?.0.clone(),
+            batch_number: self.batch_number.as_ref()?.0.clone(),
+            stan: self.stan.as_ref()?.0.parse().ok()?,
+            captured_at_ms: self.captured_at.as_ref()?.0,
+            captured_on: self.captured_on.as_ref()?.0,
+            order_reference: self.order_reference.as_ref().map(|text| text.0.clone()),
+        })
+    }
+
     /// The report, if it is about this payment and, where known, for this amount.
     pub(crate) fn into_report(
         self,
@@ -147,9 +165,11 @@ impl WirePayment {
             return Err(Unverified::Mismatch { field: "amount" });
         }
         self.check_money()?;
+        let sale = self.sale();
         let refunds = self.refunds.0.into_iter();
         let chargebacks = self.chargebacks.0.into_iter();
         Ok(PaymentReport {
+            sale,
             payment_id: self.payment_id.0,
             terminal_id: self.terminal_id.0,
             amount: self.amount.0,

@@ -135,6 +135,7 @@ pub(crate) struct WireTerminal {
     timezone: Name,
     currency: Currency,
     settlement_account: Option<WireAccount>,
+    last_stan: Option<Text<6>>,
 }
 
 impl From<WireTerminal> for TerminalReport {
@@ -151,6 +152,7 @@ impl From<WireTerminal> for TerminalReport {
             timezone: wire.timezone.0,
             currency: wire.currency,
             settlement_account: wire.settlement_account.map(AccountReport::from),
+            last_stan: wire.last_stan.and_then(|stan| stan.0.parse().ok()),
         }
     }
 }

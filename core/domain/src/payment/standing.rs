@@ -376,7 +376,8 @@ impl PaymentState {
     /// The class as screens show it: fixed at acceptance; before it, what it would become; none once refused.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
-        self.acceptance.map(|acceptance| acceptance.class).or(match self.charge.mode {
+        let elsewhere = self.restored.as_ref().map(|restored| restored.class);
+        self.acceptance.map(|acceptance| acceptance.class).or(elsewhere).or(match self.charge.mode {
             ChargeMode::Offline => None,
             ChargeMode::PreferOnline | ChargeMode::RequireOnline
                 if self.sends.count > 0 && self.refused_by.is_none() =>

@@ -4,6 +4,8 @@ use takings_domain::event::{LedgerEvent, PaymentEvent, PayoutEvent, Subject};
 use takings_domain::{Currency, Money, Now, PaymentId, PayoutId};
 use takings_store::{StoreError, Transaction};
 
+use super::restore::STAN_META;
+
 /// The highest trace number; after it comes 1.
 const LAST_STAN: u32 = 999_999;
 
@@ -54,7 +56,12 @@ impl Book for Transaction<'_> {
     }
 
     fn next_stan(&mut self) -> Result<u32, StoreError> {
-        Ok(self.last_stan()?.filter(|stan| *stan < LAST_STAN).map_or(1, |stan| stan.saturating_add(1)))
+        let last = match self.last_stan()? {
+            Some(stan) => Some(stan),
+            // The first of this phone goes on well after the one before it.
+            None => self.kept_text(STAN_META)?.and_then(|text| text.parse().ok()),
+        };
+        Ok(last.filter(|stan| *stan < LAST_STAN).map_or(1, |stan| stan.saturating_add(1)))
     }
 
     fn exposure(&mut self, currency: Currency) -> Result<Exposure, StoreError> {

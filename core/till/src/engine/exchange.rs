@@ -50,6 +50,9 @@ pub(super) enum Asked {
     Payouts,
     Payout(PayoutId),
     Entries(PayoutId),
+    /// A page of what an earlier phone took.
+    EarlierPayments,
+    EarlierPayouts,
 }
 
 impl Asked {
@@ -59,9 +62,14 @@ impl Asked {
             Self::Live(_) | Self::Inquire(_) => Slot::Live,
             Self::Drain(_) => Slot::Drain,
             Self::Reverse(_) => Slot::Reversal,
-            Self::Events | Self::Payments | Self::Payment(_) | Self::Payouts | Self::Payout(_) | Self::Entries(_) => {
-                Slot::Feed
-            }
+            Self::Events
+            | Self::Payments
+            | Self::Payment(_)
+            | Self::Payouts
+            | Self::Payout(_)
+            | Self::Entries(_)
+            | Self::EarlierPayments
+            | Self::EarlierPayouts => Slot::Feed,
         }
     }
 }
@@ -107,6 +115,7 @@ impl Engine {
             | Asked::Payouts
             | Asked::Payout(_)
             | Asked::Entries(_) => self.feed_question(&asked)?,
+            Asked::EarlierPayments | Asked::EarlierPayouts => self.restore_question(&asked),
             Asked::Live(_) | Asked::Drain(_) | Asked::Reverse(_) => {
                 return Err(TillError::internal("ask", "sends are written down first"));
             }
@@ -281,7 +290,9 @@ impl Engine {
             | Asked::Payouts
             | Asked::Payment(_)
             | Asked::Payout(_)
-            | Asked::Entries(_)) => self.on_feed(asked, Err(trouble), now),
+            | Asked::Entries(_)
+            | Asked::EarlierPayments
+            | Asked::EarlierPayouts) => self.on_feed(asked, Err(trouble), now),
         }
     }
 

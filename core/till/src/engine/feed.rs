@@ -20,7 +20,7 @@ use super::trouble::Trouble;
 use crate::error::TillError;
 
 /// Events and lines of one page: the contract's most.
-const PAGE_ITEMS: u32 = 200;
+pub(super) const PAGE_ITEMS: u32 = 200;
 /// Where the feed's cursor is kept.
 pub(super) const CURSOR_META: &str = "feed_after";
 /// So many hints are looked at before the next question.
@@ -83,6 +83,9 @@ impl Engine {
         }
         if self.feed.list.is_some() {
             return Ok(Some(Asked::Payments));
+        }
+        if let Some(asked) = self.next_of_restore() {
+            return Ok(Some(asked));
         }
         match &self.feed.missed {
             Some(missed) if missed.payments_listed => return Ok(Some(Asked::Payouts)),
@@ -196,6 +199,9 @@ impl Engine {
         match (asked, heard) {
             (_, Ok(Heard::Value(Value::Events(page)))) => self.on_events(&page),
             (_, Ok(Heard::Value(Value::Payment(report)))) => self.on_payment_read(&report, now),
+            (Asked::EarlierPayments, Ok(Heard::Value(Value::Payments(page)))) => self.on_earlier_payments(&page, now),
+            (Asked::EarlierPayouts, Ok(Heard::Value(Value::Payouts(page)))) => self.on_earlier_payouts(&page, now),
+            (Asked::EarlierPayments | Asked::EarlierPayouts, Err(trouble)) => self.restore_trouble(&trouble),
             (_, Ok(Heard::Value(Value::Payments(page)))) => self.on_payments(&page, now),
             (_, Ok(Heard::Value(Value::Payout(report)))) => self.on_payout_read(&report, now),
             (_, Ok(Heard::Value(Value::Payouts(page)))) => self.on_payouts(&page, now),
@@ -241,6 +247,7 @@ impl Engine {
 
     pub(super) fn forget_skipped(&mut self) {
         self.feed.skipped.clear();
+        self.take_up_restore();
         (self.feed.list, self.feed.listed, self.feed.missed) = (None, false, None);
     }
 

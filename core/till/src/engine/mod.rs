@@ -12,7 +12,7 @@
 //!   [`failures`]: answers that are not read any more.
 //! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open, and what is
-//!   lost. [`refill`]: lists of an earlier version.
+//!   lost. [`refill`]: lists of an earlier version. [`restore`]: the history of an earlier phone.
 
 mod book;
 mod charging;
@@ -32,6 +32,7 @@ mod reader;
 mod recovery;
 mod refill;
 mod reports;
+mod restore;
 mod run;
 mod session;
 mod submission;
@@ -62,6 +63,7 @@ pub use failures::Failures;
 use feed::FeedState;
 use pace::Pace;
 pub use reader::LinkEvent;
+use restore::Restore;
 use run::Run;
 
 /// Names the caller of a command, so that its reply finds it.
@@ -275,6 +277,8 @@ pub struct Engine {
     upgrade_needed: bool,
     /// A payout's change has not reached all its payments yet.
     spread_owed: bool,
+    /// An earlier phone's history is being read from the acquirer.
+    restore: Option<Restore>,
     /// Lists are being made anew.
     refill_owed: bool,
     /// The log is to be folded in when no card is at the reader.

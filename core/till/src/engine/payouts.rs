@@ -45,25 +45,19 @@ impl Engine {
 
     /// Writes a payout's report down if it is newer than what is known; false if it is not.
     fn write_payout(&mut self, report: &PayoutReport, now: Now) -> Result<bool, TillError> {
+        let overdue_after_ms = self.overdue_after_ms(report);
+        let mut tx = self.ledger.begin()?;
+        let newer = write(&mut tx, now, report, overdue_after_ms)?;
+        tx.commit()?;
+        Ok(newer)
+    }
+
+    /// From when on it is late, milliseconds UTC.
+    pub(super) fn overdue_after_ms(&self, report: &PayoutReport) -> Option<i64> {
         let calendar = self.documents.calendar();
         let zone = self.documents.terms.as_ref().map(|terms| terms.timezone);
         let overdue = report.expected_arrival_date.zip(calendar).zip(zone);
-        let overdue_after_ms =
-            overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok());
-        let mut tx = self.ledger.begin()?;
-        let known = tx.payout(&report.payout_id)?;
-        let newer = known.is_none_or(|known| known.report.report_version < report.version);
-        #[cfg(feature = "planted")]
-        let newer = match report.status.value {
-            takings_domain::PayoutStatus::Returned if takings_domain::planted::is("returned_payout_ignored") => false,
-            _ => newer || takings_domain::planted::is("version_ignored"),
-        };
-        if newer {
-            tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
-            reconcile(&mut tx, now, &report.payout_id)?;
-        }
-        tx.commit()?;
-        Ok(newer)
+        overdue.and_then(|((date, calendar), zone)| overdue_after_ms(date, &calendar, zone).ok())
     }
 
     pub(super) fn on_entries(&mut self, page: &PayoutEntriesPage, now: Now) -> Result<(), TillError> {
@@ -96,6 +90,22 @@ impl Engine {
         self.feed.entries_cursor = page.next_cursor.clone().map(|cursor| (id.clone(), cursor));
         Ok(())
     }
+}
+
+/// Writes a payout's report down if it is newer than what is known; false if it is not.
+pub(super) fn write(
+    tx: &mut takings_store::Transaction<'_>,
+    now: Now,
+    report: &PayoutReport,
+    overdue_after_ms: Option<i64>,
+) -> Result<bool, TillError> {
+    let known = tx.payout(&report.payout_id)?;
+    let newer = known.is_none_or(|known| known.report.report_version < report.version);
+    if newer {
+        tx.append_payout(now, &report.payout_id, payout_reported(report, overdue_after_ms).into())?;
+        reconcile(tx, now, &report.payout_id)?;
+    }
+    Ok(newer)
 }
 
 /// Refuses a page that brings nothing and ends nothing, or leads back to itself: it would be read for ever.

@@ -68,6 +68,7 @@ impl Engine {
             read_only: report.read_only,
             upgrade_needed: report.upgrade_needed,
             spread_owed: false,
+            restore: None,
             refill_owed: false,
             tidy_owed: false,
             resting: false,
@@ -101,6 +102,7 @@ impl Engine {
             self.settle(now)?;
             self.spread()?;
             self.look_for_refill()?;
+            self.look_for_restore()?;
         }
         self.outlook.set_clock(self.server_clock());
         #[cfg(feature = "planted")]

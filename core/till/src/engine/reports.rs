@@ -279,7 +279,7 @@ fn not_confirmed(
     code: Option<String>,
 ) -> Result<(), TillError> {
     let id = payment.id();
-    if payment.acceptance.is_some() {
+    if payment.acceptance.is_some() || payment.restored.is_some() {
         tx.append_payment(now, operator, id, Parked { reason: ParkReason::UnlistedCode, code }.into())?;
     } else if payment.reversal.is_none() && !payment.is_closed() {
         let requested = ReversalRequested { reversal_id: ReversalId::of(id), reason: ReversalReason::Other };

@@ -112,6 +112,11 @@ impl Run {
         may
     }
 
+    /// The one more sign-on of this run was granted and is not refused yet.
+    pub(super) fn signs_on_again(&self) -> bool {
+        self.need_sign_on && self.sign_ons <= 1
+    }
+
     /// An unknown key asks for the list anew: once in a run.
     pub(super) fn may_read_keys_again(&mut self) -> bool {
         !std::mem::replace(&mut self.keys_read_again, true)

@@ -138,7 +138,7 @@ impl Engine {
             root_key: hex::encode(code.root_key()),
             alg: terminal.alg.clone(),
         };
-        self.append_ledger(now, activated.into())
+        self.write_activated(activated, terminal, now)
     }
 
     pub(super) fn on_signed_on(&mut self, report: &SignOnReport, now: Now) -> Result<(), TillError> {
@@ -182,7 +182,8 @@ impl Engine {
     /// Keys, activation or session could not be had: the run stops; the next one tries again.
     pub(super) fn control_trouble(&mut self, trouble: &Trouble) {
         let error = trouble.error();
-        let again = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;
+        // A sign-on that is refused like an ended session is asked for once more, and not without end.
+        let again = |run: &Run| (trouble.wants_sign_on() && run.signs_on_again()) || run.need_keys;
         let keys_are_old = matches!(trouble, Trouble::Unverified { unknown_key: true, .. });
         let retried = (trouble.wants_sign_on() || keys_are_old) && self.run.as_ref().is_some_and(again);
         if let Some(run) = &mut self.run

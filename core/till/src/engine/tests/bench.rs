@@ -186,6 +186,22 @@ impl Bench {
         bench
     }
 
+    /// The phone is gone; another one begins with an empty directory and a key of its own, and becomes the same terminal.
+    /// Answers the directory of the old one.
+    pub(super) fn on_a_new_phone(&mut self) -> tempfile::TempDir {
+        let terminal = self.engine().state.activated.as_ref().unwrap().terminal_id.clone();
+        self.kill();
+        let old = std::mem::replace(&mut self.dir, directory());
+        self.key_secret += 1;
+        self.open().unwrap();
+        let request = json!({"terminal_id": terminal, "again": true});
+        let answer = self.admin("POST", "/admin/activation-codes", &request);
+        self.first_code = answer["activation_code"].as_str().unwrap().to_owned();
+        let code = self.first_code.clone();
+        self.ask(Command::Activate { code }).unwrap();
+        old
+    }
+
     pub(super) fn activation_code(&mut self) -> String {
         let answer = self.admin("POST", "/admin/activation-codes", &json!({}));
         answer["activation_code"].as_str().unwrap().to_owned()
