@@ -107,6 +107,8 @@ pub enum Deed {
     },
     /// An older copy of the phone's files was put back.
     OlderCopy,
+    /// With the older copy, the witness beside the ledger stayed as it was: it knows of what is gone.
+    WitnessStayed,
     /// A second process tried to open the till; true if it was let in.
     SecondProcess {
         /// It was.

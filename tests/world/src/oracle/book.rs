@@ -250,6 +250,11 @@ impl Book {
         })
     }
 
+    /// The bank approved less than it was asked for, also where it declined it afterwards.
+    pub(super) fn was_approved_in_part(&self, payment_id: &str) -> bool {
+        self.authorizations.iter().any(|record| record.payment_id == payment_id && record.response_code == "10")
+    }
+
     /// When it was undone.
     pub(super) fn reversed_ms(&self, payment_id: &str) -> Option<i64> {
         let undone = |reversal: &&Reversal| reversal.payment_id == payment_id && reversal.outcome == "reversed";

@@ -8,6 +8,7 @@ use takings_till::views::{
     AlertView, PaymentDetail, PaymentView, PayoutDetail, StatusView, TakingsLine, TimelineEntry,
 };
 
+use super::time::MINUTE_MS;
 use crate::record::{Deed, RawEvent, Tap};
 
 /// How a charge was begun.
@@ -121,8 +122,11 @@ pub(super) struct Phone {
     pub(super) disk_fails: bool,
     /// The disk was out of order until then, milliseconds UTC.
     pub(super) disk_bad_until_ms: Option<i64>,
-    /// History that was seen is gone, excused by an older copy; and whether the till said so since.
+    /// History that was seen is gone, excused by an older copy.
     pub(super) history_lost_ms: Option<i64>,
+    /// Somebody outside the copy knows of it: the witness beside the ledger, or the acquirer since a sign-on.
+    pub(super) loss_is_witnessed: bool,
+    /// The till said so since.
     pub(super) loss_noticed: bool,
     /// Pieces of what the reader gave out.
     pub(super) ciphertexts: Vec<(String, Vec<u8>)>,
@@ -161,6 +165,11 @@ impl Phone {
             || self.ever(|deed| {
                 matches!(deed, Deed::Killed | Deed::PowerCut | Deed::Restarted | Deed::DiskFails(_) | Deed::DiskFull(_))
             })
+    }
+
+    /// The disk is out of order, or was a few minutes ago.
+    pub(super) fn disk_was_bad(&self, at_ms: i64) -> bool {
+        self.disk_is_bad() || self.disk_bad_until_ms.is_some_and(|until_ms| at_ms <= until_ms + 15 * MINUTE_MS)
     }
 
     pub(super) fn disk_is_bad(&self) -> bool {

@@ -168,9 +168,9 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
     }
     for (number, phone) in facts.phones.iter().enumerate() {
         if let Some(lost_ms) = phone.history_lost_ms {
-            verdict.check(phone.loss_noticed, P1, At { ms: at_ms, phone: number }, || {
+            verdict.check(phone.loss_noticed || !phone.loss_is_witnessed, P1, At { ms: at_ms, phone: number }, || {
                 format!(
-                    "history was lost when an older copy was put back (seen at {lost_ms}), and the till never said so"
+                    "history was lost when an older copy was put back (seen at {lost_ms}); a witness knows, and the till never said so"
                 )
             });
         }

@@ -101,8 +101,10 @@ fn against_before(facts: &Facts, phone: &Phone, sale: &Sale, at: At, view: &Paym
     let (id, stage) = (&view.payment_id, view.stage.as_str());
     let alive = says_charged(view) || matches!(stage, "being_confirmed" | "saved_on_phone");
     let kept = |when: i64| !phone.copied_after(when) && !facts.forgotten(sale);
+    // A disk that refuses keeps a charge without a card from being closed: it stands open until it can be written.
+    let unwritten = stage == "being_confirmed" && view.delivery.is_none() && phone.disk_was_bad(at.ms);
     if sale.not_charged_ms().is_some_and(kept) {
-        verdict.check(!alive, P3, at, || format!("payment {id} was told not charged, and stands as {stage}"));
+        verdict.check(!alive || unwritten, P3, at, || format!("payment {id} was told not charged, and stands as {stage}"));
     }
     if sale.saved_ms().is_some_and(kept) {
         let cancelled = view.cause.as_deref() == Some("cancelled_unsent")

@@ -38,13 +38,15 @@ pub(super) fn rows(phone: &mut Phone, at: At, read: Vec<RawEvent>, verdict: &mut
 
 /// Rows that were there are gone or others.
 fn lost(phone: &mut Phone, at: At, kept: usize, read: &[RawEvent], known: usize, verdict: &mut Verdict) {
-    let when = |wanted: fn(&Deed) -> bool| phone.ever(wanted);
-    if when(|deed| *deed == Deed::OlderCopy) {
+    if phone.ever(|deed| *deed == Deed::OlderCopy) {
         phone.history_lost_ms = Some(at.ms);
+        // With each sign-on the acquirer hears how far the ledger goes.
+        let signed_on = phone.rows.iter().skip(kept + 1).any(|row| row.columns.kind == "signed_on");
+        phone.loss_is_witnessed |= signed_on || phone.ever(|deed| *deed == Deed::WitnessStayed);
         return;
     }
     let shown = usize::try_from(phone.shown_seq).unwrap_or(usize::MAX);
-    if when(|deed| *deed == Deed::PowerCut) && kept >= shown {
+    if phone.ever(|deed| *deed == Deed::PowerCut) && kept >= shown {
         return;
     }
     let old = phone.rows.get(kept);

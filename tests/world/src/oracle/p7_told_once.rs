@@ -135,7 +135,7 @@ fn of_payment(facts: &Facts, phone: &Phone, book: &Book, at: At, alert: &AlertVi
         "payment_reversed" => book.reversals.iter().any(|undone| {
             undone.payment_id == *id && undone.outcome != "already_cleared" && undone.processed_at_ms <= at.ms
         }),
-        "payment_confirmed_late" => is(|payment| payment.accepted_at_ms.is_some()) && sale.saved_ms().is_none(),
+        "payment_confirmed_late" => by_then(book.approved_ms(id)) && sale.saved_ms().is_none(),
         "payment_overdue" => {
             let expected = there.and_then(|payment| payment.expected_date.as_deref()).and_then(day_number);
             expected.is_none_or(|expected| expected < local_day(at.ms))
