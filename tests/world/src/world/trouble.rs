@@ -160,6 +160,9 @@ impl World {
         this.disk = Disk::new(this.dir());
         this.boot(at_ms);
         self.oracle.deed(at_ms, Some(phone), Deed::OlderCopy);
+        if witness_stays {
+            self.oracle.deed(at_ms, Some(phone), Deed::WitnessStayed);
+        }
         self.at(at_ms + MINUTE, Happening::Starts { phone });
         Ok(())
     }
