@@ -118,9 +118,15 @@ impl Engine {
                 return self.live_trouble(id, Trouble::NotSent { why: error.to_string() }, now);
             }
             _ => {
-                // Settled as interrupted: whatever is on disk of it is given up.
-                let detail = Some(error.code().to_owned());
-                self.decide(id, ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail });
+                // Only a commit that holds makes sure that a failed one does not come back with the next process.
+                let outcome = match self.give_up_interrupted(id, now) {
+                    Ok(()) => {
+                        let detail = Some(error.code().to_owned());
+                        ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail }
+                    }
+                    Err(_) => ChargeOutcome::NotConfirmed,
+                };
+                self.decide(id, outcome);
                 return Err(error);
             }
         }
