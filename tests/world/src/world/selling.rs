@@ -250,7 +250,7 @@ impl World {
             let code = self.phones[phone].code.clone();
             self.command(phone, Purpose::Activate, Command::Activate { code });
         }
-        let pause_ms = if self.healed { 11 * HOUR } else { stream.between(10, 40) * MINUTE };
+        let pause_ms = if self.healed { 25 * HOUR } else { stream.between(15, 60) * MINUTE };
         self.at(self.now_ms + pause_ms, Happening::Looks { phone });
     }
 
