@@ -82,6 +82,10 @@ pub fn to_do(payment: &PaymentState) -> Option<ToDo> {
 #[must_use]
 pub fn task(payment: &PaymentState, now_ms: i64) -> Option<Task> {
     let to_do = to_do(payment)?;
+    #[cfg(feature = "planted")]
+    if to_do.lane == Lane::Live && crate::planted::is("not_found_as_not_charged") {
+        return Some(Task::Inquire);
+    }
     Some(match to_do.lane {
         Lane::Reversal => Task::Reverse,
         Lane::Drain => Task::Submit,

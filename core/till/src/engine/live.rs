@@ -245,8 +245,12 @@ impl Engine {
             self.waiting_live.push_back(id);
         }
         #[cfg(feature = "planted")]
-        let outcome = outcome.map(|outcome| match trouble {
-            Trouble::Maybe { .. } if takings_domain::planted::is("timeout_as_decline") => {
+        let outcome = outcome.map(|outcome| match &trouble {
+            Trouble::Maybe { why, .. }
+                if takings_domain::planted::is("timeout_as_decline")
+                    || (why == ProblemSlug::RequestInProgress.as_str()
+                        && takings_domain::planted::is("in_progress_409_as_declined")) =>
+            {
                 ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail: None }
             }
             _ => outcome,

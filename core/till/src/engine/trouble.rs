@@ -35,12 +35,6 @@ impl Trouble {
         let not_executed =
             session || matches!(problem.http, 429 | 503) || problem.slug == ProblemSlug::RequestInProgress;
         if not_executed && problem.verified {
-            #[cfg(feature = "planted")]
-            if problem.slug == ProblemSlug::RequestInProgress
-                && takings_domain::planted::is("in_progress_409_as_declined")
-            {
-                return Self::Refused { code, existing: None };
-            }
             // In progress is the one delay that says that it *is* being executed.
             if problem.slug == ProblemSlug::RequestInProgress {
                 return Self::Maybe { why: code, retry_after_ms, signed };
