@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
 mod keeping;
+mod machine;
+mod model;
 mod opening;
 mod random;
 mod reading;

@@ -228,7 +228,7 @@ mod tests {
     fn a_place_in_the_lists_reads_back_as_it_was_written() {
         let begun = Restore::begin();
         let middle =
-            Restore { list: List::Payouts, payments: 412, payouts: 3, cursor: Some("c 7".into()), ..begun.clone() };
+            Restore { list: List::Payouts, payments: 412, payouts: 3, cursor: Some("c 7".into()), ..Restore::begin() };
         for restore in [begun, middle] {
             assert_eq!(Restore::from_text(&restore.to_text()), Some(restore));
         }
