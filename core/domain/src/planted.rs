@@ -107,7 +107,7 @@ pub const ALL: &[Bug] = &[
     bug("policy_expired_accepted", "P9", "a policy whose validity is over still allows offline acceptance"),
     bug("clock_age_ignored", "P9", "offline acceptance goes on however long the acquirer's clock was not heard"),
     bug("outbox_outside_transaction", "P10", "what is to be done is written after the commit: after a kill in between a saved payment is never sent"),
-    bug("drain_restarted_by_sale", "P10", "a live sale drops the batch under way: its answer is not heard, and its payments stay in sending until the app starts anew"),
+    bug("drain_restarted_by_sale", "P10", "a sale drops the batch under way: its answer is not heard, and its payments stay in sending until the app starts anew"),
     bug("reversal_forgotten_at_restart", "P10", "a payment begun before the last start is not undone any more: in doubt for ever"),
     bug("reversal_with_random_id", "P10", "each try of a reversal has an id of its own: the acquirer refuses all of them, and the payment stays in doubt"),
     bug("given_up_after_three_sends", "P10", "a payment whose third send brought no answer is not sent again and says nothing"),

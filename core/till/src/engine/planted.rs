@@ -1,5 +1,6 @@
 //! What planted bugs remember between two inputs. No part of what ships.
 
+use takings_acquirers::Operation;
 use takings_domain::event::{Lane, SendStarted};
 use takings_domain::{Now, OperationId, PaymentId};
 use takings_readers::OnlineRequest;
@@ -22,6 +23,13 @@ pub(super) struct Memory {
 }
 
 impl Engine {
+    /// A sale came: nobody waits for the batch any more.
+    pub(super) fn drop_batch_under_way(&mut self) {
+        if takings_domain::planted::is("drain_restarted_by_sale") {
+            self.in_flight.retain(|_, flight| !matches!(flight.operation, Operation::Batch(_)));
+        }
+    }
+
     /// Writes what should have been written with the last input.
     pub(super) fn write_postponed(&mut self, now: Now) {
         self.planted.writing = true;
