@@ -7,7 +7,8 @@
 //! * [`disk`]: the disk under a phone: it loses what was not synced, fails when told to, dies with the process.
 //! * [`record`]: what a judge may know. [`oracle`]: the judge. [`files`]: a ledger's rows, read by his own connection.
 //! * [`rare`]: states that must not stay unreached. [`trace`]: what happened, as a hash and as lines.
-//! * [`stall`]: a short day without a judge; [`power`]: the power cut in it; [`sweep`]: the disk failing in it.
+//! * [`stall`]: a short day without a judge; [`power`]: the power cut in it; [`sweep`]: the disk failing in it; [`tamper`]: its
+//!   files changed by hand.
 //! * [`kill`]: real processes killed at each sync and at any moment.
 
 pub mod charge;
@@ -24,5 +25,6 @@ pub mod record;
 pub mod stall;
 pub mod streams;
 pub mod sweep;
+pub mod tamper;
 pub mod trace;
 pub mod world;

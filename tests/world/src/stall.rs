@@ -100,6 +100,8 @@ pub struct Stall {
     pub line: Line,
     /// What the screens said, by payment.
     pub told: BTreeMap<PaymentId, Told>,
+    /// Charges whose intent was taken up.
+    pub sold: u64,
     /// Errors the till answered with.
     pub errors: Vec<TillError>,
     reader: SimulatedReader,
@@ -214,6 +216,7 @@ impl Stall {
             now,
             line: Line::Good,
             told: BTreeMap::new(),
+            sold: 0,
             errors: Vec::new(),
             reader: SimulatedReader::new(seed, "B61378A"),
             generation: 0,
@@ -243,6 +246,7 @@ impl Stall {
         self.line = Line::Good;
         self.told.clear();
         self.errors.clear();
+        self.sold = 0;
         self.reader = SimulatedReader::new(seed, "B61378A");
         seed_sqlite(seed);
         Ok(())
@@ -445,6 +449,7 @@ impl Stall {
             operator: Some("王".to_owned()),
         };
         let Some(Ok(Reply::Charging(id))) = self.ask(Command::Charge(request)) else { return None };
+        self.sold += 1;
         self.present(id, sale);
         self.run();
         if let Some(Ok(Reply::Outcome(outcome))) = self.ask(Command::Outcome { payment: id }) {

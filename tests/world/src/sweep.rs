@@ -137,8 +137,8 @@ fn one(stall: &mut Stall, trouble: Trouble, at_call: u64) -> Result<Day, String>
     trouble.begin(stall, at_call);
     let mut done = Day { refused: day(stall), ..Day::default() };
     stall.disk.fail(None);
-    let activated = stall.is_activated();
-    if trouble == Trouble::StaysFull && activated {
+    // Before the first charge there is no ballast, and nothing that must be answered.
+    if trouble == Trouble::StaysFull && stall.sold > 0 {
         // It is still full: whatever is open comes to its end in the room of the ballast.
         settle(stall)?;
         done.full_to_the_end = true;
@@ -157,14 +157,14 @@ fn one(stall: &mut Stall, trouble: Trouble, at_call: u64) -> Result<Day, String>
     let found = check_ledger(stall)?;
     check_told(stall, &found)?;
     stall.open().map_err(|error| format!("it does not open: {error}"))?;
-    if !activated {
+    if !stall.is_activated() {
         // What was begun is taken up with the same code, and burns nothing.
         stall.activate().map_err(|error| format!("it is not activated afterwards: {error}"))?;
     }
     // Session and policy may be what is missing: without them nothing is taken offline.
-    stall.sync();
+    let report = stall.sync();
     let after = Sale { amount_minor: 9_900, mode: ChargeMode::Offline, last_four: "0048" };
-    let id = stall.sell(&after).ok_or_else(|| format!("no charge afterwards: {:?}", stall.errors.last()))?;
+    let id = stall.sell(&after).ok_or_else(|| format!("no charge afterwards: {:?} {report:?}", stall.errors))?;
     if stall.told.get(&id).map(|told| &told.outcome) != Some(&ChargeOutcome::Saved) {
         return Err(format!("a charge afterwards: {:?}", stall.told.get(&id)));
     }
@@ -179,7 +179,7 @@ fn one(stall: &mut Stall, trouble: Trouble, at_call: u64) -> Result<Day, String>
 }
 
 /// The day. Whatever cannot be done is not done. Answers how many charges were refused.
-pub fn day(stall: &mut Stall) -> u64 {
+fn day(stall: &mut Stall) -> u64 {
     stall.line = Line::Good;
     for _ in 0..3 {
         if ensure_open(stall) && (stall.is_activated() || stall.activate().is_ok()) {

@@ -76,7 +76,7 @@ fn carry_out(args: &Args) -> Result<bool, CommandError> {
         Command::Shrink(seed) => shrink::run(args, *seed),
         Command::Power => faulty_disk::power(args),
         Command::Sweep => faulty_disk::sweep(args),
-        Command::Tamper => Err(CommandError::Usage("not yet".to_owned())),
+        Command::Tamper => faulty_disk::tamper(args),
         Command::Kill => faulty_disk::kill(args),
     }
 }

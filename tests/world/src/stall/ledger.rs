@@ -37,6 +37,8 @@ pub struct Found {
     pub missing_events: u64,
     /// By payment id.
     pub payments: BTreeMap<String, Paid>,
+    /// SHA-256 over every row of each table, if they were asked for with [`tables`].
+    pub tables: BTreeMap<String, [u8; 32]>,
 }
 
 /// One column, as the chain takes it.
@@ -114,6 +116,36 @@ impl Found {
             _ => {}
         }
     }
+}
+
+/// What every table holds, and how each was made, as SHA-256.
+///
+/// # Errors
+/// As [`read`].
+pub fn tables(dir: &Path) -> Result<BTreeMap<String, [u8; 32]>, rusqlite::Error> {
+    let conn = open(dir)?;
+    let mut statement = conn.prepare("SELECT name, type, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let schema: Vec<(String, String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+    let mut tables = BTreeMap::new();
+    for (name, kind, sql) in schema {
+        let mut digest = Sha256::new();
+        digest.update(sql.unwrap_or_default());
+        if kind == "table" {
+            let columns = conn.prepare(&format!("SELECT * FROM \"{name}\""))?.column_count();
+            let order: Vec<String> = (1..=columns).map(|column| column.to_string()).collect();
+            let sql = format!("SELECT * FROM \"{name}\" ORDER BY {}", order.join(", "));
+            let mut statement = conn.prepare(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    digest.update(format!("{:?};", row.get_ref(column)?));
+                }
+            }
+        }
+        tables.insert(format!("{kind} {name}"), digest.finalize().into());
+    }
+    Ok(tables)
 }
 
 fn open(dir: &Path) -> Result<Connection, rusqlite::Error> {
