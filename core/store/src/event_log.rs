@@ -155,10 +155,10 @@ pub(crate) fn of_subject(conn: &Connection, subject: u64) -> Result<Vec<EventRow
 }
 
 /// The next events after a number: as many as asked for, fewer if their bodies are long, and at least one if there is one.
-pub(crate) fn after(conn: &Connection, seq: u64, most: usize, most_bytes: usize) -> Result<Vec<EventRow>, StoreError> {
+pub(crate) fn after(conn: &Connection, seq: u64, most: u32, most_bytes: usize) -> Result<Vec<EventRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query((seq.cast_signed(), i64::try_from(most).unwrap_or(i64::MAX)))?;
+    let mut rows = statement.query((seq.cast_signed(), most))?;
     let (mut found, mut bytes) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next()? {
         let row = EventRow::read(row)?;

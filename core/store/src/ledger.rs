@@ -246,7 +246,7 @@ impl Ledger {
     pub fn rebuild_projections(&mut self) -> Result<(), StoreError> {
         self.writable()?;
         self.guarded(|conn| rebuild::begin_anew(conn).and_then(|()| rebuild::finish(conn)))?;
-        while self.rebuild_chunk()? {}
+        while self.rebuild_chunk(rebuild::PIECE_EVENTS)? {}
         Ok(())
     }
 
@@ -259,16 +259,16 @@ impl Ledger {
         self.guarded(rebuild::begin_anew)
     }
 
-    /// Takes the next few hundred events into the projections in the making, or removes a piece of those that were
+    /// Takes the next events, at most so many, into the projections in the making, or removes a piece of those that were
     /// replaced: one transaction, for idle moments. Lists and decisions go by the ones in force until all is done. True
     /// if more is to be done: call again, now or after the next opening.
     ///
     /// # Errors
     /// [`StoreError::UnknownEvent`], [`StoreError::Fold`], [`StoreError::Sqlite`], [`StoreError::DiskFull`],
     /// [`StoreError::ReadOnly`], [`StoreError::CommitUnknown`].
-    pub fn rebuild_chunk(&mut self) -> Result<bool, StoreError> {
+    pub fn rebuild_chunk(&mut self, events: u32) -> Result<bool, StoreError> {
         self.writable()?;
-        Ok(self.guarded(rebuild::step)? != Stands::Done)
+        Ok(self.guarded(|conn| rebuild::step(conn, events))? != Stands::Done)
     }
 
     /// How far the projections in the making have come, if there are any.

@@ -24,8 +24,8 @@ use crate::projection::tables::{NEXT, OLD, Tables, renamed};
 use crate::projection::{self, TABLES};
 use crate::{StoreError, find};
 
-/// Events of one piece, at most.
-const PIECE_EVENTS: usize = 500;
+/// Events of one piece where nobody waits for its end.
+pub(crate) const PIECE_EVENTS: u32 = 500;
 /// Bytes of their bodies, about: a page of a payout's lines is as long as a hundred other events.
 const PIECE_BYTES: usize = 256 * 1024;
 /// Payments of one piece to which a payout's change is taken.
@@ -76,11 +76,11 @@ pub(crate) fn begin_anew(conn: &Connection) -> Result<(), StoreError> {
     })
 }
 
-/// Does one piece of the work; how it stands then. Each piece is one transaction: one that was cut off never happened.
-pub(crate) fn step(conn: &Connection) -> Result<Stands, StoreError> {
+/// Does one piece of the work, of so many events at most; how it stands then. Each piece is one transaction: one that was cut off never happened.
+pub(crate) fn step(conn: &Connection, events: u32) -> Result<Stands, StoreError> {
     match stands(conn)? {
         Stands::Making(upto) => {
-            let stands = in_transaction(conn, |conn| take_events(conn, upto))?;
+            let stands = in_transaction(conn, |conn| take_events(conn, upto, events))?;
             if stands == Stands::Clearing {
                 // Statements prepared for the old tables are of no use.
                 conn.flush_prepared_statement_cache();
@@ -94,7 +94,7 @@ pub(crate) fn step(conn: &Connection) -> Result<Stands, StoreError> {
 
 /// Does what is left of the making, all of it. The old tables are removed later.
 pub(crate) fn finish(conn: &Connection) -> Result<(), StoreError> {
-    while let Stands::Making(_) = step(conn)? {}
+    while let Stands::Making(_) = step(conn, PIECE_EVENTS)? {}
     Ok(())
 }
 
@@ -125,8 +125,8 @@ fn free_index_prefix(conn: &Connection) -> Result<String, StoreError> {
 
 /// The next events; when there are no more, what payouts still owe their payments; then the change of names, in the same
 /// transaction: whoever goes on selling cannot put it off for ever.
-fn take_events(conn: &Connection, upto: u64) -> Result<Stands, StoreError> {
-    let rows = event_log::after(conn, upto, PIECE_EVENTS, PIECE_BYTES)?;
+fn take_events(conn: &Connection, upto: u64, events: u32) -> Result<Stands, StoreError> {
+    let rows = event_log::after(conn, upto, events.max(1), PIECE_BYTES)?;
     let next = Tables::next(conn);
     let mut piece = Piece::new(&next);
     rows.iter().try_for_each(|row| piece.take(row))?;

@@ -42,7 +42,9 @@ enum Command {
     Rest,
     Checkpoint,
     BeginRebuild,
-    RebuildPiece,
+    RebuildPiece {
+        events: u32,
+    },
 }
 
 struct Stall;
@@ -105,7 +107,7 @@ impl ReferenceStateMachine for Stall {
             1 => Just(Command::Rest),
             1 => Just(Command::Checkpoint),
             1 => Just(Command::BeginRebuild),
-            3 => Just(Command::RebuildPiece),
+            4 => (1_u32..12).prop_map(|events| Command::RebuildPiece { events }),
         ]
         .boxed()
     }
@@ -273,7 +275,7 @@ impl StateMachineTest for Stall {
                 phone.ledger().truncate_after_erase().unwrap();
             }
             Command::BeginRebuild => phone.ledger().begin_rebuild().unwrap(),
-            Command::RebuildPiece => drop(phone.ledger().rebuild_chunk().unwrap()),
+            Command::RebuildPiece { events } => drop(phone.ledger().rebuild_chunk(events).unwrap()),
         }
         check_chain(&mut phone, model);
         check_lists(&phone, model);

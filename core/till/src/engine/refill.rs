@@ -6,7 +6,9 @@ use super::Engine;
 use crate::error::TillError;
 use crate::views::TroubleView;
 
-/// Pieces of one tick: about two thousand events.
+/// Events of one piece: some twenty milliseconds.
+pub(super) const PIECE_EVENTS: u32 = 500;
+/// Pieces of one tick.
 const PIECES: u32 = 4;
 /// The pause before the next ones, milliseconds.
 pub(super) const AGAIN_MS: i64 = 100;
@@ -24,7 +26,7 @@ impl Engine {
             if !self.refill_owed || self.card_at_reader() {
                 break;
             }
-            self.refill_owed = self.ledger.rebuild_chunk()?;
+            self.refill_owed = self.ledger.rebuild_chunk(PIECE_EVENTS)?;
         }
         Ok(())
     }

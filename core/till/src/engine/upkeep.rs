@@ -285,7 +285,7 @@ impl Engine {
     pub(super) fn verify(&mut self) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
             while self.ledger.spread_chunk()? {}
-            while self.ledger.rebuild_chunk()? {}
+            while self.ledger.rebuild_chunk(refill::PIECE_EVENTS)? {}
             self.refill_owed = false;
         }
         let (events, broken_at, missing, detail) = match self.ledger.verify()? {
