@@ -111,7 +111,7 @@ pub const ALL: &[Bug] = &[
     bug("reversal_forgotten_at_restart", "P10", "a payment begun before the last start is not undone any more: in doubt for ever"),
     bug("reversal_with_random_id", "P10", "each try of a reversal has an id of its own: the acquirer refuses all of them, and the payment stays in doubt"),
     bug("given_up_after_three_sends", "P10", "a payment whose third send brought no answer is not sent again and says nothing"),
-    bug("ended_session_not_renewed", "P10", "a session that is over, or a batch that is not in force, is used on: nothing more is taken by the acquirer"),
+    bug("ended_session_not_renewed", "P10", "a session that is over is never opened anew: nothing more is sent"),
     bug("parked_without_reason", "P10", "a payment that stands still shows neither cause nor next step"),
     bug("expired_by_wall_clock", "P10", "a wall clock set forward lets payments expire days before their deadline: never sent"),
     bug("entries_deduplicated_by_amount", "P11", "lines of a payout with equal amounts count as one: the payout is not the sum of its lines"),

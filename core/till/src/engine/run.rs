@@ -233,6 +233,10 @@ impl Engine {
     /// Keys, session, documents, in this order. True if one was started.
     fn start_control(&mut self, now: Now) -> Result<bool, TillError> {
         let Some(run) = &mut self.run else { return Ok(false) };
+        let sign_on = run.need_sign_on;
+        #[cfg(feature = "planted")]
+        let sign_on =
+            sign_on && !(self.state.session.is_some() && takings_domain::planted::is("ended_session_not_renewed"));
         let asked = if run.need_keys {
             Asked::Keys
         } else if self.state.activated.is_none() {
@@ -240,7 +244,7 @@ impl Engine {
                 return Ok(false);
             }
             Asked::Activate
-        } else if run.need_sign_on {
+        } else if sign_on {
             Asked::SignOn
         } else if let Some(kind) = run.documents.pop_first() {
             self.documents.is_asked_for(kind);

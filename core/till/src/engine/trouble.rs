@@ -92,10 +92,6 @@ impl Trouble {
     }
 
     pub(super) fn wants_sign_on(&self) -> bool {
-        #[cfg(feature = "planted")]
-        if takings_domain::planted::is("ended_session_not_renewed") {
-            return false;
-        }
         matches!(self, Self::NotExecuted { session: true, .. })
     }
 
