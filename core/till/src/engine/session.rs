@@ -26,10 +26,6 @@ impl Engine {
     /// of the old one would be refused.
     pub(super) fn session_valid(&self, now: Now) -> bool {
         let Some(session) = self.state.session.as_ref().filter(|_| !self.session_refused) else { return false };
-        #[cfg(feature = "planted")]
-        if takings_domain::planted::is("ended_session_not_renewed") {
-            return true;
-        }
         let now_ms = self.server_ms(now);
         let day = |at_ms| self.documents.terms.as_ref().and_then(|terms| business_date(terms, at_ms).ok());
         now_ms < session.sign_on_again_before_ms && day(session.server_ms) >= day(now_ms)
