@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::StoreError;
 use crate::find;
 use crate::migration::{meta, set_meta};
+use crate::projection::apply;
 use crate::projection::tables::Tables;
 use crate::reading::alerts::{self, Alert};
 use crate::transaction::Transaction;
@@ -128,6 +129,28 @@ impl Transaction<'_> {
     pub fn reference(&mut self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT bytes FROM reference WHERE digest = ?")?;
         Ok(statement.query_row([digest], |row| row.get(0)).optional()?)
+    }
+
+    /// Every signed document: digest, kind, bytes; by digest.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn references(&mut self) -> Result<Vec<(String, String, Vec<u8>)>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT digest, kind, bytes FROM reference ORDER BY digest")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every payment whose ciphertext is here, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::UnknownEvent`], [`StoreError::Fold`].
+    pub fn payments_with_card_blob(&mut self) -> Result<Vec<PaymentId>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT subject FROM card_blob ORDER BY subject")?;
+        let keys: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let load = |key: &i64| apply::load_payment(self.conn, key.cast_unsigned());
+        let payments = keys.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        Ok(payments.into_iter().flatten().map(|payment| payment.id()).collect())
     }
 
     /// Keeps a value that no event carries: a cursor, a wrapped key. Never a secret in clear.

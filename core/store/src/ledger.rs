@@ -157,6 +157,14 @@ impl Ledger {
         self.position.hash
     }
 
+    /// The link of an event; none beyond the newest.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn hash_at(&mut self, seq: u64) -> Result<Option<Hash>, StoreError> {
+        event_log::hash_at(self.connection()?, seq)
+    }
+
     /// Why nothing can be written, if so.
     #[must_use]
     pub fn read_only(&self) -> Option<&str> {

@@ -176,7 +176,7 @@ pub(crate) fn serve(conn: &Connection) -> Result<(), StoreError> {
     if fit::make_fit(conn)? { Ok(()) } else { rebuild::finish(conn) }
 }
 
-fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
+pub(crate) fn kinds(conn: &Connection) -> Result<BTreeSet<(String, u32)>, StoreError> {
     let mut statement = conn.prepare("SELECT kind, body_version FROM event_kind ORDER BY kind, body_version")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -136,6 +136,8 @@ fn check_chain(conn: &Connection) -> Result<u64, Stop> {
     let mut hash = genesis(migration::ledger_id(conn)?);
     let mut seq = 0_u64;
     let mut bad = None;
+    let mut unlisted = opening::kinds(conn)?;
+    let listed = unlisted.clone();
     event_log::walk(conn, i64::MIN.cast_unsigned(), |row| {
         seq = seq.saturating_add(1);
         if bad.is_none() && row.seq != seq {
@@ -144,10 +146,18 @@ fn check_chain(conn: &Connection) -> Result<u64, Stop> {
             bad = Some((seq, "the event or its hash was changed"));
         }
         hash = row.hash;
+        if bad.is_none() {
+            let kind = (row.kind.clone(), row.body_version);
+            unlisted.remove(&kind);
+            if !listed.contains(&kind) {
+                bad = Some((seq, "the list of kinds lacks the event's"));
+            }
+        }
         Ok(())
     })?;
     match bad {
         Some((seq, why)) => broken(seq, why),
+        None if !unlisted.is_empty() => broken(seq, "the list of kinds names one of no event"),
         None => Ok(seq),
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger against a simple model: random commands, legal and not, and after each of them lists, sums, balances, what is
 //! due, what is to be told, the witness, and the chain recomputed by other means.
 //!
-//! `PROPTEST_CASES=10000 cargo test --release -p takings-store --test store machine` for many.
+//! `PROPTEST_CASES=10000 cargo test --profile world -p takings-store --test store machine` for many.
 
 use std::collections::BTreeMap;
 

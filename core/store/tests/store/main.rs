@@ -1,6 +1,7 @@
 //! The ledger through its public face. One binary: every test file is a link step.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
+mod fixtures;
 mod keeping;
 mod machine;
 mod model;
