@@ -50,4 +50,4 @@ mod terminals;
 pub use args::{DEFAULT_START_MS, USAGE};
 pub use message::{Delivery, Request, Response};
 pub use sandbox::{Config, OpenError, Sandbox};
-pub use server::run;
+pub use server::{check, run};

@@ -34,6 +34,14 @@ struct Shared {
     print: bool,
 }
 
+/// Whether these arguments, after the program's name, are ones it takes.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn check(words: impl IntoIterator<Item = String>) -> Result<(), String> {
+    Args::parse(words).map(|_| ())
+}
+
 /// Runs the binary: parses `words` (the arguments after the program's name), serves until standard
 /// input closes, and returns the exit code (2 for a wrong argument, 1 if it cannot start).
 pub fn run(words: impl IntoIterator<Item = String>) -> ExitCode {

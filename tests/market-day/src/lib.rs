@@ -34,4 +34,4 @@ mod weeks;
 mod width;
 mod words;
 
-pub use program::main;
+pub use program::{check, main};

@@ -20,6 +20,14 @@ const NOT_PLAYED: u8 = 3;
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
+/// Whether these arguments, after the program's name, are ones it takes.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn check(words: &[String]) -> Result<(), String> {
+    Asked::parse(words).map(|_| ())
+}
+
 /// Runs the program with the arguments after its name.
 #[must_use]
 pub fn main(words: Vec<String>) -> ExitCode {

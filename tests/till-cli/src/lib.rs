@@ -15,4 +15,4 @@ mod session;
 mod state;
 
 pub use args::USAGE;
-pub use program::run;
+pub use program::{check, run};

@@ -8,6 +8,14 @@ use takings_till::Till;
 use crate::args::{Asked, USAGE};
 use crate::session::Session;
 
+/// Whether these arguments, after the program's name, are ones it takes.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn check(words: impl IntoIterator<Item = String>) -> Result<(), String> {
+    Asked::parse(words).map(|_| ())
+}
+
 /// Runs a till: `words` are the arguments after the program's name. Ends when `input` ends or after `shutdown`.
 ///
 /// Exit code 0 after a shutdown or the end of `input`, 1 if the till could not be opened or closed, 2 for a wrong

@@ -1,0 +1,10 @@
+//! The targets.
+
+pub mod answers;
+pub mod arguments;
+pub mod days;
+pub mod engine;
+pub mod head;
+pub mod ledger;
+pub mod lines;
+pub mod reader;
