@@ -276,6 +276,11 @@ impl Ledger {
     /// [`StoreError::ReadOnly`], [`StoreError::CommitUnknown`].
     pub fn rebuild_chunk(&mut self, events: u32) -> Result<bool, StoreError> {
         self.writable()?;
+        // The next tables take as much room as those in force: never that of a charge or an answer.
+        let making = matches!(rebuild::stands(self.connection()?)?, Stands::Making(_));
+        if making && !self.room.is_enough_for_a_charge() {
+            return Err(StoreError::DiskFull);
+        }
         Ok(self.guarded(|conn| rebuild::step(conn, events))? != Stands::Done)
     }
 

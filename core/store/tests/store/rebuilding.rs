@@ -4,7 +4,7 @@ use std::fs;
 
 use takings_domain::event::{Lane, Subject};
 use takings_domain::{Authorization, PayoutStatus};
-use takings_store::{Ledger, Patience, Reader, Verification};
+use takings_store::{Ledger, Patience, Reader, StoreError, Verification};
 use tempfile::TempDir;
 
 use crate::opening::{dump, raw};
@@ -18,6 +18,13 @@ const PIECE: u32 = 60;
 fn busy(dir: &TempDir, seed: u64) -> Ledger {
     let mut ledger = opened(dir);
     assert!(live(&mut ledger, seed, 150, 5_000) > 1_000, "seed {seed}");
+    ledger
+}
+
+/// A few hundred events.
+fn quiet(dir: &TempDir, seed: u64) -> Ledger {
+    let mut ledger = opened(dir);
+    assert!(live(&mut ledger, seed, 60, 900) > 150, "seed {seed}");
     ledger
 }
 
@@ -160,7 +167,7 @@ fn p12_opens_projections_that_cannot_serve_are_made_before_anything_else() {
     ];
     for change in unfit {
         let dir = memory_dir();
-        drop(busy(&dir, 31));
+        drop(quiet(&dir, 31));
         if change.contains("open_work_is_gone") {
             // An index stands on it; without both the column cannot be added again: it must hold something.
             raw(&dir).execute_batch("DROP INDEX payment_open_work; ALTER TABLE payment DROP COLUMN open_work").unwrap();
@@ -180,7 +187,7 @@ fn p12_opens_projections_that_cannot_serve_are_made_before_anything_else() {
 #[test]
 fn what_another_build_made_of_the_next_tables_is_not_gone_on_with() {
     let dir = memory_dir();
-    let mut ledger = busy(&dir, 41);
+    let mut ledger = quiet(&dir, 41);
     ledger.begin_rebuild().unwrap();
     assert!(ledger.rebuild_chunk(PIECE).unwrap());
     drop(ledger);
@@ -197,4 +204,27 @@ fn what_another_build_made_of_the_next_tables_is_not_gone_on_with() {
     while ledger.rebuild_chunk(PIECE).unwrap() {}
     drop(ledger);
     assert_as_made_in_one_go(&dir, "begun anew");
+}
+
+#[test]
+fn a_rebuild_waits_while_there_is_no_room_and_takes_none_of_an_answers() {
+    let dir = memory_dir();
+    let mut ledger = quiet(&dir, 51);
+    ledger.begin_rebuild().unwrap();
+    assert!(ledger.rebuild_chunk(PIECE).unwrap());
+    let done = ledger.rebuild_progress().unwrap();
+    drop(ledger);
+    let mut full = config(dir.path());
+    full.free_bytes = Some(|_| 300 * 1024);
+    let (mut ledger, report) = Ledger::open(full).unwrap();
+    assert_eq!(report.read_only, None);
+    assert!(matches!(ledger.rebuild_chunk(PIECE), Err(StoreError::DiskFull)));
+    assert_eq!(ledger.rebuild_progress().unwrap().map(|progress| progress.done), done.map(|progress| progress.done));
+    keep(&mut ledger, 700, cny(5));
+    answer(&mut ledger, 700, Authorization::Approved);
+    drop(ledger);
+    let mut ledger = open(&dir);
+    while ledger.rebuild_chunk(PIECE).unwrap() {}
+    drop(ledger);
+    assert_as_made_in_one_go(&dir, "when there was room again");
 }
