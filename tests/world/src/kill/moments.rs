@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::judge::Verdict;
 use super::stall::{Customer, Deed, Stall, day};
+use super::till::Dies;
 use super::{Asked, KillError, Programs, Trouble};
 use crate::streams::Stream;
 
-/// The latest moment of a kill after a start, microseconds.
+/// The latest moment of a kill after the till has opened, microseconds.
 const LATEST_US: u64 = 180_000;
-/// One kill in ten comes this early: while the till opens.
+/// One kill in ten comes this early after the start: while the till opens.
 const EARLY_US: u64 = 25_000;
 /// So many deeds without a death, and the kill did not come.
 const MOST_DEEDS: u32 = 100_000;
@@ -33,8 +34,9 @@ pub(super) fn play(asked: &Asked, programs: &Programs, number: u64, kills: u32) 
             // Sometimes the acquirer first: the till goes on without it for a while.
             let acquirer_dies = moments.once_in_thousand(120);
             let early = moments.once_in_thousand(100);
-            let dies_after = Duration::from_micros(moments.below(if early { EARLY_US } else { LATEST_US }));
-            if stall.open_again(Some(dies_after))? {
+            let after = Duration::from_micros(moments.below(if early { EARLY_US } else { LATEST_US }));
+            let dies = if early { Dies::AfterStart(after) } else { Dies::AfterOpening(after) };
+            if stall.open_again(Some(dies))? {
                 if acquirer_dies {
                     stall.kill_acquirer()?;
                 }

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::acquirer::Acquirer;
 use super::judge::{self, Verdict};
-use super::till::{Heard, Start, Till};
+use super::till::{Dies, Heard, Start, Till};
 use super::{About as _, Asked, KillError, Programs, Trouble};
 
 /// Saturday 2026-11-21, 08:00 in Shanghai.
@@ -107,7 +106,7 @@ impl<'a> Stall<'a> {
     }
 
     /// Starts the till, under another program or soon to be killed if wanted; false if it died while it opened.
-    pub(super) fn open(&mut self, under: &[OsString], dies_after: Option<Duration>) -> Result<bool, Trouble> {
+    pub(super) fn open(&mut self, under: &[OsString], dies: Option<Dies>) -> Result<bool, Trouble> {
         let dir = self.dir.path().join("till");
         let how = Start {
             program: &self.programs.till,
@@ -117,7 +116,7 @@ impl<'a> Stall<'a> {
             seed: self.seed,
             key: self.asked.key.as_deref(),
             under,
-            dies_after,
+            dies,
         };
         let (till, open) = Till::start(&how)?;
         self.till = Some(till);
@@ -129,10 +128,10 @@ impl<'a> Stall<'a> {
     }
 
     /// Starts the till again after a death, some seconds later, and holds the ledger against what was said.
-    pub(super) fn open_again(&mut self, dies_after: Option<Duration>) -> Result<bool, Trouble> {
+    pub(super) fn open_again(&mut self, dies: Option<Dies>) -> Result<bool, Trouble> {
         self.now_ms += RESTART_MS;
         self.acquirer.clock(self.now_ms)?;
-        if !self.open(&[], dies_after)? {
+        if !self.open(&[], dies)? {
             return Ok(false);
         }
         let Some(payments) = self.everything()? else { return Ok(false) };

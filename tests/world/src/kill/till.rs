@@ -27,8 +27,17 @@ pub(super) struct Start<'a> {
     pub(super) key: Option<&'a str>,
     /// Another program in front, with its arguments: strace.
     pub(super) under: &'a [OsString],
-    /// Killed so long after its start.
-    pub(super) dies_after: Option<Duration>,
+    /// When it is killed, if it is.
+    pub(super) dies: Option<Dies>,
+}
+
+/// When a till is killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Dies {
+    /// So long after its start: it may still be opening.
+    AfterStart(Duration),
+    /// So long after it said that it is open.
+    AfterOpening(Duration),
 }
 
 /// See the module.
@@ -70,7 +79,7 @@ impl Till {
             return Err(KillError::Unfit("a till without pipes".to_owned()).into());
         };
         let (said, lines) = channel();
-        let mut helpers = vec![std::thread::spawn(move || {
+        let helpers = vec![std::thread::spawn(move || {
             let mut output = BufReader::new(output);
             let mut line = String::new();
             while output.read_line(&mut line).is_ok_and(|read| read > 0) && line.ends_with('\n') {
@@ -79,21 +88,29 @@ impl Till {
                 }
             }
         })];
-        if let Some(after) = how.dies_after
-            && let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
-        {
-            // Until it is waited for, which is after this thread's end, its number is nobody else's.
-            helpers.push(std::thread::spawn(move || {
-                std::thread::sleep(after);
-                let _ = kill_process(pid, Signal::KILL);
-            }));
-        }
         let mut till = Self { child, input, lines, helpers, saved: Vec::new() };
+        if let Some(Dies::AfterStart(after)) = how.dies {
+            till.die(after);
+        }
         match till.hear()? {
-            Some(line) if line.get("event").is_some_and(|event| event == "opened") => Ok((till, true)),
+            Some(line) if line.get("event").is_some_and(|event| event == "opened") => {
+                if let Some(Dies::AfterOpening(after)) = how.dies {
+                    till.die(after);
+                }
+                Ok((till, true))
+            }
             Some(line) => Err(Trouble::Wrong(format!("the till does not open: {line}"))),
             None => Ok((till, false)),
         }
+    }
+
+    fn die(&mut self, after: Duration) {
+        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
+        // Until it is waited for, which is after this thread's end, its number is nobody else's.
+        self.helpers.push(std::thread::spawn(move || {
+            std::thread::sleep(after);
+            let _ = kill_process(pid, Signal::KILL);
+        }));
     }
 
     /// Sends a command and hears it out.
