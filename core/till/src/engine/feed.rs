@@ -111,7 +111,9 @@ impl Engine {
                 payments += usize::from(is_payment);
                 #[cfg(feature = "planted")]
                 if asked.is_some() && takings_domain::planted::is("hint_followed_before_read") {
-                    tx.follow_hint(&hint.event_id)?;
+                    for hint in tx.pending_hints(HINTS_AT_ONCE)? {
+                        tx.follow_hint(&hint.event_id)?;
+                    }
                 }
                 if asked.is_some() {
                     found = found.or(asked);

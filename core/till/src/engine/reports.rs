@@ -155,6 +155,10 @@ impl Engine {
     pub(super) fn inquiry_trouble(&mut self, id: PaymentId, trouble: &Trouble, now: Now) -> Result<(), TillError> {
         match trouble {
             Trouble::NotSent { .. } | Trouble::NotExecuted { .. } => Ok(()),
+            #[cfg(feature = "planted")]
+            Trouble::Maybe { .. } if takings_domain::planted::is("not_found_as_not_charged") => {
+                self.not_received(id, now.wall_ms, true, now)
+            }
             Trouble::Maybe { .. } => self.request_reversal(id, ReversalReason::Timeout, now),
             Trouble::Unverified { .. } => self.request_reversal(id, ReversalReason::BadResponseSignature, now),
             Trouble::Refused { .. } => self.request_reversal(id, ReversalReason::Other, now),
