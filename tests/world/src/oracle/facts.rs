@@ -154,11 +154,6 @@ impl Phone {
         self.deeds.iter().any(|(_, deed)| wanted(deed))
     }
 
-    /// Its wall clock was moved back some time.
-    pub(super) fn clock_went_back(&self) -> bool {
-        self.ever(|deed| matches!(deed, Deed::ClockSet { by_ms } if *by_ms < 0))
-    }
-
     /// A charge may have been written down though nobody was told: somebody died, or the disk failed, in between.
     pub(super) fn was_interrupted(&self) -> bool {
         self.refusals > 0

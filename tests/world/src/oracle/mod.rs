@@ -183,6 +183,9 @@ impl Oracle {
     }
 
     fn status(&mut self, at: At, status: StatusView) {
+        if let Some(phone) = self.facts.phones.get(at.phone) {
+            p9_bounded::status(&self.facts, phone, at, &status, &mut self.verdict);
+        }
         let Some(phone) = self.facts.phones.get_mut(at.phone) else { return };
         p12_opens::status(phone, at, &status, &mut self.verdict);
         p5_append_only::counted(phone, at, status.last_seq, &mut self.verdict);
@@ -254,6 +257,7 @@ impl Oracle {
         p7_told_once::true_facts(facts, &book, verdict);
         p7_told_once::all_told(facts, &book, at_ms, verdict);
         p9_bounded::book(facts, &book, verdict);
+        p9_bounded::refusals(facts, verdict);
         p10_drains::ends(facts, at_ms, verdict);
         p11_adds_up::book(facts, &book, at_ms, verdict);
         for (at, files) in &self.files {

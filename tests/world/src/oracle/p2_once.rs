@@ -7,6 +7,7 @@ use takings_till::views::PaymentDetail;
 
 use super::book::{Book, BookPayment, Reversal};
 use super::facts::{Facts, Phone, Sale};
+use super::time::MINUTE_MS;
 use super::verdict::{At, Verdict};
 use crate::record::Deed;
 
@@ -80,6 +81,25 @@ fn natural_keys(book: &Book, at_ms: i64, verdict: &mut Verdict) {
     }
 }
 
+/// An order whose payment may be charged is not begun again, unless the merchant insists.
+fn guard(phone: &Phone, at: At, list: &[PaymentDetail], verdict: &mut Verdict) {
+    let mut open: BTreeMap<&str, &str> = BTreeMap::new();
+    for PaymentDetail { payment, timeline } in list.iter().rev() {
+        let id = payment.payment_id.as_str();
+        let Some(order) = payment.order_reference.as_deref() else { continue };
+        let insisted = timeline.iter().any(|entry| entry.kind == "duplicate_overridden");
+        if let Some(other) = open.get(order).filter(|_| !insisted && !timeline.is_empty()) {
+            verdict.broken(P2, at, format!("order {order} was begun as {id} while {other} stood open or charged"));
+        }
+        let free = |sale: &Sale| {
+            sale.not_charged_ms().is_some() || sale.shown.iter().any(|(_, view)| view.stage == "not_charged")
+        };
+        if payment.stage != "not_charged" && !phone.sales.get(id).is_some_and(free) {
+            open.insert(order, id);
+        }
+    }
+}
+
 /// What the acquirer was asked is what the merchant asked, by the card that was there, from the phone it was at.
 fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verdict) {
     let id = &payment.payment_id;
@@ -109,8 +129,19 @@ fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verd
         let (four, mode) = (&payment.last_four, &payment.entry_mode);
         verdict.in_book(P2, at_ms, format!("payment {id} was asked for card {four} by {mode}; no such card was there"));
     }
+    let set = facts
+        .phones
+        .get(phone)
+        .is_none_or(|phone| phone.ever(|deed| matches!(deed, Deed::ClockSet { .. } | Deed::OlderCopy)));
+    let near = |tap: &crate::record::Tap| (tap.at_ms - payment.captured_at_ms).abs() <= 5 * MINUTE_MS;
+    if !set && !taps.iter().any(near) {
+        let (said, held) = (payment.captured_at_ms, taps.last().map(|tap| tap.at_ms));
+        verdict.in_book(P2, at_ms, format!("payment {id} is said to be of {said}, the card was there at {held:?}"));
+    }
     let deferred = matches!(payment.kind.as_str(), "deferred_authorization" | "offline_advice");
-    if sale.saved_ms().is_some() != deferred && (sale.saved_ms().is_some() || sale.approved().is_some()) {
+    // A live request that was refused for now can arrive a second time on its own, later.
+    let doubled = !deferred && live_before_saved(sale);
+    if sale.saved_ms().is_some() != deferred && !doubled && (sale.saved_ms().is_some() || sale.approved().is_some()) {
         let told = sale.told.last().map(|(_, outcome)| outcome);
         verdict.in_book(P2, at_ms, format!("payment {id} was sent as {}, and told {told:?}", payment.kind));
     }
@@ -120,6 +151,12 @@ fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verd
             verdict.in_book(P2, at_ms, format!("payment {id}: STAN and batch {there:?}, the list says {seen:?}"));
         }
     }
+}
+
+/// The first send of a payment that was saved had been a live one.
+fn live_before_saved(sale: &Sale) -> bool {
+    let first = sale.first("send_started").zip(sale.first("accepted"));
+    first.is_some_and(|(sent, accepted)| sent.seq < accepted.seq)
 }
 
 fn charged<'a>(book: &'a Book, id: &str) -> Option<&'a BookPayment> {
@@ -213,6 +250,7 @@ pub(super) fn list(phone: &Phone, at: At, list: &[PaymentDetail], verdict: &mut 
     if phone.ever(|deed| *deed == Deed::OlderCopy) {
         return;
     }
+    guard(phone, at, list, verdict);
     let mut keys = BTreeMap::new();
     for PaymentDetail { payment, .. } in list {
         let key = (payment.batch_number.as_str(), payment.stan.as_str(), payment.captured_on);

@@ -104,7 +104,8 @@ fn against_before(facts: &Facts, phone: &Phone, sale: &Sale, at: At, view: &Paym
     // A disk that refuses keeps a charge without a card from being closed: it stands open until it can be written.
     let unwritten = stage == "being_confirmed" && view.delivery.is_none() && phone.disk_was_bad(at.ms);
     if sale.not_charged_ms().is_some_and(kept) {
-        verdict.check(!alive || unwritten, P3, at, || format!("payment {id} was told not charged, and stands as {stage}"));
+        verdict
+            .check(!alive || unwritten, P3, at, || format!("payment {id} was told not charged, and stands as {stage}"));
     }
     if sale.saved_ms().is_some_and(kept) {
         let cancelled = view.cause.as_deref() == Some("cancelled_unsent")
@@ -224,6 +225,11 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
             if facts.forgotten(sale) || known.copied_after(sale.since_ms()) {
                 continue;
             }
+            let there = book.payments.get(&view.payment_id);
+            let cause = there.and_then(|there| cause_of(there, &view.stage));
+            verdict.check(cause.is_none() || view.cause.as_deref() == cause, P3, At { ms: at_ms, phone }, || {
+                format!("payment {} ends as {} for {:?}, should be {cause:?}", view.payment_id, view.stage, view.cause)
+            });
             let stages = stages(book.payments.get(&view.payment_id), view, sale, at_ms);
             verdict.check(stages.contains(&view.stage.as_str()), P3, At { ms: at_ms, phone }, || {
                 let there = book.payments.get(&view.payment_id);
@@ -235,6 +241,18 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
             });
         }
     }
+}
+
+/// Why it stands so, where the book leaves no doubt.
+fn cause_of(there: &BookPayment, stage: &str) -> Option<&'static str> {
+    Some(match (stage, there.authorization.as_str(), there.arrival.as_str()) {
+        ("needs_you", "declined" | "referred", _) => "declined_after_deferral",
+        ("not_charged", "reversed", _) => "reversed",
+        ("needs_you", _, "held") => "risk_hold",
+        ("needs_you", _, "returned") => "returned_by_bank",
+        ("needs_you", _, "failed") => "account_invalid",
+        _ => return None,
+    })
 }
 
 /// The stages that a payment of the book may have.

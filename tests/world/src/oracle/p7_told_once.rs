@@ -6,7 +6,7 @@ use takings_till::views::AlertView;
 
 use super::book::{Book, BookPayment, Payout};
 use super::facts::{Facts, Phone, Sale, ShownAlert};
-use super::time::{day_number, local_day};
+use super::time::{DAY_MS, day_number, local_day};
 use super::verdict::{At, Verdict};
 use crate::record::Deed;
 
@@ -49,6 +49,7 @@ pub(super) fn shown(phone: &mut Phone, at: At, list: &[AlertView], verdict: &mut
                 });
                 phone.loss_noticed |= alert.alert_kind.starts_with("history_");
                 twice(phone, at, alert, verdict);
+                names_its_event(phone, at, alert, verdict);
                 phone.alerts.insert(id, ShownAlert { first_ms: at.ms, view: alert.clone() });
             }
         }
@@ -74,6 +75,21 @@ fn swallowed(phone: &mut Phone, at: At, list: &[AlertView], verdict: &mut Verdic
         return;
     }
     verdict.check(gone.is_empty(), P7, at, || format!("alerts {gone:?} were not heard and are not shown again"));
+}
+
+/// An alert's number is that of the event that is told: of the same moment, about the same subject.
+fn names_its_event(phone: &Phone, at: At, alert: &AlertView, verdict: &mut Verdict) {
+    let row = usize::try_from(alert.alert.saturating_sub(1)).ok().and_then(|at| phone.rows.get(at));
+    let Some(row) = row.filter(|row| row.seq == alert.alert) else { return };
+    let name = format!("time of alert {} ({})", alert.alert, alert.alert_kind);
+    verdict.same(P7, at, &name, &alert.at_ms, &row.columns.at_ms);
+    let first = phone.sales.get(&alert.subject_id).and_then(|sale| sale.timeline.first());
+    if let Some(first) = first.filter(|_| alert.subject_kind == "payment") {
+        let subject = row.columns.subject.unsigned_abs();
+        verdict.check(subject == first.seq, P7, at, || {
+            format!("alert {} is about {}, its event is not", alert.alert, alert.subject_id)
+        });
+    }
 }
 
 /// The same fact under two numbers.
@@ -129,9 +145,7 @@ fn of_payment(facts: &Facts, phone: &Phone, book: &Book, at: At, alert: &AlertVi
     let by_then = |when: Option<i64>| when.is_some_and(|when| when <= at.ms);
     let holds = match kind {
         "declined_after_deferral" => is(BookPayment::is_declined) && by_then(book.decided_ms(id)),
-        "partly_approved" => {
-            is(|payment| payment.approved_minor < Some(payment.amount_minor)) && by_then(book.decided_ms(id))
-        }
+        "partly_approved" => by_then(book.answered_ms(id)) && book.was_approved_in_part(id),
         "payment_reversed" => book.reversals.iter().any(|undone| {
             undone.payment_id == *id && undone.outcome != "already_cleared" && undone.processed_at_ms <= at.ms
         }),
@@ -182,6 +196,11 @@ pub(super) fn all_told(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Ver
         for alert in phone.alerts.values() {
             *told.entry((alert.view.alert_kind.as_str(), alert.view.subject_id.as_str())).or_default() += 1;
         }
+        let late = late_for_long(phone, healed_ms, at_ms);
+        for (what, subjects) in late {
+            let told = subjects.iter().any(|(kind, id)| told.contains_key(&(*kind, id.as_str())));
+            verdict.check(told, P7, at, || format!("{what} is late for more than a day, and nobody was told"));
+        }
         let mut deserves = |kind: &str, id: &str| {
             let times = told.get(&(kind, id)).copied().unwrap_or(0);
             verdict.check(times > 0, P7, at, || format!("{kind} of {id} is so in the book, and was never told"));
@@ -199,6 +218,33 @@ pub(super) fn all_told(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Ver
             }
         }
     }
+}
+
+/// What may have told it: kind and subject.
+type Tellings = Vec<(&'static str, String)>;
+
+/// What a screen called late a day long, with nothing going wrong, and which alerts would have told it.
+fn late_for_long(phone: &Phone, healed_ms: i64, at_ms: i64) -> Vec<(String, Tellings)> {
+    let mut late = Vec::new();
+    for (id, sale) in &phone.sales {
+        for (place, (when, view)) in sale.shown.iter().enumerate() {
+            let until_ms = sale.shown.get(place + 1).map_or(at_ms, |(next, _)| *next);
+            let unknown = view.stage == "needs_you" && view.cause.as_deref() == Some("unknown_overdue");
+            if unknown && until_ms - (*when).max(healed_ms) > DAY_MS {
+                let payout = view.payout_id.clone().unwrap_or_default();
+                late.push((format!("payment {id}"), vec![("payment_overdue", id.clone()), ("payout_overdue", payout)]));
+            }
+        }
+    }
+    for (id, looks) in &phone.payout_looks {
+        for (place, (when, look)) in looks.iter().enumerate() {
+            let until_ms = looks.get(place + 1).map_or(at_ms, |(next, _)| *next);
+            if look.payout.overdue && until_ms - (*when).max(healed_ms) > DAY_MS {
+                late.push((format!("payout {id}"), vec![("payout_overdue", id.clone())]));
+            }
+        }
+    }
+    late
 }
 
 fn payment_facts(book: &Book, id: &str, sale: &Sale, deserves: &mut impl FnMut(&str, &str)) {

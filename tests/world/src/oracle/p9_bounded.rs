@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use takings_till::ChargeOutcome;
+use takings_till::views::StatusView;
 
 use super::book::Book;
 use super::facts::{Facts, Phone, Sale};
 use super::p1_kept::scheme_of;
 use super::time::{HOUR_MS, MINUTE_MS, instant, local_day};
 use super::verdict::{At, Verdict};
-use crate::record::Tap;
+use crate::record::{Deed, Tap};
 
 const P9: &str = "P9";
 
@@ -69,7 +71,7 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
         for (index, this) in saved.iter().enumerate() {
             let open = open(phone, book, &saved[..index], this);
             let known = known_policies(phone, &policies, this.at_ms);
-            let why: Vec<String> = known.iter().filter_map(|policy| refusal(phone, policy, this, &open)).collect();
+            let why: Vec<String> = known.iter().filter_map(|policy| refusal(policy, this, &open)).collect();
             let at = At { ms: this.at_ms, phone: number };
             // What one of the policies that this till can have had allows is allowed.
             verdict.check(known.is_empty() || why.len() < known.len(), P9, at, || {
@@ -77,7 +79,7 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
             });
             verdict
                 .check(!known.is_empty(), P9, at, || format!("payment {} was told saved, without a policy", this.id));
-            clock(phone, book, policies.last(), this, &open, at, verdict);
+            clock(phone, book, &known, this, &open, at, verdict);
             let names = |version: &String| {
                 policies.iter().any(|(_, policy)| policy.get("version").and_then(Value::as_str) == Some(version))
             };
@@ -139,15 +141,9 @@ fn known_policies<'a>(
 }
 
 /// Why this policy refuses it.
-fn refusal(phone: &Phone, policy: &BTreeMap<String, Value>, this: &Saved<'_>, open: &Open) -> Option<String> {
+fn refusal(policy: &BTreeMap<String, Value>, this: &Saved<'_>, open: &Open) -> Option<String> {
     if policy.get("offline_allowed") != Some(&Value::Bool(true)) {
         return Some("the policy allows nothing offline".to_owned());
-    }
-    if !phone.clock_went_back() {
-        let when = |name: &str| policy.get(name).and_then(Value::as_str).and_then(instant);
-        if let Some(until_ms) = when("valid_until").filter(|until_ms| this.at_ms > until_ms + MINUTE_MS) {
-            return Some(format!("the policy ended at {until_ms}"));
-        }
     }
     let list = |name: &str| policy.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let limit = list("limits").iter().find(|limit| limit.get("currency").and_then(Value::as_str) == Some("CNY"));
@@ -194,33 +190,133 @@ fn online_required(rule: &Value, this: &Saved<'_>) -> Option<String> {
     }
 }
 
-/// Limits of age, by true time: judged where no clock was set back.
+/// When the acquirer's clock was heard last, true time: at a sign-on.
+fn heard_ms(phone: &Phone, book: &Book, at_ms: i64) -> Option<i64> {
+    let ours = |terminal: &String| phone.terminals.contains(terminal);
+    let opened = book.sessions.iter().filter(|session| ours(&session.terminal_id));
+    opened.map(|session| session.opened_at_ms).filter(|when| *when <= at_ms).max()
+}
+
+/// The till could know the time: it heard the acquirer's since it was switched on, or its wall clock was not set behind
+/// what it was then.
+fn knows_time(phone: &Phone, heard_ms: Option<i64>, at_ms: i64) -> bool {
+    let Some(heard_ms) = heard_ms else { return false };
+    let booted = phone.deeds.iter().any(|(when, deed)| {
+        let boots = matches!(deed, Deed::PowerCut | Deed::Restarted | Deed::OlderCopy);
+        boots && heard_ms <= *when && *when <= at_ms
+    });
+    let set_by = |until_ms: i64| -> i64 {
+        let moved = phone.deeds.iter().filter(|(when, _)| *when <= until_ms).map(|(_, deed)| deed);
+        moved.map(|deed| if let Deed::ClockSet { by_ms } = deed { *by_ms } else { 0 }).sum()
+    };
+    !phone.copied_after(i64::MIN) && (!booted || set_by(at_ms) >= set_by(heard_ms))
+}
+
+/// Limits of age, by true time: judged where the till could know it.
 fn clock(
     phone: &Phone,
     book: &Book,
-    policy: Option<&(i64, BTreeMap<String, Value>)>,
+    policies: &[&BTreeMap<String, Value>],
     this: &Saved<'_>,
     open: &Open,
     at: At,
     verdict: &mut Verdict,
 ) {
-    let Some((_, policy)) = policy.filter(|_| !phone.clock_went_back() && !phone.copied_after(i64::MIN)) else {
+    let heard_ms = heard_ms(phone, book, this.at_ms);
+    if !knows_time(phone, heard_ms, this.at_ms) {
         return;
+    }
+    let instants = policies.iter().map(|policy| policy.get("valid_until").and_then(Value::as_str).and_then(instant));
+    let until_ms = instants.map(|until| until.unwrap_or(i64::MAX)).max().unwrap_or(i64::MAX);
+    verdict.check(this.at_ms <= until_ms.saturating_add(MINUTE_MS), P9, at, || {
+        format!("payment {} was told saved, the policy ended at {until_ms}", this.id)
+    });
+    let hours = |name: &str| {
+        let most = policies.iter().map(|policy| policy.get(name).and_then(Value::as_i64).unwrap_or(i64::MAX)).max();
+        most.unwrap_or(i64::MAX).saturating_mul(HOUR_MS)
     };
-    let hours = |name: &str| policy.get(name).and_then(Value::as_i64).map(|hours| hours * HOUR_MS);
-    if let Some((most_ms, oldest_ms)) = hours("max_age_h").zip(open.oldest_ms) {
+    if let Some(oldest_ms) =
+        open.oldest_ms.filter(|oldest| knows_time(phone, self::heard_ms(phone, book, *oldest), *oldest))
+    {
         let age_ms = this.at_ms - oldest_ms;
-        verdict.check(age_ms <= most_ms + MINUTE_MS, P9, at, || {
+        verdict.check(age_ms <= hours("max_age_h").saturating_add(MINUTE_MS), P9, at, || {
             format!("payment {} was told saved while another waits for {age_ms} ms", this.id)
         });
     }
-    let ours = |terminal: &String| phone.terminals.contains(terminal);
-    let opened = book.sessions.iter().filter(|session| ours(&session.terminal_id));
-    let heard_ms = opened.map(|session| session.opened_at_ms).filter(|when| *when <= this.at_ms).max();
-    if let Some((most_ms, heard_ms)) = hours("max_clock_age_h").zip(heard_ms) {
-        let age_ms = this.at_ms - heard_ms;
-        verdict.check(age_ms <= most_ms + MINUTE_MS, P9, at, || {
-            format!("payment {} was told saved, the acquirer's clock last heard {age_ms} ms ago", this.id)
+    let age_ms = this.at_ms - heard_ms.unwrap_or(this.at_ms);
+    verdict.check(age_ms <= hours("max_clock_age_h").saturating_add(MINUTE_MS), P9, at, || {
+        format!("payment {} was told saved, the acquirer's clock last heard {age_ms} ms ago", this.id)
+    });
+}
+
+/// What the offline policy is said to have refused, a policy that this till can have had refuses.
+pub(super) fn refusals(facts: &Facts, verdict: &mut Verdict) {
+    let policies = versions(facts);
+    for (number, phone) in facts.phones.iter().enumerate() {
+        for (id, sale) in &phone.sales {
+            let Some(begun) = &sale.begun else { continue };
+            for (when, outcome) in &sale.told {
+                let ChargeOutcome::NotCharged { cause, detail: Some(rule) } = outcome else { continue };
+                if cause != "offline_refused" {
+                    continue;
+                }
+                let this = Saved { id, at_ms: *when, amount_minor: begun.amount_minor, tap: facts.taps_of(id).last() };
+                let known = known_policies(phone, &policies, *when);
+                let fits = known.is_empty() || known.iter().any(|policy| rule_refuses(policy, rule, &this));
+                verdict.check(fits, P9, At { ms: *when, phone: number }, || {
+                    format!("payment {id} was refused offline ({rule}), and no policy refuses it so")
+                });
+            }
+        }
+    }
+}
+
+/// Whether this rule refuses it, as far as the card and the amount alone tell.
+fn rule_refuses(policy: &BTreeMap<String, Value>, rule: &str, this: &Saved<'_>) -> bool {
+    let list = |name: &str| policy.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let limit = list("limits").iter().find(|limit| limit.get("currency").and_then(Value::as_str) == Some("CNY"));
+    let over = |name: &str| {
+        let most = limit.and_then(|limit| limit.get(name)).and_then(Value::as_i64);
+        most.is_some_and(|most| this.amount_minor > most)
+    };
+    let mode = this.tap.map(|tap| tap.entry_mode);
+    match rule {
+        "offline_not_allowed" => policy.get("offline_allowed") != Some(&Value::Bool(true)),
+        "amount_over_limit" => over("max_amount"),
+        "contactless_over_limit" => mode == Some("contactless") && over("max_amount_contactless_no_pin"),
+        "entry_mode_denied" => mode.is_some_and(|mode| !list("entry_modes_allowed").iter().any(|word| word == mode)),
+        "scheme_denied" => by_card(list("entry_modes_allowed"), list("scheme_rules"), this).is_some(),
+        _ => true,
+    }
+}
+
+/// The limits that a status names are those of the policy it names, and its time is the acquirer's.
+pub(super) fn status(facts: &Facts, phone: &Phone, at: At, status: &StatusView, verdict: &mut Verdict) {
+    let policies = versions(facts);
+    let named = policies
+        .iter()
+        .rev()
+        .map(|(_, members)| members)
+        .find(|members| members.get("version").and_then(Value::as_str) == status.policy_version.as_deref());
+    let limits = named.and_then(|members| members.get("limits")).and_then(Value::as_array);
+    for risk in &status.offline_risk {
+        let of = |limit: &&Value| limit.get("currency").and_then(Value::as_str) == Some(risk.currency.as_str());
+        let Some(limit) = limits.and_then(|limits| limits.iter().find(of)) else { continue };
+        let most = |name: &str| limit.get(name).and_then(Value::as_i64);
+        let seen = (Some(i64::from(risk.max_count)), Some(risk.max_amount_minor));
+        verdict.same(
+            P9,
+            at,
+            "limits in the status, by the policy",
+            &seen,
+            &(most("max_count_open"), most("max_total_open")),
+        );
+    }
+    let set = phone.ever(|deed| matches!(deed, Deed::ClockSet { .. } | Deed::OlderCopy));
+    if let Some(trusted_ms) = status.trusted_ms.filter(|_| !set) {
+        let off_ms = trusted_ms - at.ms;
+        verdict.check(off_ms.abs() <= 5 * MINUTE_MS, P9, at, || {
+            format!("the till takes the acquirer's clock to be {off_ms} ms from where it is")
         });
     }
 }
