@@ -147,6 +147,27 @@ fn p2_an_order_is_paid_once() {
 }
 
 #[test]
+fn p2_an_open_order_is_not_begun_again() {
+    let same_order = |day: &mut Day| {
+        day.change(|seen| match seen {
+            Seen::Begun { payment, order, .. } if payment == SAVED => *order = Some("1".to_owned()),
+            Seen::Payments(list) => {
+                list.iter_mut().for_each(|detail| detail.payment.order_reference = Some("1".to_owned()));
+            }
+            _ => {}
+        });
+    };
+    finds("P2", "order 1 was begun", same_order);
+}
+
+#[test]
+fn p2_a_payment_is_of_the_moment_its_card_was_there() {
+    finds("P2", "the card was there at", |day| {
+        payment(day, SAVED)["captured_at_ms"] = json!(START_MS + 60 * MINUTE_MS)
+    });
+}
+
+#[test]
 fn p2_a_card_is_charged_as_often_as_it_was_held_up() {
     finds("P2", "held up 1 times", |day| {
         day.change(|seen| match seen {
@@ -195,6 +216,11 @@ fn p3_honest() {
     finds("P3", "partly approved", |day| day.line(1, LIVE).approved_minor = Some(500));
     finds("P3", "charge again", |day| day.line(1, LIVE).next_step = Some("charge_again".to_owned()));
     finds("P3", "ends as", |day| payment(day, LIVE)["arrival"] = json!("returned"));
+    finds("P3", "should be Some(\"returned_by_bank\")", |day| {
+        payment(day, LIVE)["arrival"] = json!("returned");
+        let line = day.line(1, LIVE);
+        (line.stage, line.cause) = ("needs_you".to_owned(), Some("risk_hold".to_owned()));
+    });
 }
 
 #[test]
@@ -315,6 +341,24 @@ fn p7_told_once() {
 }
 
 #[test]
+fn p7_an_alert_is_about_its_event_and_late_money_is_told() {
+    finds("P7", "time of alert 14", |day| {
+        day.change(|seen| match seen {
+            Seen::Alerts(list) => list[0].at_ms += 1,
+            _ => {}
+        });
+    });
+    finds("P7", "is late for more than a day", |day| {
+        let mut list = day.list(1).clone();
+        for detail in &mut list {
+            let line = &mut detail.payment;
+            (line.stage, line.cause) = ("needs_you".to_owned(), Some("unknown_overdue".to_owned()));
+        }
+        day.see(late(3), Seen::Payments(list));
+    });
+}
+
+#[test]
 fn p7_a_word_that_reached_the_disk_may_be_known_to_nobody() {
     allows(|day| {
         day.calls.push(Call::Deed(late(5), Some(0), Deed::Killed));
@@ -366,6 +410,50 @@ fn p9_bounded() {
         let mut named = status(0, 0);
         named.policy_version = Some("2".to_owned());
         day.calls.insert(2, Call::See(START_MS + 2, Seen::Status(Box::new(named))));
+    });
+}
+
+#[test]
+fn p9_a_refusal_has_its_reason_and_a_status_its_policy() {
+    finds("P9", "no policy refuses it so", |day| {
+        let detail = Some("amount_over_limit".to_owned());
+        let outcome = ChargeOutcome::NotCharged { cause: "offline_refused".to_owned(), detail };
+        day.see(START_MS + 4 * MINUTE_MS, told(LIVE, outcome));
+    });
+    finds("P9", "limits in the status", |day| {
+        let mut named = status(0, 9);
+        named.offline_risk = vec![takings_till::views::OfflineRiskView {
+            currency: "CNY".to_owned(),
+            count: 0,
+            max_count: 4,
+            amount_minor: 0,
+            max_amount_minor: 60_000,
+            oldest_age_ms: None,
+        }];
+        day.see(START_MS + 11 * MINUTE_MS, Seen::Status(Box::new(named)));
+    });
+    finds("P9", "ms from where it is", |day| {
+        let mut early = status(0, 9);
+        early.trusted_ms = Some(START_MS);
+        day.see(START_MS + 11 * MINUTE_MS, Seen::Status(Box::new(early)));
+    });
+}
+
+#[test]
+fn p9_a_clock_that_was_set_back_excuses_only_who_could_not_know() {
+    let ended = |day: &mut Day| {
+        for call in &mut day.calls {
+            if let Call::Deed(_, _, Deed::Policy(members)) = call {
+                members["valid_until"] = json!("2026-11-21T10:01:00+08:00");
+            }
+        }
+        day.calls.insert(1, Call::Deed(START_MS + 1, Some(0), Deed::ClockSet { by_ms: -DAY_MS }));
+    };
+    // Signed on in this boot: the monotonic clock goes on.
+    finds("P9", "the policy ended", ended);
+    allows(|day| {
+        ended(day);
+        day.calls.insert(2, Call::Deed(START_MS + 2, Some(0), Deed::Restarted));
     });
 }
 
