@@ -187,7 +187,8 @@ def planted_in_the_world():
     yield "not-cleared", without(day, where(day, action="clear")), 1, 'step 10 (sync): expected to fail, gave'
     day = DAYS["broken-ledger"]
     yield "not-cut", without(day, where(day, action="cut")), 1, "step 7 (open_app): expected to fail, gave null"
-    yield "not-put-back", without(day, where(day, action="copy_to", phone="first")), 1, "step 14 (expect): that.payments: expected $count 2, found {}"
+    yield "not-put-back", without(day, where(day, action="copy_to", phone="first")), 1, \
+        "step 19 (expect): that.payments: expected $count 2, found {}"
     yield "no-such-file", with_body(day, where(day, action="cut"), file="ledger"), 1, "step 7 (admin): failed:"
     yield "no-such-path", with_step(day, 1, {"do": "admin", "method": "GET", "path": "/world/weather"}), 1, "step 2 (admin): failed:"
     day = DAYS["disk-full"]
