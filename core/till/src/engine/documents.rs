@@ -194,7 +194,7 @@ impl Engine {
         self.read_document(kind, signed)
     }
 
-    fn digest_in_force(&self, kind: DocumentKind) -> Option<String> {
+    pub(super) fn digest_in_force(&self, kind: DocumentKind) -> Option<String> {
         match kind {
             DocumentKind::Policy => self.state.policy.as_ref().map(|adopted| adopted.digest.clone()),
             DocumentKind::Terms => self.state.terms.as_ref().map(|adopted| adopted.digest.clone()),
@@ -278,7 +278,7 @@ pub(super) fn document_bytes(signed: &SignedDocument) -> Result<Vec<u8>, TillErr
     serde_json::to_vec(signed).map_err(|error| TillError::internal("document", error))
 }
 
-fn document(bytes: &[u8]) -> Option<SignedDocument> {
+pub(super) fn document(bytes: &[u8]) -> Option<SignedDocument> {
     serde_json::from_slice(bytes).ok()
 }
 

@@ -11,6 +11,7 @@
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
 //!   [`failures`]: answers that are not read any more.
 //! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
+//! * [`keepsakes`]: checking what is kept beside the events.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open, and what is
 //!   lost. [`refill`]: lists of an earlier version. [`restore`]: the history of an earlier phone.
 
@@ -21,6 +22,7 @@ mod errors;
 mod exchange;
 mod failures;
 mod feed;
+mod keepsakes;
 mod lanes;
 mod live;
 mod offline;

@@ -20,6 +20,8 @@ use crate::views::{ActivationView, SignOnView};
 pub(super) const SIGN_ON_BUDGET_MS: i64 = 60_000;
 /// Where the kept list of the acquirer's keys is named.
 pub(super) const KEYS_META: &str = "keys_digest";
+/// What the list of keys is called among the documents that are kept.
+pub(super) const KEYS: &str = "keys";
 
 impl Engine {
     /// A session is there and not over, by the acquirer's clock. With the cut-off another batch begins: a live payment
@@ -115,7 +117,7 @@ impl Engine {
         let bytes = document_bytes(&set.signed)?;
         let mut tx = self.ledger.begin()?;
         let digest = hex::encode(&Sha256::digest(&bytes));
-        tx.put_reference(&digest, "keys", &bytes)?;
+        tx.put_reference(&digest, KEYS, &bytes)?;
         tx.set_meta(KEYS_META, digest.as_bytes())?;
         tx.commit()?;
         self.keys = Some(ring);

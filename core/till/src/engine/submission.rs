@@ -88,7 +88,7 @@ impl BlobRecord {
             scheme: request.scheme,
             card: request.masked_card.clone(),
             blob_len: u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX),
-            blob_sha256: hex::encode(&Sha256::digest(&*self.ciphertext)),
+            blob_sha256: self.sha256(),
             captured_at_ms,
         }
     }
@@ -103,7 +103,12 @@ impl BlobRecord {
         Ok(bytes)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// The ciphertext's digest, hex.
+    pub(super) fn sha256(&self) -> String {
+        hex::encode(&Sha256::digest(&*self.ciphertext))
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (format, rest) = part(bytes)?;
         let (key_id, rest) = part(rest)?;
         let (ksn, rest) = part(rest)?;

@@ -293,6 +293,10 @@ impl Engine {
             Verification::Broken { seq, why } => (self.ledger.last_seq(), Some(seq), 0, Some(why)),
             Verification::HeadAhead { events, missing } => (events, None, missing, None),
         };
+        let (broken_at, detail) = match (broken_at, self.check_keepsakes()?) {
+            (None, Some((seq, why))) => (Some(seq), Some(why)),
+            _ => (broken_at, detail),
+        };
         let missing_events = missing.max(self.missing_events);
         let sound = broken_at.is_none() && missing_events == 0;
         Ok(Reply::Verified(VerifyReport { sound, events, broken_at, missing_events, detail }))

@@ -431,6 +431,11 @@ impl Bench {
         self.raw().execute(sql, []).unwrap();
     }
 
+    /// Somebody changes the file by hand.
+    pub(super) fn tamper(&self, sql: &str) {
+        assert_eq!(self.raw().execute(sql, []).unwrap(), 1, "{sql}");
+    }
+
     /// From now on the disk refuses to write this kind of event.
     pub(super) fn refuse_to_write(&self, kind: &str) {
         let sql = format!(

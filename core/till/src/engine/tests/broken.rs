@@ -233,3 +233,23 @@ fn p3_honest_a_live_payment_at_whose_answers_the_engine_fails_is_called_neither_
     bench.judge();
     bench.assert_verified();
 }
+
+#[test]
+fn p5_documents_and_card_data_that_somebody_changed_are_found_by_the_check() {
+    let changes = [
+        "UPDATE reference SET bytes = CAST(replace(bytes, 'CNY', 'CNX') AS BLOB) WHERE kind = 'policy'",
+        "UPDATE reference SET bytes = CAST(replace(bytes, 'v1a,', 'v1b,') AS BLOB) WHERE kind = 'terms'",
+        "DELETE FROM reference WHERE kind = 'keys'",
+        "UPDATE reference SET kind = 'polity' WHERE kind = 'policy'",
+        "UPDATE card_blob SET bytes = CAST(substr(bytes, 1, length(bytes) - 1) || x'00' AS BLOB)",
+        "INSERT INTO event_kind VALUES ('payout_reported', 1)",
+    ];
+    for change in changes {
+        let mut bench = Bench::ready(1);
+        bench.charge(&Sale::offline(1_000));
+        bench.assert_verified();
+        bench.tamper(change);
+        let found = bench.ask(Command::Verify);
+        assert!(matches!(&found, Ok(Reply::Verified(report)) if !report.sound), "{change}: {found:?}");
+    }
+}

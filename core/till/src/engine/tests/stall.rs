@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use takings_domain::event::{Accepted, CardRead, ChargeMode, Class};
 use takings_domain::{EntryMode, MaskedCard, PaymentId, Scheme};
 use takings_readers::simulated::{CardScript, Stage};
@@ -237,8 +238,8 @@ impl Bench {
             entry_mode: EntryMode::Chip,
             scheme: Scheme::Visa,
             card: MaskedCard::new("", ""),
-            blob_len: 4,
-            blob_sha256: String::new(),
+            blob_len: 64,
+            blob_sha256: crate::hex::encode(&sha2::Sha256::digest([2; 64])),
             captured_at_ms: None,
         };
         tx.append_payment(now, None, id, blank.into()).unwrap();
