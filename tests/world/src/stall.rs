@@ -252,6 +252,19 @@ impl Stall {
         Ok(())
     }
 
+    /// Begins anew with other files: the phone as it was when they were copied.
+    ///
+    /// # Errors
+    /// If the files cannot be copied.
+    pub fn take_files(&mut self, from: &Path, seed: u64) -> Result<(), StallError> {
+        self.end_process();
+        copy_files(from, self.dir.path())?;
+        self.disk = Disk::new(self.dir.path());
+        (self.seed, self.starts, self.line) = (seed, 0, Line::Down);
+        seed_sqlite(seed);
+        Ok(())
+    }
+
     /// The till's files.
     #[must_use]
     pub fn dir(&self) -> &Path {

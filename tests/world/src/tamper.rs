@@ -9,13 +9,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use takings_domain::Now;
 use takings_domain::event::ChargeMode;
-use takings_store::{Ledger, StoreError, Verification};
+use takings_till::TillError;
+use takings_till::simulation::{Command, Reply};
 
-use crate::disk::Disk;
 use crate::power::{FailedRun, TOLD_FAILURES, caught};
 use crate::stall::ledger::{self, Found};
-use crate::stall::{Line, Sale, Stall, StallError, copy_files, store_config};
+use crate::stall::{Sale, Stall, StallError, copy_files};
 use crate::streams::Stream;
 
 const FILE: &str = "ledger.db";
@@ -105,16 +106,19 @@ pub struct TamperReport {
     pub failed: u64,
 }
 
-/// One ledger: its files now, at two earlier moments, and what it holds.
+/// One ledger: its files now, the phone's clocks then, its files at two earlier moments, and what it holds.
 struct Original {
     now: tempfile::TempDir,
+    at: Now,
     earlier: Vec<tempfile::TempDir>,
     found: Found,
 }
 
+/// By whom, and by what words.
+#[derive(Debug)]
 enum Noticed {
-    ByOpening,
-    ByCheck,
+    ByOpening(String),
+    ByCheck(String),
     Harmless,
 }
 
@@ -123,24 +127,26 @@ enum Noticed {
 /// # Errors
 /// [`StallError`] if the ledgers cannot be made; what went unnoticed is in the report.
 pub fn run(args: &TamperArgs, progress: &mut dyn FnMut(&TamperReport)) -> Result<TamperReport, StallError> {
-    // With a log that waits, and folded in.
-    let originals = [original(args.seed, false)?, original(args.seed, true)?];
+    let mut stall = Stall::bare(args.seed)?;
+    let mut originals = Vec::new();
+    for kind in [Log::Whole, Log::Rest, Log::None] {
+        originals.push(original(&mut stall, args.seed, kind)?);
+    }
     let mut report = TamperReport { encrypted: cfg!(feature = "sqlcipher"), ..TamperReport::default() };
-    let place = tempfile::tempdir_in(originals[0].now.path().parent().unwrap_or(Path::new(".")))?;
-    let _disk = Disk::new(place.path());
     for seed in args.seed..args.seed.saturating_add(args.files) {
         let mut chance = Stream::new(seed, "tamper");
         let original = chance.pick(&originals);
-        copy_files(original.now.path(), place.path())?;
+        stall.now = original.at;
+        stall.take_files(original.now.path(), args.seed)?;
         let deed = *chance.pick(&Deed::ALL);
-        let Some(what) = tamper(deed, original, place.path(), &mut chance)? else { continue };
-        let noticed = caught(|| judge(place.path(), original));
+        let Some(what) = tamper(deed, original, stall.dir(), &mut chance)? else { continue };
+        let noticed = caught(|| judge(&mut stall, &original.found));
         let tally = report.deeds.entry(deed).or_default();
         tally.files += 1;
         report.files += 1;
         match noticed {
-            Ok(Noticed::ByOpening) => tally.by_opening += 1,
-            Ok(Noticed::ByCheck) => tally.by_check += 1,
+            Ok(Noticed::ByOpening(_)) => tally.by_opening += 1,
+            Ok(Noticed::ByCheck(_)) => tally.by_check += 1,
             Ok(Noticed::Harmless) => tally.harmless += 1,
             Err(why) => {
                 tally.unnoticed += 1;
@@ -155,40 +161,60 @@ pub fn run(args: &TamperArgs, progress: &mut dyn FnMut(&TamperReport)) -> Result
     Ok(report)
 }
 
-/// A ledger after a morning's sales. `folded`: its log was written back into the file on the way, and waits again.
-fn original(seed: u64, folded: bool) -> Result<Original, StallError> {
+/// How much of a ledger's history waits in its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Log {
+    /// All of it.
+    Whole,
+    /// Since the last start.
+    Rest,
+    /// None: the till was closed in good order.
+    None,
+}
+
+/// A ledger after a morning's sales, and what the till says of it, undisturbed.
+fn original(judge_stall: &mut Stall, seed: u64, log: Log) -> Result<Original, StallError> {
     let mut stall = Stall::bare(seed)?;
     stall.open()?;
     stall.activate()?;
-    let mut earlier = Vec::new();
+    let mut copies = Vec::new();
     for (part, sales) in SALES.iter().enumerate() {
         for sale in 0..*sales {
             let amount_minor = 1_000 * (1 + sale) + i64::try_from(part).unwrap_or(0);
             let mode = if sale % 2 == 0 { ChargeMode::Offline } else { ChargeMode::PreferOnline };
-            stall.line = Line::Good;
             stall.sell(&Sale { amount_minor, mode, last_four: "0048" });
             stall.pass(MINUTE);
         }
         if part == 1 {
             stall.sync();
         }
+        if log == Log::None {
+            stall.end_process();
+        }
         let copy = tempfile::tempdir_in(stall.dir().parent().unwrap_or(Path::new(".")))?;
         copy_files(stall.dir(), copy.path())?;
         remove_shared_memory(copy.path())?;
-        earlier.push(copy);
-        if folded {
+        copies.push(copy);
+        if log != Log::Whole {
             stall.end_process();
             stall.open()?;
         }
     }
-    let Some(now) = earlier.pop() else { return Err(StallError::Other("no copy was made".to_owned())) };
+    let at = stall.now;
     stall.kill();
     stall.end_process();
-    let place = tempfile::tempdir_in(now.path().parent().unwrap_or(Path::new(".")))?;
-    let _disk = Disk::new(place.path());
-    copy_files(now.path(), place.path())?;
-    let found = look(place.path()).map_err(StallError::Other)?;
-    Ok(Original { now, earlier, found })
+    let Some(now) = copies.pop() else { return Err(StallError::Other("no copy was made".to_owned())) };
+    judge_stall.now = at;
+    judge_stall.take_files(now.path(), seed)?;
+    match judge(judge_stall, &Found::default()) {
+        // Nothing was compared yet: that it differs from nothing is what an undisturbed ledger comes to.
+        Err(_) => {}
+        Ok(noticed) => {
+            return Err(StallError::Other(format!("an undisturbed ledger was called disturbed: {noticed:?}")));
+        }
+    }
+    let found = look(judge_stall).map_err(StallError::Other)?;
+    Ok(Original { now, at, earlier: copies, found })
 }
 
 fn remove_shared_memory(dir: &Path) -> io::Result<()> {
@@ -257,38 +283,38 @@ fn roll_back(deed: Deed, earlier: &Path, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn judge(dir: &Path, original: &Original) -> Result<Noticed, String> {
-    let (mut opened, report) = match Ledger::open(store_config(dir)) {
-        Ok(opened) => opened,
-        Err(StoreError::InUse) => return Err("in use".to_owned()),
+/// What the till says of files as they are now. Nobody is asked: the line is down.
+fn judge(stall: &mut Stall, original: &Found) -> Result<Noticed, String> {
+    match stall.open() {
+        Err(TillError::Storage { code: "in_use", .. }) => return Err("in use".to_owned()),
         // Whatever it is called, nobody goes on with it.
-        Err(_) => return Ok(Noticed::ByOpening),
-    };
-    if report.missing_events > 0 || report.differs_at.is_some() || report.read_only.is_some() {
-        return Ok(Noticed::ByOpening);
+        Err(error) => return Ok(Noticed::ByOpening(error.to_string())),
+        Ok(()) => {}
     }
-    if report.created {
-        return Err("a new ledger was begun".to_owned());
+    match stall.ask(Command::Status) {
+        Some(Ok(Reply::Status(status))) if status.missing_events > 0 || status.read_only.is_some() => {
+            return Ok(Noticed::ByOpening(format!("{} missing, {:?}", status.missing_events, status.read_only)));
+        }
+        Some(Ok(_)) => {}
+        // No till without its status: nobody goes on with it either.
+        other => return Ok(Noticed::ByOpening(format!("no status: {other:?}"))),
     }
-    if !matches!(opened.verify(), Ok(Verification::Sound { .. })) {
-        return Ok(Noticed::ByCheck);
+    match stall.ask(Command::Verify) {
+        Some(Ok(Reply::Verified(report))) if report.sound => {}
+        other => return Ok(Noticed::ByCheck(format!("{other:?}"))),
     }
-    opened.close().map_err(|error| format!("it does not close: {error}"))?;
-    let found = look(dir)?;
-    if found == original.found {
+    let found = look(stall)?;
+    if found == *original {
         return Ok(Noticed::Harmless);
     }
-    let tables: Vec<&String> = found
-        .tables
-        .iter()
-        .filter(|(name, digest)| original.found.tables.get(*name) != Some(digest))
-        .map(|(name, _)| name)
-        .collect();
-    Err(format!("{} events are there of {}; other rows in {tables:?}", found.events, original.found.events))
+    let changed = |(name, digest): &(&String, &[u8; 32])| original.tables.get(*name) != Some(digest);
+    let tables: Vec<&String> = found.tables.iter().filter(changed).map(|(name, _)| name).collect();
+    Err(format!("{} events are there of {}; other rows in {tables:?}", found.events, original.events))
 }
 
-fn look(dir: &Path) -> Result<Found, String> {
-    let mut found = ledger::read(dir).map_err(|error| format!("it cannot be read: {error}"))?;
-    found.tables = ledger::tables(dir).map_err(|error| format!("it cannot be read: {error}"))?;
+fn look(stall: &mut Stall) -> Result<Found, String> {
+    stall.end_process();
+    let mut found = ledger::read(stall.dir()).map_err(|error| format!("it cannot be read: {error}"))?;
+    found.tables = ledger::tables(stall.dir()).map_err(|error| format!("it cannot be read: {error}"))?;
     Ok(found)
 }

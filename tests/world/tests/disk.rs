@@ -301,3 +301,29 @@ fn the_witness_may_be_older_or_torn_but_only_at_its_sectors() {
     assert!(seen.len() > 4, "{seen:?}");
     assert!(seen.iter().any(|(one, other)| *other != one + 1), "none is torn: {seen:?}");
 }
+
+// The proofs, short: `cargo world` makes them long.
+
+#[test]
+fn p1_power_cuts_lose_nothing_that_a_screen_called_good() {
+    let args = world::power::PowerArgs { cuts: 200, seed: 1, normal: false };
+    let report = world::power::run(&args, &mut |_| {}).unwrap();
+    assert_eq!((report.failed, report.lost), (0, 0), "{:#?}", report.failures);
+    assert!(report.told > 200 && report.cuts_in_recovery > 100 && report.books > 20, "{report:#?}");
+}
+
+#[test]
+fn p1_a_disk_that_fails_at_any_call_makes_no_screen_lie() {
+    let args = world::sweep::SweepArgs { every: 37, seed: 1 };
+    let report = world::sweep::run(&args, &mut |_| {}).unwrap();
+    assert_eq!(report.failed, 0, "{:#?}", report.failures);
+    assert!(report.reversed > 0 && report.refused > 0 && report.full_to_the_end > 0, "{report:#?}");
+}
+
+#[test]
+fn p5_files_that_somebody_changed_are_noticed() {
+    let args = world::tamper::TamperArgs { files: 100, seed: 1 };
+    let report = world::tamper::run(&args, &mut |_| {}).unwrap();
+    assert_eq!(report.failed, 0, "{:#?}", report.failures);
+    assert!(report.files > 60, "{report:#?}");
+}

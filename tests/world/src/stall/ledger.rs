@@ -130,7 +130,7 @@ pub fn tables(dir: &Path) -> Result<BTreeMap<String, [u8; 32]>, rusqlite::Error>
     let mut tables = BTreeMap::new();
     for (name, kind, sql) in schema {
         let mut digest = Sha256::new();
-        digest.update(sql.unwrap_or_default());
+        digest.update(meaning(&sql.unwrap_or_default()));
         if kind == "table" {
             let columns = conn.prepare(&format!("SELECT * FROM \"{name}\""))?.column_count();
             let order: Vec<String> = (1..=columns).map(|column| column.to_string()).collect();
@@ -146,6 +146,14 @@ pub fn tables(dir: &Path) -> Result<BTreeMap<String, [u8; 32]>, rusqlite::Error>
         tables.insert(format!("{kind} {name}"), digest.finalize().into());
     }
     Ok(tables)
+}
+
+/// What a statement says: without its remarks, its line breaks, and the case of what is not quoted.
+fn meaning(sql: &str) -> String {
+    let lines: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default().trim()).collect();
+    let lines = lines.join(" ");
+    let parts = lines.split('\'').enumerate();
+    parts.map(|(at, part)| if at % 2 == 0 { part.to_ascii_lowercase() } else { part.to_owned() }).collect::<Vec<_>>().join("'")
 }
 
 fn open(dir: &Path) -> Result<Connection, rusqlite::Error> {
