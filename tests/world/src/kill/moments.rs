@@ -93,9 +93,9 @@ impl Work {
         Customer {
             order: format!("M-{}", self.sold),
             amount_minor: self.customers.between(3, 300) * 100,
-            first: *self.customers.pick::<&str>(&["622200", "411111"]),
+            first: self.customers.pick::<&str>(&["622200", "411111"]),
             last_four: format!("{:04}", self.customers.between(1_000, 9_999)),
-            mode: *self.customers.pick::<&str>(&["offline", "prefer_online", "prefer_online"]),
+            mode: self.customers.pick::<&str>(&["offline", "prefer_online", "prefer_online"]),
         }
     }
 }
