@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use takings_acquirers::report::{KeySet, LedgerHead, SignOnReport, TerminalReport};
 use takings_acquirers::{Activation, ActivationCode, KeyRing, Operation, SignOn};
-use takings_domain::event::{Activated, ActivationStarted, SignedOn};
+use takings_domain::event::{Activated, ActivationStarted, HistoryLost, SignedOn};
 use takings_domain::settlement::business_date;
 use takings_domain::{Now, OperationId};
 
@@ -159,9 +159,7 @@ impl Engine {
         #[cfg(feature = "planted")]
         let ours = ours.filter(|_| !takings_domain::planted::is("tail_loss_unnoticed"));
         if let Some(witness) = report.witness.filter(|witness| Some(witness.ledger_id) == ours) {
-            // Somebody else remembers more of this ledger than it holds: history was lost.
-            let missing = witness.seq.saturating_sub(self.ledger.last_seq());
-            self.missing_events = self.missing_events.max(missing);
+            self.hear_witness(&witness, now)?;
         }
         self.feed.asked_for.extend(report.pending_inquiries.iter().copied());
         let etags = [&report.policy_etag, &report.terms_etag, &report.calendar_etag];
@@ -175,6 +173,22 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The acquirer remembers this ledger as it was at an earlier sign-on. If that is not how it stands here, history was lost: the
+    /// end of it, or, where others were written since, another end.
+    fn hear_witness(&mut self, witness: &LedgerHead, now: Now) -> Result<(), TillError> {
+        if witness.seq == 0 || self.ledger.hash_at(witness.seq)? == Some(witness.hash) {
+            return Ok(());
+        }
+        let found_seq = self.ledger.last_seq();
+        self.missing_events = self.missing_events.max(witness.seq.saturating_sub(found_seq).max(1));
+        // Until our own end is the longest it says the same at every sign-on; said once is enough.
+        if self.state.lost.as_ref().is_some_and(|(_, lost)| lost.witness_seq >= witness.seq) {
+            return Ok(());
+        }
+        let lost = HistoryLost { witness_seq: witness.seq, found_seq, unsent: Vec::new() };
+        self.append_ledger(now, lost.into())
     }
 
     /// Keys, activation or session could not be had: the run stops; the next one tries again.

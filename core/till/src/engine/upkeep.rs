@@ -94,7 +94,8 @@ impl Engine {
         let others = [doubt, deadline, late, trouble].into_iter().flatten().map(|at| at.max(look_again_ms));
         let left = self.spread_owed || (self.tidy_owed && !self.card_at_reader());
         let left = left.then(|| now.wall_ms.saturating_add(SPREAD_AGAIN_MS));
-        let refill = (self.refill_owed && !self.card_at_reader()).then(|| now.wall_ms.saturating_add(refill::AGAIN_MS));
+        let pause_ms = if self.trouble_here.is_some() { LOOK_AGAIN_MS } else { refill::AGAIN_MS };
+        let refill = (self.refill_owed && !self.card_at_reader()).then(|| now.wall_ms.saturating_add(pause_ms));
         self.effects.extend(due.into_iter().chain(others).chain(left).chain(refill).min().map(Effect::WakeAt));
     }
 

@@ -145,6 +145,8 @@ impl World {
                 self.see(phone, Seen::Synced(report));
             }
             (Purpose::Status, Ok(Reply::Status(status))) => {
+                // A terminal that was bound just before its process died learns it here.
+                self.phones[phone].activated |= status.activation.is_some();
                 if status.missing_events > 0 {
                     self.rare.count("shortened_history_noticed");
                 }
@@ -247,6 +249,7 @@ impl World {
                 if self.phones[phone].activated {
                     self.glance(phone, true);
                 } else {
+                    self.command(phone, Purpose::Status, Command::Status);
                     let code = self.phones[phone].code.clone();
                     self.command(phone, Purpose::Activate, Command::Activate { code });
                 }
