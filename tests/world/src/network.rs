@@ -117,11 +117,33 @@ pub fn carried(response: Response, fate: AnswerFate) -> Carried {
         (Some(Delivery::HalfAnswer), _) | (_, AnswerFate::Half) => Carried::Maybe("the answer broke off".to_owned()),
         (Some(Delivery::Delay { .. }) | None, fate) => {
             let mut answer = Answer { status: response.status, headers: response.headers, body: response.body };
-            if fate == AnswerFate::Spoiled && !answer.body.is_empty() {
-                let middle = answer.body.len() / 2;
-                answer.body[middle] ^= 1;
+            if fate == AnswerFate::Spoiled {
+                spoil(&mut answer.body);
             }
             Carried::Answer(answer)
+        }
+    }
+}
+
+/// What a liar would change; where there is nothing to lie about, a bit.
+const LIES: [(&str, &str); 6] = [
+    ("\"authorization\":\"declined\"", "\"authorization\":\"approved\""),
+    ("\"authorization\":\"processing\"", "\"authorization\":\"declined\""),
+    ("\"authorization\":\"approved\"", "\"authorization\":\"declined\""),
+    ("\"arrival\":\"scheduled\"", "\"arrival\":\"returned\""),
+    ("\"status\":\"sent\"", "\"status\":\"failed\""),
+    ("\"status\":\"arrived\"", "\"status\":\"returned\""),
+];
+
+fn spoil(body: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(body);
+    match LIES.iter().find(|(truth, _)| text.contains(truth)) {
+        Some((truth, lie)) => *body = text.replacen(truth, lie, 1).into_bytes(),
+        None => {
+            let middle = body.len() / 2;
+            if let Some(byte) = body.get_mut(middle) {
+                *byte ^= 1;
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ impl Plan {
             plan.draw_phone(phone);
         }
         plan.draw_acquirer();
+        plan.draw_terms();
         plan.sales.sort_by_key(|sale| (sale.at_ms, sale.phone));
         plan.faults.sort_by_key(|fault| (fault.at_ms, fault.phone));
         for (number, fault) in plan.faults.iter_mut().enumerate() {
@@ -62,13 +63,46 @@ impl Plan {
         self.faults.push(Fault { number: 0, at_ms, lasts_ms, phone, kind });
     }
 
+    /// What the acquirer allows and when its day ends, on days that are not like the others.
+    fn draw_terms(&mut self) {
+        let mut stream = Stream::new(self.seed, "terms");
+        let limits = |count: u64, total: u64| {
+            json!({"limits": [{
+                "currency": "CNY", "max_amount": 50_000, "max_amount_contactless_no_pin": 50_000,
+                "max_count_open": count, "max_total_open": total, "max_count_per_card_per_day": 20,
+            }]})
+        };
+        let policy = match stream.below(10) {
+            0 => Some(limits(2 + stream.below(3), 5_000_000)),
+            1 => Some(limits(500, 30_000 + stream.below(40_000))),
+            2 => Some(json!({"max_age_h": 1 + stream.below(3)})),
+            3 => Some(json!({"max_clock_age_h": 1 + stream.below(3)})),
+            4 => {
+                let until_ms = self.start_ms + stream.between(1, 5) * HOUR;
+                let until = chrono::DateTime::from_timestamp_millis(until_ms);
+                until.map(|until| json!({"valid_until": until.format("%Y-%m-%dT%H:%M:%SZ").to_string()}))
+            }
+            5 => Some(json!({"upload_deadline_days": 1})),
+            _ => None,
+        };
+        if let Some(body) = policy {
+            self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/policy", body });
+        }
+        if stream.below(4) == 0 {
+            let body = json!({"cut_off": format!("{:02}:00:00", stream.between(10, 15))});
+            self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/terms", body });
+        }
+    }
+
     /// Weather for the line of one phone: good, bad and none by turns.
     fn draw_line(&mut self, phone: usize) {
         let mut stream = Stream::new(self.seed, &format!("line {phone}"));
         let mut at_ms = self.start_ms + stream.between(0, 40) * MINUTE;
         while at_ms < self.heal_ms {
-            let lasts_ms = stream.between(2, 50) * MINUTE;
+            let long = stream.below(12) == 0;
+            let lasts_ms = stream.between(2, if long { 300 } else { 50 }) * MINUTE;
             let kind = match stream.below(10) {
+                _ if long => FaultKind::NoNetwork,
                 0..=2 => FaultKind::NoNetwork,
                 3 => FaultKind::Blackhole,
                 4 => FaultKind::Portal,
@@ -76,7 +110,7 @@ impl Plan {
                     lost_request: stream.below(300),
                     lost_answer: stream.below(400),
                     half_answer: stream.below(100),
-                    spoiled: stream.below(100),
+                    spoiled: stream.below(200),
                     doubled: stream.below(200),
                     delay_ms: *stream.pick(&[300, 3_000, 20_000, 50_000]),
                 },
@@ -165,7 +199,7 @@ fn draw_sale(stream: &mut Stream, at_ms: i64, phone: usize, number: u32, offline
         card: card(leading, &last_four, entry_mode, behaviour),
         reader,
         patience_ms: stream.between(5, 100) * SECOND,
-        cancelled: stream.below(15) == 0,
+        cancelled: stream.below(8) == 0,
         repeated: stream.below(2) == 0,
     }
 }
@@ -179,7 +213,8 @@ fn draw_phone_fault(stream: &mut Stream) -> (i64, FaultKind) {
         6..=10 => (5 * MINUTE, FaultKind::PowerCut { after_calls, again_after }),
         11 => (0, FaultKind::Restart),
         12 | 13 => {
-            let by_ms = *stream.pick(&[-30 * DAY, -3 * DAY, -7 * HOUR, -20 * MINUTE, 20 * MINUTE, 5 * HOUR, 2 * DAY]);
+            let by_ms =
+                *stream.pick(&[-30 * DAY, -3 * DAY, -7 * HOUR, -20 * MINUTE, 20 * MINUTE, 5 * HOUR, 2 * DAY, 12 * DAY]);
             (short_ms, FaultKind::Clock { by_ms })
         }
         14 | 15 => (short_ms, FaultKind::DiskFull { left: stream.below(900_000) }),
@@ -188,7 +223,7 @@ fn draw_phone_fault(stream: &mut Stream) -> (i64, FaultKind) {
         18 | 19 => (0, FaultKind::Background),
         20 => (0, FaultKind::SecondProcess),
         21 => (short_ms, FaultKind::KeysAway),
-        22 if stream.below(3) == 0 => {
+        22 if stream.below(2) == 0 => {
             let age_ms = stream.between(2, 60) * MINUTE;
             (0, FaultKind::OlderCopy { age_ms, witness_stays: stream.below(2) == 0 })
         }
@@ -222,7 +257,7 @@ fn draw_acquirer_fault(stream: &mut Stream) -> FaultKind {
                 "max_total_open": *stream.pick(&[40_000, 100_000, 5_000_000]), "max_count_per_card_per_day": 20,
             }]}),
         },
-        26 => FaultKind::Administers { path: "/admin/policy", body: json!({"offline_allowed": stream.below(2) == 0}) },
+        26 => FaultKind::Administers { path: "/admin/policy", body: json!({"offline_allowed": stream.below(4) != 0}) },
         27 => FaultKind::Administers {
             path: "/admin/terms",
             body: json!({"cycle": {"basis": *stream.pick(&["business_day", "calendar_day"]), "n": stream.below(3)}}),

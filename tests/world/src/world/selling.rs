@@ -128,7 +128,11 @@ impl World {
             if matches!(outcome, ChargeOutcome::NotCharged { .. }) && repeated {
                 self.at(self.now_ms + 20 * SECOND, Happening::Customer { sale, again: true });
             }
-            if outcome == ChargeOutcome::Saved && cancelled {
+            // Somebody who is told that nobody knows tries again all the same.
+            if outcome == ChargeOutcome::NotConfirmed && repeated {
+                self.at(self.now_ms + 70 * SECOND, Happening::Customer { sale, again: true });
+            }
+            if matches!(outcome, ChargeOutcome::Saved | ChargeOutcome::NotConfirmed) && cancelled {
                 let wait_ms = Stream::new(self.plan.seed, &format!("cancel {sale}")).between(SECOND, 40 * MINUTE);
                 self.at(self.now_ms + wait_ms, Happening::Cancels { phone, payment: id });
             }
