@@ -115,7 +115,6 @@ struct Original {
 }
 
 /// By whom, and by what words.
-#[derive(Debug)]
 enum Noticed {
     ByOpening(String),
     ByCheck(String),
@@ -209,9 +208,10 @@ fn original(judge_stall: &mut Stall, seed: u64, log: Log) -> Result<Original, St
     match judge(judge_stall, &Found::default()) {
         // Nothing was compared yet: that it differs from nothing is what an undisturbed ledger comes to.
         Err(_) => {}
-        Ok(noticed) => {
-            return Err(StallError::Other(format!("an undisturbed ledger was called disturbed: {noticed:?}")));
+        Ok(Noticed::ByOpening(why) | Noticed::ByCheck(why)) => {
+            return Err(StallError::Other(format!("an undisturbed ledger was called disturbed: {why}")));
         }
+        Ok(Noticed::Harmless) => return Err(StallError::Other("a ledger without a row".to_owned())),
     }
     let found = look(judge_stall).map_err(StallError::Other)?;
     Ok(Original { now, at, earlier: copies, found })

@@ -1,4 +1,5 @@
-//! The disk itself, through SQLite.
+//! The disk itself, through SQLite; then the proofs that stand on it, short.
+#![expect(clippy::unwrap_used, reason = "tests, and the helpers of tests")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -153,7 +153,10 @@ fn meaning(sql: &str) -> String {
     let lines: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default().trim()).collect();
     let lines = lines.join(" ");
     let parts = lines.split('\'').enumerate();
-    parts.map(|(at, part)| if at % 2 == 0 { part.to_ascii_lowercase() } else { part.to_owned() }).collect::<Vec<_>>().join("'")
+    parts
+        .map(|(at, part)| if at % 2 == 0 { part.to_ascii_lowercase() } else { part.to_owned() })
+        .collect::<Vec<_>>()
+        .join("'")
 }
 
 fn open(dir: &Path) -> Result<Connection, rusqlite::Error> {
