@@ -153,9 +153,14 @@ impl Oracle {
         }
         let newest = list.iter().filter_map(|detail| detail.timeline.last()).map(|entry| entry.seq).max();
         phone.shown_seq = phone.shown_seq.max(newest.unwrap_or(0));
-        let lost = phone.sales.values().any(|sale| sale.listed_ms.is_some_and(|when| when < at.ms));
-        if lost && phone.copied_after(i64::MIN) {
+        // The rows may have come and gone between two looks of the judge's: the merchant knows what he sold.
+        let gone = |sale: &facts::Sale| {
+            (sale.begun.is_some() || sale.listed_ms.is_some()) && sale.listed_ms.is_none_or(|when| when < at.ms)
+        };
+        let lost = phone.sales.values().any(|sale| gone(sale) && phone.copied_after(sale.since_ms()));
+        if lost {
             phone.history_lost_ms.get_or_insert(at.ms);
+            phone.loss_is_witnessed |= phone.ever(|deed| *deed == Deed::WitnessStayed);
         }
         phone.payments = Some(Look { at_ms: at.ms, place, seen: list });
         self.together(at);

@@ -79,11 +79,15 @@ fn p1_an_older_copy_must_be_noticed() {
         let at_ms = START_MS + 12 * MINUTE_MS;
         day.calls.insert(12, Call::Deed(at_ms, Some(0), Deed::OlderCopy));
         day.calls.insert(13, Call::Deed(at_ms, Some(0), Deed::WitnessStayed));
-        let kept = day.rows(0)[..6].to_vec();
-        day.calls.insert(14, Call::Rows(at_ms, kept));
-        day.calls.retain(|call| !matches!(call, Call::Rows(when, rows) if *when > at_ms && rows.len() < 14));
         day.list(1).remove(0);
     };
+    let rows_too = |day: &mut Day| {
+        put_back(day);
+        let kept = day.rows(0)[..6].to_vec();
+        day.calls.insert(14, Call::Rows(START_MS + 12 * MINUTE_MS, kept));
+        day.calls.retain(|call| !matches!(call, Call::Rows(when, rows) if *when == late(5) && rows.len() < 14));
+    };
+    finds("P1", "the till never said so", rows_too);
     finds("P1", "the till never said so", |day| put_back(day));
     let mut day = clean();
     put_back(&mut day);
