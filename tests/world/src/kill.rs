@@ -122,8 +122,8 @@ impl fmt::Display for Report {
             "{} said saved, {} in the ledgers ({} of them kept but never said), {} at the acquirers, {} captures",
             self.said_saved, self.in_ledger, self.kept_unsaid, self.at_acquirer, self.captures
         )?;
-        write!(f, "{} violations", self.wrong.len())?;
-        self.wrong.iter().try_for_each(|line| write!(f, "\n  {line}"))
+        writeln!(f, "{} violations", self.wrong.len())?;
+        self.wrong.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
 
