@@ -41,6 +41,10 @@ impl Trouble {
             }
             return Self::NotExecuted { code, retry_after_ms, session, server_ms: problem.server_ms };
         }
+        if session {
+            // It may be the acquirer's, under a key that is new to us: without its word on clock and session nothing goes on.
+            return Self::Unverified { why: code, unknown_key: true };
+        }
         if not_executed || problem.http >= 500 {
             return Self::Maybe { why: code, retry_after_ms, signed };
         }

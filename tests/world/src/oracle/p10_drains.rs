@@ -18,6 +18,11 @@ pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {
             verdict.check(!begun, P10, at, || "the phone shows no list a day after everything was healed".to_owned());
             continue;
         };
+        let mut since = phone.synced.iter().filter(|(when, _)| *when >= healed_ms.saturating_add(DAY_MS)).peekable();
+        let asked = since.peek().is_some();
+        verdict.check(!asked || since.any(|(_, ended)| ended == "done"), P10, at, || {
+            "a day after healing no contact with the acquirer comes to its end".to_owned()
+        });
         for PaymentDetail { payment, .. } in &list.seen {
             let (id, delivery) = (&payment.payment_id, payment.delivery.as_deref());
             let moving = matches!(delivery, Some("queued" | "sending" | "in_doubt"));

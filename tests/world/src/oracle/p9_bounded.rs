@@ -190,11 +190,18 @@ fn online_required(rule: &Value, this: &Saved<'_>) -> Option<String> {
     }
 }
 
-/// When the acquirer's clock was heard last, true time: at a sign-on.
+/// When the acquirer's clock was heard last, true time: at a sign-on whose answer the ledger holds.
 fn heard_ms(phone: &Phone, book: &Book, at_ms: i64) -> Option<i64> {
+    let signed_on = phone.rows.iter().filter(|row| row.columns.kind == "signed_on");
+    let server_ms = |body: &str| serde_json::from_str::<Value>(body).ok()?.get("server_ms")?.as_i64();
+    let heard: Vec<i64> = signed_on.filter_map(|row| server_ms(&row.columns.body)).collect();
+    if !heard.is_empty() {
+        return heard.into_iter().filter(|when| *when <= at_ms).max();
+    }
     let ours = |terminal: &String| phone.terminals.contains(terminal);
     let opened = book.sessions.iter().filter(|session| ours(&session.terminal_id));
-    opened.map(|session| session.opened_at_ms).filter(|when| *when <= at_ms).max()
+    // One that was opened a moment ago may not have been heard of yet.
+    opened.map(|session| session.opened_at_ms).filter(|when| *when + MINUTE_MS <= at_ms).max()
 }
 
 /// The till could know the time: it heard the acquirer's since it was switched on, or its wall clock was not set behind

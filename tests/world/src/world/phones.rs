@@ -141,7 +141,8 @@ impl World {
             (Purpose::Link(id), Ok(Reply::Step(step))) => self.step(phone, id, step),
             (Purpose::Outcome(id), Ok(Reply::Outcome(outcome))) => self.told(phone, id, outcome),
             (Purpose::Sync, Ok(Reply::Synced(report))) => {
-                self.tell(phone, &format!("contact ended: {}, {} waiting", report.ended, report.waiting));
+                let detail = report.detail.as_deref().map_or_else(String::new, |detail| format!(" ({detail})"));
+                self.tell(phone, &format!("contact ended: {}, {} waiting{detail}", report.ended, report.waiting));
                 self.see(phone, Seen::Synced(report));
             }
             (Purpose::Status, Ok(Reply::Status(status))) => {

@@ -1,7 +1,7 @@
 //! Each fault is found, by the promise it breaks.
 
 use serde_json::{Value, json};
-use takings_till::views::AlertView;
+use takings_till::views::{AlertView, SyncReport};
 use takings_till::{ChargeOutcome, TillError};
 
 use super::super::p2_once::derived;
@@ -479,6 +479,10 @@ fn p10_drains() {
     finds("P10", "still Some(\"queued\")", |day| day.line(1, SAVED).delivery = Some("queued".to_owned()));
     finds("P10", "still stands as being_confirmed", |day| day.line(1, SAVED).stage = "being_confirmed".to_owned());
     finds("P10", "nobody is told", |day| day.line(1, SAVED).delivery = Some("parked".to_owned()));
+    finds("P10", "no contact", |day| {
+        let ended = SyncReport { ended: "waiting".to_owned(), ..SyncReport::default() };
+        day.see(late(4), Seen::Synced(ended));
+    });
     finds("P10", "are unsent", |day| {
         day.change(|seen| match seen {
             Seen::Status(status) if status.last_seq == 14 => status.unsent_count = 1,
