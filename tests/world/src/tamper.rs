@@ -34,7 +34,7 @@ const SALES: [i64; 3] = [4, 4, 4];
 pub struct TamperArgs {
     /// How many files.
     pub files: u64,
-    /// The first one's; the others follow.
+    /// The first one's; the others follow. One that draws nothing to change is passed over.
     pub seed: u64,
 }
 
@@ -132,7 +132,9 @@ pub fn run(args: &TamperArgs, progress: &mut dyn FnMut(&TamperReport)) -> Result
         originals.push(original(&mut stall, args.seed, kind)?);
     }
     let mut report = TamperReport { encrypted: cfg!(feature = "sqlcipher"), ..TamperReport::default() };
-    for seed in args.seed..args.seed.saturating_add(args.files) {
+    let mut seed = args.seed.saturating_sub(1);
+    while report.files < args.files {
+        seed = seed.saturating_add(1);
         let mut chance = Stream::new(seed, "tamper");
         let original = chance.pick(&originals);
         stall.now = original.at;
