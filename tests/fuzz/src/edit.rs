@@ -42,7 +42,7 @@ const WORDS: &[&str] = &[
     "reserve",
     "CNY",
     "JPY",
-    "XXX",
+    "XTS",
     "cny",
     "bank_notification",
     "acquirer",

@@ -18,7 +18,7 @@ impl Stream {
     }
 
     /// The next 64 bits: splitmix64.
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -28,7 +28,7 @@ impl Stream {
 
     /// From 0 to below `end`; 0 for an `end` of 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next().checked_rem(end).unwrap_or(0)
+        self.word().checked_rem(end).unwrap_or(0)
     }
 
     /// From `first` to `last`, both included.

@@ -18,7 +18,7 @@ impl World {
         }
         let fault = self.plan.faults[number].clone();
         let word = word(&fault.kind);
-        *self.faults.entry(word.clone()).or_default() += 1;
+        *self.faults.entry(word).or_default() += 1;
         self.trace.tell(self.now_ms, &format!("fault {number}"), &told(&fault));
         if fault.lasts_ms > 0 {
             self.at(self.now_ms + fault.lasts_ms, Happening::Ends(number));
@@ -171,7 +171,7 @@ impl World {
         let rule = match &fault.kind {
             FaultKind::Maintenance => json!({"on": "*", "kind": "refuse", "problem": "maintenance"}),
             FaultKind::BrownOut => {
-                let status = if number % 2 == 0 { 500 } else { 504 };
+                let status = if number.is_multiple_of(2) { 500 } else { 504 };
                 json!({"on": "*", "kind": "status", "status": status, "processed": true, "probability": 0.5, "seed": number})
             }
             FaultKind::Refuses { on, problem, count } => {
@@ -205,7 +205,8 @@ impl World {
             }
             FaultKind::Holds => self.act_on_a_payment(number, &json!({"action": "hold"}))?,
             FaultKind::LateDecline => {
-                if self.act_on_a_payment_counted(number, &json!({"action": "decline", "code": "51"}))? {
+                let declined = self.act_on_a_payment_counted(number, &json!({"action": "decline", "code": "51"}))?;
+                if declined {
                     self.rare.count("late_decline");
                 }
             }
