@@ -111,7 +111,7 @@ fn fact_of(phone: &Phone, id: u64) -> Option<String> {
     let at = usize::try_from(id.checked_sub(1)?).ok()?;
     let row = phone.rows.get(at).filter(|row| row.seq == id)?;
     let body: serde_json::Value = serde_json::from_str(&row.columns.body).ok()?;
-    let names = ["report_version", "due_ms", "version"];
+    let names = ["report_version", "due_ms", "version", "witness_seq"];
     names.iter().find_map(|name| body.get(*name)).map(|value| format!("{} {value}", row.columns.kind))
 }
 
