@@ -200,12 +200,16 @@ impl Engine {
     pub(super) fn leave(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
         charge.left = true;
-        if !charge.card_read {
-            self.end_attempt(id, AttemptEnd::Cancelled, true, now)?;
+        let before_card = !charge.card_read;
+        let ended = if before_card { self.end_attempt(id, AttemptEnd::Cancelled, true, now) } else { Ok(()) };
+        let done = ended.and_then(|()| self.write_concluded(id, now));
+        if done.is_err() && before_card {
+            // Nobody holds it any more, and that could not be written down: it is settled like what a crash left open.
+            self.charges.remove(&id);
+            self.left_open = true;
         }
-        self.write_concluded(id, now)?;
         self.forget_left(id);
-        Ok(())
+        done
     }
 
     fn forget_left(&mut self, id: PaymentId) {

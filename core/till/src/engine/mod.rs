@@ -402,7 +402,8 @@ impl Engine {
 
     /// The reading that makes things older, milliseconds UTC: what limits are judged by.
     fn pessimistic_ms(&self, now: Now) -> i64 {
-        self.state.anchor.map_or(now.wall_ms, |anchor| anchor.pessimistic_ms(now))
+        // A refusal for clock skew taught the time, too: if it is later, it counts.
+        self.state.anchor.map_or(now.wall_ms, |anchor| anchor.pessimistic_ms(now)).max(self.server_ms(now))
     }
 
     /// Remembers trouble that has no caller to tell: the report of this contact carries it, and the status.

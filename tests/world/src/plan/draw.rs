@@ -89,8 +89,23 @@ impl Plan {
             self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/policy", body });
         }
         if stream.below(4) == 0 {
-            let body = json!({"cut_off": format!("{:02}:00:00", stream.between(10, 15))});
+            let hour = stream.between(10, 15);
+            let body = json!({"cut_off": format!("{hour:02}:00:00")});
             self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/terms", body });
+            // No answers shortly before it, and no network over it: what is undone after it is undone too late.
+            let cut_off_ms = self.start_ms + (hour - 8) * HOUR;
+            for phone in 0..self.merchant_of.len() {
+                let silent = FaultKind::BadLine {
+                    lost_request: 0,
+                    lost_answer: 1_000,
+                    half_answer: 0,
+                    spoiled: 0,
+                    doubled: 0,
+                    delay_ms: 300,
+                };
+                self.fault(cut_off_ms - 30 * MINUTE, 26 * MINUTE, phone, silent);
+                self.fault(cut_off_ms - 4 * MINUTE, 30 * MINUTE, phone, FaultKind::NoNetwork);
+            }
         }
     }
 
