@@ -94,5 +94,8 @@ fn replay(args: &Args, seed: u64) -> Result<bool, CommandError> {
     for violation in &report.violations {
         println!("BROKEN {violation}");
     }
+    for line in world.histories() {
+        println!("{line}");
+    }
     Ok(report.violations.is_empty())
 }

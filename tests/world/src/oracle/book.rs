@@ -255,6 +255,11 @@ impl Book {
         self.authorizations.iter().any(|record| record.payment_id == payment_id && record.response_code == "10")
     }
 
+    /// A reversal of it was answered, and it came too late.
+    pub(super) fn undone_too_late(&self, payment_id: &str) -> bool {
+        self.reversals.iter().any(|reversal| reversal.payment_id == payment_id && reversal.outcome == "already_cleared")
+    }
+
     /// When it was undone.
     pub(super) fn reversed_ms(&self, payment_id: &str) -> Option<i64> {
         let undone = |reversal: &&Reversal| reversal.payment_id == payment_id && reversal.outcome == "reversed";

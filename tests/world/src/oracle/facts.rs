@@ -150,6 +150,18 @@ impl Phone {
         self.deeds.iter().any(|(when, deed)| *deed == Deed::OlderCopy && *when >= at_ms)
     }
 
+    /// An older copy was put back between these moments.
+    pub(super) fn was_copied_between(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.deeds.iter().any(|(when, deed)| *deed == Deed::OlderCopy && (from_ms..=to_ms).contains(when))
+    }
+
+    /// Beside the newest older copy today's witness stayed.
+    pub(super) fn witness_stayed(&self) -> bool {
+        let since = self.deeds.iter().rposition(|(_, deed)| *deed == Deed::OlderCopy).unwrap_or(0);
+        self.deeds.iter().skip(since).any(|(_, deed)| *deed == Deed::WitnessStayed)
+    }
+
+    /// Something of this kind was done to it.
     pub(super) fn ever(&self, wanted: impl Fn(&Deed) -> bool) -> bool {
         self.deeds.iter().any(|(_, deed)| wanted(deed))
     }
@@ -232,6 +244,7 @@ impl Facts {
                     known.acknowledged = 0;
                     known.shown_seq = 0;
                     known.loss_noticed = false;
+                    known.loss_is_witnessed = false;
                 }
                 _ => {}
             }

@@ -160,7 +160,7 @@ impl Oracle {
         let lost = phone.sales.values().any(|sale| gone(sale) && phone.copied_after(sale.since_ms()));
         if lost {
             phone.history_lost_ms.get_or_insert(at.ms);
-            phone.loss_is_witnessed |= phone.ever(|deed| *deed == Deed::WitnessStayed);
+            phone.loss_is_witnessed |= phone.witness_stayed();
         }
         phone.payments = Some(Look { at_ms: at.ms, place, seen: list });
         self.together(at);

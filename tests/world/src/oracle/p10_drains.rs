@@ -25,7 +25,11 @@ pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {
         });
         for PaymentDetail { payment, .. } in &list.seen {
             let (id, delivery) = (&payment.payment_id, payment.delivery.as_deref());
-            let moving = matches!(delivery, Some("queued" | "sending" | "in_doubt"));
+            // An answered reversal ends a doubt; one that an acquirer leaves by contradicting itself is the merchant's to end.
+            let words = [&payment.cause, &payment.acts, &payment.next_step];
+            let ended = payment.stage == "not_charged"
+                || (payment.stage == "needs_you" && words.iter().all(|word| word.is_some()));
+            let moving = matches!(delivery, Some("queued" | "sending")) || (delivery == Some("in_doubt") && !ended);
             verdict.check(!moving, P10, at, || format!("payment {id} is still {delivery:?}, a day after healing"));
             let open = matches!(payment.stage.as_str(), "saved_on_phone" | "being_confirmed");
             verdict.check(!open, P10, at, || {

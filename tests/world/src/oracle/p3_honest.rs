@@ -134,7 +134,12 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
         for (when, outcome) in &sale.told {
             told(book, id, sale, At { ms: *when, phone }, outcome, verdict);
         }
+        let known = facts.phones.get(phone);
         for (when, view) in &sale.shown {
+            // A copy from before the answer does not know it, until the feed tells.
+            if known.is_some_and(|known| known.was_copied_between(sale.since_ms(), *when)) {
+                continue;
+            }
             shown(book, there, At { ms: *when, phone }, view, verdict);
         }
     }
@@ -227,11 +232,14 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
             }
             let there = book.payments.get(&view.payment_id);
             let cause = there.and_then(|there| cause_of(there, &view.stage));
+            // What was undone too late is the merchant's to give back, wherever the money is.
+            let cause = cause.filter(|_| !book.undone_too_late(&view.payment_id) || view.stage != "needs_you");
             verdict.check(cause.is_none() || view.cause.as_deref() == cause, P3, At { ms: at_ms, phone }, || {
                 format!("payment {} ends as {} for {:?}, should be {cause:?}", view.payment_id, view.stage, view.cause)
             });
             let stages = stages(book.payments.get(&view.payment_id), view, sale, at_ms);
-            verdict.check(stages.contains(&view.stage.as_str()), P3, At { ms: at_ms, phone }, || {
+            let give_back = view.stage == "needs_you" && book.undone_too_late(&view.payment_id);
+            verdict.check(give_back || stages.contains(&view.stage.as_str()), P3, At { ms: at_ms, phone }, || {
                 let there = book.payments.get(&view.payment_id);
                 let word = there.map(|payment| (payment.authorization.as_str(), payment.arrival.as_str()));
                 format!(

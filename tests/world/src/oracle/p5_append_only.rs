@@ -42,7 +42,7 @@ fn lost(phone: &mut Phone, at: At, kept: usize, read: &[RawEvent], known: usize,
         phone.history_lost_ms = Some(at.ms);
         // With each sign-on the acquirer hears how far the ledger goes.
         let signed_on = phone.rows.iter().skip(kept + 1).any(|row| row.columns.kind == "signed_on");
-        phone.loss_is_witnessed |= signed_on || phone.ever(|deed| *deed == Deed::WitnessStayed);
+        phone.loss_is_witnessed |= signed_on || phone.witness_stayed();
         return;
     }
     let shown = usize::try_from(phone.shown_seq).unwrap_or(usize::MAX);

@@ -80,7 +80,10 @@ fn barely_masked(bytes: &[u8]) -> Option<usize> {
 /// of one phone.
 pub(super) fn ciphertexts(facts: &Facts, book: &Book, at: At, files: &[(String, Vec<u8>)], verdict: &mut Verdict) {
     let Some(phone) = facts.phones.get(at.phone) else { return };
-    let done: Vec<&(String, Vec<u8>)> = phone.ciphertexts.iter().filter(|(id, _)| is_done(phone, book, id)).collect();
+    // An older copy may hold again what was erased since it was made.
+    let copied = |id: &String| facts.taps_of(id).iter().any(|tap| phone.copied_after(tap.at_ms));
+    let done: Vec<&(String, Vec<u8>)> =
+        phone.ciphertexts.iter().filter(|(id, _)| is_done(phone, book, id) && !copied(id)).collect();
     let mut needles: BTreeMap<[u8; 4], Vec<(Vec<u8>, &str)>> = BTreeMap::new();
     for (id, bytes) in done {
         for needle in writings(bytes) {

@@ -69,7 +69,7 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
             .collect();
         saved.sort_by_key(|saved| saved.at_ms);
         for (index, this) in saved.iter().enumerate() {
-            let open = open(phone, book, &saved[..index], this);
+            let open = open(facts, phone, book, &saved[..index], this);
             let known = known_policies(phone, &policies, this.at_ms);
             let why: Vec<String> = known.iter().filter_map(|policy| refusal(policy, this, &open)).collect();
             let at = At { ms: this.at_ms, phone: number };
@@ -92,7 +92,7 @@ pub(super) fn book(facts: &Facts, book: &Book, verdict: &mut Verdict) {
     }
 }
 
-fn open(phone: &Phone, book: &Book, before: &[Saved<'_>], this: &Saved<'_>) -> Open {
+fn open(facts: &Facts, phone: &Phone, book: &Book, before: &[Saved<'_>], this: &Saved<'_>) -> Open {
     let mut open = Open::default();
     for other in before {
         let same_card = this
@@ -105,7 +105,9 @@ fn open(phone: &Phone, book: &Book, before: &[Saved<'_>], this: &Saved<'_>) -> O
         let sale = phone.sales.get(other.id);
         let cancelled = sale.and_then(|sale| sale.cancelled_ms).is_some_and(|when| when <= this.at_ms);
         let answered = book.answered_ms(other.id).is_some_and(|when| when <= this.at_ms);
-        if cancelled || answered || sale.is_some_and(stood_still) {
+        // What the acquirer forgot may have been answered before.
+        let forgotten = sale.is_some_and(|sale| facts.forgotten(sale));
+        if cancelled || answered || forgotten || sale.is_some_and(stood_still) {
             continue;
         }
         open.count += 1;

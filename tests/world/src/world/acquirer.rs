@@ -33,6 +33,13 @@ impl World {
         if again {
             return;
         }
+        // What was refused without being looked at does not come again by itself: no client could defend itself against that.
+        if let Some(again_ms) = fate.again_ms.filter(|_| response.status < 429) {
+            self.rare.count("doubled_request");
+            let (request, fate) = (request.clone(), fate.clone());
+            let at_ms = self.now_ms + again_ms;
+            self.at(at_ms, Happening::Arrives { phone, life, op, request, fate, sent_ms, again: true });
+        }
         let slow_ms = if self.is_browned_out() { 20_000 } else { 0 };
         let carried = network::carried(response, fate.answer);
         if matches!(carried, Carried::Maybe(_)) {

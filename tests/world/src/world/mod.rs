@@ -307,6 +307,26 @@ impl World {
         &self.plan
     }
 
+    /// The histories of the payments that violations name, for people.
+    pub fn histories(&mut self) -> Vec<String> {
+        let texts: Vec<String> = self.oracle.violations().iter().map(|violation| violation.what.clone()).collect();
+        let words =
+            texts.iter().flat_map(|text| text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-'));
+        let named: BTreeSet<PaymentId> = words.filter_map(|word| PaymentId::parse(word).ok()).collect();
+        let mut lines = Vec::new();
+        for phone in &mut self.phones {
+            let now = phone.now(self.now_ms);
+            for id in &named {
+                let Ok(detail) = phone.reading().and_then(|reading| reading.payment(*id, now)) else { continue };
+                lines.push(format!("phone {}: {}", phone.number, serde_json::json!(detail.payment)));
+                lines.extend(
+                    detail.timeline.iter().map(|entry| format!("  {} {} {}", entry.seq, entry.kind, entry.body)),
+                );
+            }
+        }
+        lines
+    }
+
     fn report(&self) -> DayReport {
         let violations = self.oracle.violations();
         let line = |violation: &Violation| {

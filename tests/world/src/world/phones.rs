@@ -115,12 +115,6 @@ impl World {
                 if fate.there_ms > timeout_ms {
                     self.rare.count("late_request");
                 }
-                if let Some(again_ms) = fate.again_ms {
-                    self.rare.count("doubled_request");
-                    let (request, fate) = (request.clone(), fate.clone());
-                    let at_ms = sent_ms + fate.there_ms + again_ms;
-                    self.at(at_ms, Happening::Arrives { phone, life, op, request, fate, sent_ms, again: true });
-                }
                 let at_ms = sent_ms + fate.there_ms;
                 self.at(at_ms, Happening::Arrives { phone, life, op, request, fate, sent_ms, again: false });
                 None
