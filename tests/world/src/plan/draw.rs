@@ -88,13 +88,16 @@ impl Plan {
         if let Some(body) = policy {
             self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/policy", body });
         }
-        if stream.below(4) == 0 {
+        if stream.below(3) == 0 {
             let hour = stream.between(10, 15);
             let body = json!({"cut_off": format!("{hour:02}:00:00")});
             self.fault(self.start_ms + MINUTE, 0, 0, FaultKind::Administers { path: "/admin/terms", body });
-            // No answers shortly before it, and no network over it: what is undone after it is undone too late.
+            // The last customer's answer is lost, and then there is no network until it is too late to undo his payment.
             let cut_off_ms = self.start_ms + (hour - 8) * HOUR;
             for phone in 0..self.merchant_of.len() {
+                let before = |sale: &&Sale| (cut_off_ms - HOUR..cut_off_ms - 2 * MINUTE).contains(&sale.at_ms);
+                let live = self.sales.iter().filter(|sale| sale.phone == phone && !sale.offline);
+                let Some(at_ms) = live.filter(before).map(|sale| sale.at_ms).max() else { continue };
                 let silent = FaultKind::BadLine {
                     lost_request: 0,
                     lost_answer: 1_000,
@@ -103,8 +106,8 @@ impl Plan {
                     doubled: 0,
                     delay_ms: 300,
                 };
-                self.fault(cut_off_ms - 30 * MINUTE, 26 * MINUTE, phone, silent);
-                self.fault(cut_off_ms - 4 * MINUTE, 30 * MINUTE, phone, FaultKind::NoNetwork);
+                self.fault(at_ms, 45 * SECOND, phone, silent);
+                self.fault(at_ms + 45 * SECOND, cut_off_ms - at_ms + 20 * MINUTE, phone, FaultKind::NoNetwork);
             }
         }
     }
