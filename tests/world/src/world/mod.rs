@@ -1,8 +1,8 @@
 //! The loop: one thread, one queue of happenings by true time, phones, an acquirer with its bank, and a judge.
 //!
-//! * [`phones`]: the app's life: inputs, effects, death and another start. [`selling`]: customers, cards, the merchant's looks.
-//! * [`acquirer`]: requests on their way, and what the administrator does. [`trouble`]: what goes wrong, and when it ends.
-//! * [`closing`]: the days after, and the books.
+//! * `phones`: the app's life: inputs, effects, death and another start. `selling`: customers, cards, the merchant's looks.
+//! * `acquirer`: requests on their way, and what the administrator does. `trouble`: what goes wrong, and when it ends.
+//! * `closing`: the days after, and the books.
 
 mod acquirer;
 mod closing;
