@@ -2,19 +2,21 @@
 # Sourced by the parts that need Swift, after tools.sh. Swift 6.0.3 from Debian 13, unpacked below .tools/swift and run with
 # bubblewrap, so that it works beside any other Debian or Ubuntu and changes nothing of it.
 #
-#   need_swift           fetches, checks and unpacks what tests/swift-debs.txt pins; at once where that was done before
+#   need_swift           fetches, checks and unpacks what tests/swift-packages.txt names; at once where that was done before
 #   over_package DIR     lays what takings-bindgen wrote to DIR/swift over ios/, for in_swift; $PACKAGE: arguments for swift-build
 #   in_swift COMMAND…    runs it with that toolchain: no network, the checkout read-only, $SWIFT_WORK writable; SWIFT_ALSO
 #                        holds further arguments for bwrap
 #
-# TAKINGS_DEBIAN names another mirror of Debian's archive. Versions that the archive has replaced are looked for at
-# snapshot.debian.org.
+# Versions are those of the archive: each point release replaces some, and the old ones are gone from it. What is unpacked
+# is what Debian signed. TAKINGS_DEBIAN names another mirror.
 
 SWIFT=$TOOLS/swift
 SWIFT_WORK=$ROOT/target/swift
-SWIFT_PINS=$ROOT/tests/swift-debs.txt
+SWIFT_PACKAGES=$ROOT/tests/swift-packages.txt
+# As Debian's own packages of keys have it, on Ubuntu too.
+DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 SWIFT_ALSO=()
-export SWIFT SWIFT_PINS
+export SWIFT SWIFT_PACKAGES DEBIAN_KEYS
 
 # What nobody here uses: debugger, editor services, the static and the embedded library, documents. Half of the room.
 swift_left_out() {
@@ -28,50 +30,45 @@ swift_left_out() {
 }
 export -f swift_left_out
 
-# swift_fetch ARCHIVE DIR: the pinned packages into DIR, by an apt whose lists and state are its own. Signatures are not
-# asked for: each file is held against its pin.
+# swift_fetch DIR: the packages into DIR, by an apt whose lists and state are its own.
 swift_fetch() {
-    local state=$2/apt names
+    local state=$1/apt names archive=${TAKINGS_DEBIAN:-http://deb.debian.org/debian}
     rm -rf "$state"
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
     : >"$state/status"
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nArchitectures: amd64\nTrusted: yes\nCheck-Valid-Until: no\n' \
-        "$1" >"$state/archive.sources"
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nArchitectures: amd64\nSigned-By: %s\n' \
+        "$archive" "$DEBIAN_KEYS" >"$state/archive.sources"
     local own=(-qq -o Dir::Etc::SourceList="$state/archive.sources" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$state/lists"
         -o Dir::Cache="$state/cache" -o Dir::State::status="$state/status" -o APT::Architecture=amd64 -o Acquire::Retries=3
         -o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
         -o Acquire::IndexTargets::deb::Translations::DefaultEnabled=false)
-    mapfile -t names < <(awk '!/^#/ { print $1 "=" $2 }' "$SWIFT_PINS")
-    apt-get "${own[@]}" update && (cd "$2" && apt-get "${own[@]}" download "${names[@]}")
+    mapfile -t names < <(grep -v '^#' "$SWIFT_PACKAGES")
+    apt-get "${own[@]}" update && (cd "$1" && apt-get "${own[@]}" download "${names[@]}")
 }
 export -f swift_fetch
 
 swift_unpack() {
-    local new=$SWIFT/new debs=$SWIFT/debs name version sum deb
+    local new=$SWIFT/new debs=$SWIFT/debs name deb
     rm -rf "$new" "$SWIFT/system" "$debs"
     mkdir -p "$new/system" "$debs"
     echo "installing into .tools/swift: Swift 6.0.3 for Linux, packages of Debian 13 (500 MB to fetch, 0.8 GB unpacked)"
-    swift_fetch "${TAKINGS_DEBIAN:-http://deb.debian.org/debian}" "$debs" >"$SWIFT/apt.log" 2>&1 ||
-        swift_fetch http://snapshot.debian.org/archive/debian/20261122T000000Z "$debs" >>"$SWIFT/apt.log" 2>&1 || {
+    retried swift_fetch "$debs" >"$SWIFT/apt.log" 2>&1 || {
         grep '^E:' "$SWIFT/apt.log" | head -3
         exit 1
     }
     swift_left_out >"$new/left-out"
-    while read -r name version sum; do
-        # apt writes the colon of a version as %3a.
-        deb=$(echo "$debs/${name}_${version//:/%3a}"_*.deb)
-        echo "$sum  $deb" | sha256sum --check --quiet || exit 1
+    for deb in "$debs"/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" |
             tar x -C "$new/system" --no-same-owner --anchored --wildcards --exclude-from="$new/left-out"
         rm "$deb"
-    done < <(grep -v '^#' "$SWIFT_PINS")
+    done
     for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/system/$name"; done
     ln -s bash "$new/system/usr/bin/sh"
     # Mounts need something to be mounted on.
     mkdir -p "$new/system/"{proc,dev,tmp} "$new/system$ROOT"
     mv "$new/system" "$SWIFT/system"
     rm -rf "$new" "$debs"
-    cp "$SWIFT_PINS" "$SWIFT/installed"
+    cp "$SWIFT_PACKAGES" "$SWIFT/installed"
 }
 export -f swift_unpack
 
@@ -96,18 +93,25 @@ need_swift() {
     done
     need_container
     # A moved checkout has another path to mount on.
-    cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] && return
+    cmp -s "$SWIFT_PACKAGES" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] && return
+    want_tool "$DEBIAN_KEYS" debian-archive-keyring
+    [ -f "$DEBIAN_KEYS" ] || fail "Debian's keys are needed to check Swift's packages (apt-get install debian-archive-keyring)"
     # shellcheck disable=SC2016
-    locked bash -euo pipefail -c 'cmp -s "$SWIFT_PINS" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] || swift_unpack' ||
-        fail "Swift could not be installed: the packages of tests/swift-debs.txt were not to be had, see above and .tools/swift/apt.log"
+    locked bash -euo pipefail -c 'cmp -s "$SWIFT_PACKAGES" "$SWIFT/installed" && [ -d "$SWIFT/system$ROOT" ] || swift_unpack' ||
+        fail "Swift could not be installed: the packages of tests/swift-packages.txt were not to be had, see above and .tools/swift/apt.log"
     in_swift swiftc --version >/dev/null 2>&1 || fail "the unpacked Swift does not start"
 }
 
-# ios/ itself stays as it is in git. What did not change keeps its file: the build looks at that.
+# ios/ itself stays as it is in git. What did not change keeps its file: the build looks at that. What did change starts it
+# anew: it would link objects that were compiled against the old records.
 over_package() {
     local bindings=$SWIFT_WORK/TakingsBindings ffi=$SWIFT_WORK/TakingsFFI
     mkdir -p "$bindings" "$ffi" ios/Sources/TakingsBindings ios/Sources/TakingsFFI
-    keep() { cmp -s "$1" "$2" || cp "$1" "$2"; }
+    keep() {
+        cmp -s "$1" "$2" && return
+        rm -rf "$SWIFT_WORK/build"
+        cp "$1" "$2"
+    }
     keep "$1/swift/TakingsBindings.swift" "$bindings/TakingsBindings.swift"
     keep "$1/swift/TakingsFFI.h" "$ffi/TakingsFFI.h"
     keep ios/Sources/TakingsFFI/module.modulemap "$ffi/module.modulemap"

@@ -36,11 +36,12 @@ fail() {
     exit 1
 }
 
-# want_tool COMMAND PACKAGE: by apt-get, if the command is missing and may be had so. What went wrong is said; whether it is
-# there now is for the caller to see. An archive beside the point may be out of reach: lists that did not come are no end.
+# want_tool COMMAND PACKAGE: by apt-get, if the command (or file) is missing and may be had so. What went wrong is said;
+# whether it is there now is for the caller to see. An archive beside the point may be out of reach: lists that did not
+# come are no end.
 want_tool() {
     local sudo=
-    command -v "$1" >/dev/null && return
+    if [ -f "$1" ] || command -v "$1" >/dev/null; then return; fi
     command -v apt-get >/dev/null || return 0
     [ "$(id -u)" -eq 0 ] || sudo=sudo
     echo "installing with apt-get: $2"

@@ -65,6 +65,30 @@ class Apps(Dirs):
             await t.Till.open(self.config(), Key(), Broken(), None)
         self.assertEqual(caught.exception.code, "callback")
 
+    async def test_a_merchant_whose_key_is_lost_begins_anew_and_is_told_what_is_missing(self):
+        config = self.config()
+        till = await t.Till.open(config, Key(), Vault(), None)
+        await till.activate(self.code())
+        self.stop()
+        reader = t.DemoWorld(1, SATURDAY_MS).new_reader()
+        self.assertEqual(await sell(till, reader, 1_250, "K-2"), t.ChargeOutcome.SAVED())
+        with self.assertRaises(t.TakingsError.Storage) as caught:
+            t.begin_anew(config.dir)
+        self.assertEqual(caught.exception.code, "in_use")
+        await till.shutdown()
+        lost = Vault()
+        with self.assertRaises(t.TakingsError.Storage) as caught:
+            await t.Till.open(config, Key(), lost, None)
+        self.assertEqual(caught.exception.code, "key_lost")
+        self.assertEqual([sum.amount_minor for sum in t.begin_anew(config.dir).unsent], [1_250])
+        with self.assertRaises(t.TakingsError.NotFound):
+            t.begin_anew(self.directory())
+        till = await t.Till.open(config, Key(), lost, None)
+        self.assertEqual((await till.payments(t.PaymentQuery())).payments, [])
+        alerts = await till.next_alerts(10)
+        self.assertEqual([alert.alert_kind for alert in alerts], ["history_lost"])
+        await till.shutdown()
+
     async def test_a_vault_that_calls_back_is_refused(self):
         other = await self.ready(t.DemoWorld(1, SATURDAY_MS), self.directory())
         said = []

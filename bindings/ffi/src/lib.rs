@@ -3,7 +3,7 @@
 //! It holds no decision. Its records are copies of the core's, converted with every field named, so that a field added
 //! there does not compile here until it is added here.
 //!
-//! * [`Till`], [`Charge`]: what a shell calls. [`at_stake`], [`text_of`]: what needs no till.
+//! * [`Till`], [`Charge`]: what a shell calls. [`at_stake`], [`begin_anew`], [`text_of`]: what needs no till.
 //! * [`stop_calling_out`]: for hosts that end before their process.
 //! * [`records`]: what goes in and comes out. [`TakingsError`]: what a shell does next.
 //! * [`DeviceKey`], [`KeyVault`], [`LogSink`], [`VendorReader`]: what a shell implements. [`VendorLane`]: the way to the last.
@@ -40,7 +40,7 @@ pub use error::TakingsError;
 pub use key_vault::KeyVault;
 pub use log_sink::LogSink;
 pub use texts::{WordKind, text_of};
-pub use till::{Till, at_stake};
+pub use till::{Till, at_stake, begin_anew};
 pub use vendor_reader::{VendorLane, VendorReader};
 
 uniffi::setup_scaffolding!("takings");

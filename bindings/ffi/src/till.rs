@@ -74,6 +74,17 @@ pub fn at_stake(dir: String) -> Result<Option<AtStakeView>, TakingsError> {
     guarded(|| Ok(takings_till::Till::at_stake(Path::new(&dir))?.wire()))
 }
 
+/// Puts the ledger in the directory `dir` aside, under another name beside it, and says what it had unsent, as its witness
+/// says; null if no sound witness is there. For a merchant whose key is lost, of the ledger or of the phone, and who decides
+/// to begin anew: the next `open` begins a ledger that must be activated, and tells what is missing. Nothing does this by
+/// itself.
+///
+/// Throws *storage* `in_use` while a till has the ledger open, *not found* if there is none.
+#[uniffi::export]
+pub fn begin_anew(dir: String) -> Result<Option<AtStakeView>, TakingsError> {
+    guarded(|| Ok(takings_till::Till::begin_anew(Path::new(&dir))?.wire()))
+}
+
 #[uniffi::export]
 impl Till {
     /// Opens the ledger, settles what a crash left open, and starts. At the first opening the ledger and its key are made.

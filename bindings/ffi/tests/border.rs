@@ -137,14 +137,17 @@ fn a_wrong_clock_and_a_restart_are_the_phones_alone() {
     let world = DemoWorld::new(4, SATURDAY_MS).unwrap();
     now(async {
         let till = ready(&world, &dir).await;
-        world.set_phone_clock(-86_400_000).unwrap();
-        assert_eq!(world.now_ms().unwrap(), SATURDAY_MS - 86_400_000);
+        world.set_phone_clock(86_400_000).unwrap();
+        assert_eq!(world.now_ms().unwrap(), SATURDAY_MS + 86_400_000);
         till.tick().await.unwrap();
         assert_eq!(till.status().await.unwrap().trusted_ms, Some(SATURDAY_MS));
         till.shutdown().await.unwrap();
         world.restart_phone().unwrap();
         let till = world.open_till(path(&dir), Language::En).await.unwrap();
-        assert_eq!(till.status().await.unwrap().trusted_ms, Some(SATURDAY_MS - 86_400_000));
+        assert_eq!(till.status().await.unwrap().trusted_ms, Some(SATURDAY_MS + 86_400_000));
+        // Never before the sign-on, whatever the wall clock says.
+        world.set_phone_clock(-2 * 86_400_000).unwrap();
+        assert_eq!(till.status().await.unwrap().trusted_ms, Some(SATURDAY_MS));
     });
 }
 

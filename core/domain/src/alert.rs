@@ -1,11 +1,11 @@
 //! What is worth telling, once: derived from what a fold was before and after an event.
 
 use crate::axes::words;
-use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PaymentReported, PayoutEvent};
+use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PayoutEvent};
 use crate::ledger::LedgerState;
 use crate::payment::{LIVE_WINDOW_MS, PaymentState};
 use crate::payout::PayoutState;
-use crate::{Arrival, Authorization, Money, PayoutStatus};
+use crate::{Authorization, Money, PayoutStatus};
 
 words! {
     /// Kinds of alerts. *Paid* and *arrived* are different words and different sounds.
@@ -62,7 +62,7 @@ pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &P
     let version = after.report.as_ref().map_or(0, |report| i64::try_from(report.report_version).unwrap_or(i64::MAX));
     let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
     match event {
-        PaymentEvent::PaymentReported(report) => of_report(before, report, after).map(|kind| (kind, version)),
+        PaymentEvent::PaymentReported(_) => of_report(before, after).map(|kind| (kind, version)),
         PaymentEvent::Parked(_) => Some((AlertKind::PaymentParked, version)),
         // Refused while the customer waits is told on the spot, by the charge itself.
         PaymentEvent::SendEnded(_) | PaymentEvent::ReversalReported(_) if newly(stands_still) => {
@@ -76,6 +76,7 @@ pub fn of_payment(before: Option<&PaymentState>, event: &PaymentEvent, after: &P
         PaymentEvent::Noticed(notice) => Some(match notice.kind {
             NoticeKind::Overdue => (AlertKind::PaymentOverdue, notice.due_ms),
             NoticeKind::InDoubtTooLong => (AlertKind::PaymentInDoubt, notice.due_ms),
+            NoticeKind::Held => (AlertKind::PaymentHeld, version),
         }),
         _ => None,
     }
@@ -88,34 +89,28 @@ fn is_confirmed_late(payment: &PaymentState) -> bool {
     waited_ms.is_some_and(|waited_ms| waited_ms >= LIVE_WINDOW_MS)
 }
 
-/// Approved for less than was asked.
-fn is_short(payment: &PaymentState) -> bool {
-    payment.is_approved() && payment.approved_minor() < payment.charge.amount.amount_minor()
-}
-
-fn of_report(before: Option<&PaymentState>, report: &PaymentReported, after: &PaymentState) -> Option<AlertKind> {
+fn of_report(before: Option<&PaymentState>, after: &PaymentState) -> Option<AlertKind> {
     let newly = |holds: fn(&PaymentState) -> bool| holds(after) && !before.is_some_and(holds);
     if after.restored.is_some() && before.is_none_or(|before| before.report.is_none()) {
         // Old news of another phone's: it stands in the lists.
         return None;
     }
-    let held_before =
-        before.and_then(|before| before.report.as_ref()).is_some_and(|report| report.arrival == Arrival::Held);
+    let held_before = before.is_some_and(PaymentState::is_held);
     #[cfg(feature = "planted")]
     if crate::planted::is("late_decline_not_told") && newly(is_declined) {
         return None;
     }
     if newly(is_declined) && after.acceptance.is_some() {
         Some(AlertKind::DeclinedAfterDeferral)
-    } else if newly(is_short) && after.is_deferred() {
+    } else if newly(PaymentState::is_short) && after.is_deferred() {
         Some(AlertKind::PartlyApproved)
     } else if newly(PaymentState::is_charged_after_all) {
         Some(AlertKind::PaymentParked)
     } else if newly(is_reversed) && !after.is_closed() {
         Some(AlertKind::PaymentReversed)
-    } else if report.arrival == Arrival::Held && !held_before {
+    } else if after.is_held() && !held_before {
         Some(AlertKind::PaymentHeld)
-    } else if report.arrival != Arrival::Held && held_before {
+    } else if !after.is_held() && held_before {
         Some(AlertKind::PaymentReleased)
     } else {
         None

@@ -24,13 +24,14 @@ pub struct TimeAnchor {
 
 impl TimeAnchor {
     /// The best guess at the server's time: server time plus monotonic time since, or after a reboot the wall
-    /// clock corrected by the offset heard then.
+    /// clock corrected by the offset heard then, and never before the sign-on: a wall clock that was wrong at the
+    /// sign-on and put right since would date a sale weeks back, past its deadline.
     #[must_use]
     pub fn trusted_ms(&self, now: Now) -> i64 {
         if now.boot_id == self.heard_at.boot_id {
             self.server_ms.saturating_add(now.monotonic_ms.saturating_sub(self.heard_at.monotonic_ms).max(0))
         } else {
-            now.wall_ms.saturating_add(self.offset_ms())
+            now.wall_ms.saturating_add(self.offset_ms()).max(self.server_ms)
         }
     }
 
@@ -79,5 +80,6 @@ mod tests {
         let anchor = TimeAnchor { server_ms: 1_000_000, heard_at: at(990_000, 500, 1) };
         assert_eq!(anchor.trusted_ms(at(1_000_000, 5, 2)), 1_010_000);
         assert_eq!(anchor.pessimistic_ms(at(100, 5, 2)), 1_000_000);
+        assert_eq!(anchor.trusted_ms(at(100, 5, 2)), 1_000_000);
     }
 }

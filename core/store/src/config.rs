@@ -1,6 +1,7 @@
 //! How a ledger is opened.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use takings_domain::LedgerId;
@@ -50,6 +51,9 @@ pub struct OpenConfig {
     pub vfs: Option<String>,
     /// How much is free on the disk of a directory, bytes; none: as the operating system says.
     pub free_bytes: Option<fn(&Path) -> u64>,
+    /// Writes a file's bytes once more where they are, and syncs it; none: with the operating system's calls. Whoever gives a
+    /// VFS with a disk of its own gives this with it.
+    pub write_again: Option<fn(&Path) -> io::Result<()>>,
     /// The identity a new ledger gets. An existing ledger keeps its own.
     pub new_ledger_id: LedgerId,
 }
@@ -58,13 +62,19 @@ impl OpenConfig {
     /// A configuration with the system's VFS and no key.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, new_ledger_id: LedgerId) -> Self {
-        Self { dir: dir.into(), key: None, vfs: None, free_bytes: None, new_ledger_id }
+        Self { dir: dir.into(), key: None, vfs: None, free_bytes: None, write_again: None, new_ledger_id }
     }
 
     /// The database file.
     #[must_use]
     pub fn ledger_path(&self) -> PathBuf {
         ledger_path(&self.dir)
+    }
+
+    /// What SQLite writes ahead of it.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.join("ledger.db-wal")
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::OpenConfig;
+use crate::write_ahead::{Log, put_on_disk};
 use crate::{StoreError, migration, settings};
 
 /// Prepared statements kept; there are fewer different ones.
@@ -35,16 +36,17 @@ pub(crate) fn check_key(config: &OpenConfig) -> Result<(), StoreError> {
     }
 }
 
-/// The writer's connection, with what it found. The file is not changed if it is not ours.
-pub(crate) fn open_writer(config: &OpenConfig) -> Result<(Connection, Found), StoreError> {
+/// The writer's connection, with what it found, and its log as it is now. The file is not changed if it is not ours.
+pub(crate) fn open_writer(config: &OpenConfig, log: Log) -> Result<(Connection, Found, Log), StoreError> {
     settings::check_version()?;
     let conn = open(config, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // Closing would write the log back: not into a file that is not ours, or not with this key.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let found = identify(&conn, config)?;
+    let log = if found != Found::Nothing && log == Log::Doubtful { put_on_disk(config)? } else { Log::Synced };
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     settings::apply_writer(&conn)?;
-    Ok((conn, found))
+    Ok((conn, found, log))
 }
 
 /// A reader's connection to an existing ledger.

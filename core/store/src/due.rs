@@ -171,6 +171,8 @@ impl Transaction<'_> {
         let which = match about {
             NoticeKind::InDoubtTooLong => "stage = ?2 AND +notice_after_ms <= ?1",
             NoticeKind::Overdue => "stage <> ?2 AND notice_after_ms <= ?1",
+            // Given with the report itself.
+            NoticeKind::Held => return Ok(Vec::new()),
         };
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT payment_id, notice_after_ms FROM payment WHERE {which} ORDER BY notice_after_ms, key LIMIT ?3"
@@ -244,18 +246,25 @@ impl Transaction<'_> {
         self.one(OLDEST_UNSENT, [])
     }
 
-    /// When the oldest payment that was accepted offline and can still be sent or answered was captured, wall clock,
-    /// milliseconds UTC.
+    /// When the oldest and the newest payment that were accepted offline and can still be sent or answered were captured,
+    /// wall clock, milliseconds UTC.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn oldest_offline_ms(&mut self, currency: Currency) -> Result<Option<i64>, StoreError> {
-        self.one(
-            "SELECT min(captured_at_ms) FROM payment
-             WHERE unsent = 1 AND currency = ? AND class IN ('deferred', 'chip_offline')
-               AND delivery IN ('queued', 'sending', 'in_doubt')",
-            [currency.code()],
-        )
+    pub fn offline_span_ms(&mut self, currency: Currency) -> Result<Option<(i64, i64)>, StoreError> {
+        self.catch_up()?;
+        // Each by itself: so the index answers it.
+        let of = |which: &str| {
+            format!(
+                "SELECT {which}(captured_at_ms) FROM payment
+                 WHERE unsent = 1 AND currency = ?1 AND class IN ('deferred', 'chip_offline')
+                   AND delivery IN ('queued', 'sending', 'in_doubt')"
+            )
+        };
+        let mut statement = self.conn.prepare_cached(&format!("SELECT ({}), ({})", of("min"), of("max")))?;
+        let span: (Option<i64>, Option<i64>) =
+            statement.query_row([currency.code()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(span.0.zip(span.1))
     }
 
     /// How many payments of this card were accepted offline on this day: all with its last four digits, since readers

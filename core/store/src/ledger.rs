@@ -19,6 +19,7 @@ use crate::rebuild::Stands;
 use crate::room::Room;
 use crate::transaction::Transaction;
 use crate::verify::{self, Verification};
+use crate::write_ahead::{Log, checkpoint, put_on_disk, settle};
 use crate::{StoreError, event_log, migration, rebuild, settings};
 
 /// An open ledger: the only writer of its directory, until it is dropped.
@@ -50,6 +51,10 @@ pub(crate) struct Position {
     pub(crate) read_only: Option<String>,
     /// The connection's state is unknown: drop it and look again.
     pub(crate) broken: bool,
+    /// Of so many commits nobody knows what became of them.
+    pub(crate) unknown_commits: u64,
+    /// No event goes behind a log that a power cut can take.
+    pub(crate) log: Log,
 }
 
 impl Ledger {
@@ -83,6 +88,9 @@ impl Ledger {
             self.make_room();
         }
         self.reopen_if_needed()?;
+        if self.position.log == Log::Doubtful {
+            self.position.log = put_on_disk(&self.config)?;
+        }
         let conn = self.conn.as_ref().ok_or(StoreError::Spoiled)?;
         Transaction::begin(conn, &mut self.position)
     }
@@ -122,12 +130,15 @@ impl Ledger {
             self.conn = None;
         }
         if self.conn.is_none() {
-            let (conn, found) = connection::open_writer(&self.config)?;
+            let log = if self.position.broken { Log::Doubtful } else { self.position.log };
+            let (conn, found, log) = connection::open_writer(&self.config, log)?;
+            self.position.log = log;
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
             if self.position.broken {
-                settle_the_log(&conn)?;
+                settle(&conn, &self.config)?;
+                self.position.log = Log::Synced;
             }
             if self.position.read_only.is_none() && migration::projections_are_old(&conn)? {
                 opening::serve(&conn)?;
@@ -163,6 +174,13 @@ impl Ledger {
     /// [`StoreError::Sqlite`].
     pub fn hash_at(&mut self, seq: u64) -> Result<Option<Hash>, StoreError> {
         event_log::hash_at(self.connection()?, seq)
+    }
+
+    /// How many transactions failed at their commit since the opening: what became of them only the file says. Whoever sees
+    /// it grow looks up what was left half done, as after a crash.
+    #[must_use]
+    pub fn unknown_commits(&self) -> u64 {
+        self.position.unknown_commits
     }
 
     /// Why nothing can be written, if so.
@@ -334,34 +352,4 @@ impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger").field("dir", &self.config.dir).field("seq", &self.position.seq).finish_non_exhaustive()
     }
-}
-
-struct Checkpoint {
-    busy: bool,
-    log_pages: i64,
-    done_pages: i64,
-}
-
-impl Checkpoint {
-    fn waiting(&self) -> i64 {
-        self.log_pages.saturating_sub(self.done_pages)
-    }
-}
-
-/// After a commit that failed: what the log shows now may be in memory alone, since a failed sync is not repeated by the
-/// next one, and what it does not show may come back with the next process. Written anew into the file and synced there, the
-/// one is on disk; with the log emptied, the other is gone for good once the next commit is on disk.
-fn settle_the_log(conn: &Connection) -> Result<(), StoreError> {
-    if checkpoint(conn, "TRUNCATE")?.busy {
-        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        return Err(rusqlite::Error::SqliteFailure(busy, Some("a reader is in the way".to_owned())).into());
-    }
-    Ok(())
-}
-
-fn checkpoint(conn: &Connection, mode: &str) -> Result<Checkpoint, StoreError> {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    Ok(conn.query_row(&sql, [], |row| {
-        Ok(Checkpoint { busy: row.get::<_, i64>(0)? != 0, log_pages: row.get(1)?, done_pages: row.get(2)? })
-    })?)
 }

@@ -5,6 +5,7 @@
 //! * [`config`], [`error`], `opening`: how a ledger is opened and what can go wrong.
 //! * `room`: what is kept free on the disk for answers.
 //! * `connection`, [`settings`], `lock`, `migration`: one file, one writer, settings that were read back.
+//! * `write_ahead`: the log in front of the file, and what an opening does with the one it finds.
 //! * [`head`]: the witness beside the file: how long the history is and how much is at stake.
 //! * [`hash`], `event_log`: the chain of events.
 //! * [`projection`]: the tables that follow from it. [`reading`]: lists for the screen.
@@ -37,6 +38,7 @@ mod room;
 pub mod settings;
 mod transaction;
 mod verify;
+mod write_ahead;
 
 pub use config::{DatabaseKey, OpenConfig};
 pub use due::{DueItem, NextNotices, Patience};

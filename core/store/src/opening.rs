@@ -18,7 +18,8 @@ use crate::ledger::{Ledger, Position};
 use crate::lock::DirectoryLock;
 use crate::migration::{meta, set_meta};
 use crate::room::Room;
-use crate::{StoreError, event_log, fit, migration, rebuild};
+use crate::write_ahead::Log;
+use crate::{StoreError, event_log, find, fit, migration, rebuild};
 
 /// Meta: how many events witnesses knew of that were not here (eight bytes), and the newest such witness: its number
 /// (eight bytes) and link. It bears witness until the next event; it is counted once.
@@ -57,6 +58,7 @@ struct Loaded {
     differs_at: Option<u64>,
     read_only: Option<String>,
     upgrade_needed: bool,
+    log: Log,
 }
 
 pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreError> {
@@ -82,23 +84,23 @@ pub(crate) fn open(config: OpenConfig) -> Result<(Ledger, OpenReport), StoreErro
         // The names of the new files must survive too.
         File::open(&config.dir)?.sync_all()?;
     }
+    let lags = head.as_ref().is_none_or(|head| head.seq < loaded.seq) && loaded.differs_at.is_none();
     let report = compare(&loaded, head)?;
     let hash = loaded.hash;
     #[cfg(feature = "planted")]
     let hash = if takings_domain::planted::is("chain_restarts_after_reopen") { genesis(loaded.id) } else { hash };
-    let position = Position {
-        seq: loaded.seq,
-        hash,
-        kinds: loaded.kinds,
-        head: HeadFile::open(&config.dir)?,
-        read_only: loaded.read_only,
-        broken: false,
-    };
+    let mut head = HeadFile::open(&config.dir)?;
+    if lags && loaded.read_only.is_none() {
+        // A power cut left an older witness. Whatever happens before the next event, this history has one that knows it.
+        let _ = head.write(loaded.seq, loaded.hash, find::unsent(&loaded.conn)?);
+    }
+    let Loaded { seq, kinds, read_only, log, .. } = loaded;
+    let position = Position { seq, hash, kinds, head, read_only, broken: false, unknown_commits: 0, log };
     Ok((Ledger::assemble(config, loaded.id, loaded.conn, position, lock), report))
 }
 
 fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> {
-    let (conn, found, unmigrated) = migrated(config)?;
+    let (conn, found, log, unmigrated) = migrated(config)?;
     // One moment, and one lock of the file, for everything that is read here.
     let reading = conn.unchecked_transaction()?;
     let id = migration::ledger_id(&conn)?;
@@ -128,12 +130,13 @@ fn load(config: &OpenConfig, head: Option<&Head>) -> Result<Loaded, StoreError> 
     if let Some(error) = unmigrated {
         read_only.get_or_insert(format!("it could not be brought up to this version: {error}"));
     }
-    Ok(Loaded { conn, created: found == Found::Nothing, id, seq, hash, kinds, differs_at, read_only, upgrade_needed })
+    let created = found == Found::Nothing;
+    Ok(Loaded { conn, created, id, seq, hash, kinds, differs_at, read_only, upgrade_needed, log })
 }
 
 /// The file in this build's form; or as it was, with the reason why it could not be brought up to it.
-fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Option<StoreError>), StoreError> {
-    let (conn, found) = connection::open_writer(config)?;
+fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Log, Option<StoreError>), StoreError> {
+    let (conn, found, log) = connection::open_writer(config, Log::Doubtful)?;
     #[cfg(test)]
     let conn = migration::tests::spoilt(conn);
     let failed = match found {
@@ -145,15 +148,15 @@ fn migrated(config: &OpenConfig) -> Result<(Connection, Found, Option<StoreError
     };
     #[cfg(test)]
     let conn = migration::tests::mended(conn);
-    let Some(error) = failed else { return Ok((conn, found, None)) };
+    let Some(error) = failed else { return Ok((conn, found, log, None)) };
     if !leaves_it_readable(&error) {
         return Err(error);
     }
     // What became of a commit that failed stands in the file alone.
     drop(conn);
-    let (conn, found) = connection::open_writer(config)?;
+    let (conn, found, log) = connection::open_writer(config, Log::Doubtful)?;
     let unmigrated = found != Found::Ledger(migration::newest());
-    Ok((conn, found, unmigrated.then_some(error)))
+    Ok((conn, found, log, unmigrated.then_some(error)))
 }
 
 /// What failed says something of this build or of the room there is, not of the file: reading it goes on.
@@ -335,8 +338,11 @@ impl Ledger {
 /// # Errors
 /// [`StoreError::InUse`]: nothing was touched. [`StoreError::Io`].
 pub fn begin_anew(dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+    if !ledger_path(dir).exists() {
+        return Ok(None);
+    }
     let _lock = DirectoryLock::take(dir)?;
-    if ledger_path(dir).exists() { move_aside(dir, "put-aside").map(Some) } else { Ok(None) }
+    move_aside(dir, "put-aside").map(Some)
 }
 
 /// Sets a broken file aside; the next opening starts a new ledger, and the witness stays.

@@ -16,6 +16,7 @@ use crate::head::Unsent;
 use crate::ledger::Position;
 use crate::projection::apply;
 use crate::projection::tables::Tables;
+use crate::write_ahead::Log;
 use crate::{StoreError, find, kept};
 
 /// A commit that is on disk.
@@ -234,14 +235,18 @@ impl<'a> Transaction<'a> {
     /// Writes everything that was appended and kept, waits for the disk, and answers.
     ///
     /// # Errors
-    /// [`StoreError::CommitUnknown`]: look the subject up before doing it again. [`StoreError::Spoiled`] and all
-    /// others: nothing was written.
+    /// [`StoreError::CommitUnknown`]: look the subject up before doing it again. [`StoreError::DiskFull`]: what an earlier
+    /// process left is not on disk yet, and there is no room to put it there. [`StoreError::Spoiled`] and all others:
+    /// nothing was written.
     pub fn commit(mut self) -> Result<Committed, StoreError> {
         if self.spoiled {
             return Err(StoreError::Spoiled);
         }
         if !self.wrote {
             return Ok(Committed { last_seq: self.seq, hash: self.hash, wrote: false });
+        }
+        if self.position.log == Log::Doubtful {
+            return Err(StoreError::DiskFull);
         }
         self.catch_up()?;
         apply::spread(&Tables::in_force(self.conn), apply::SPREAD_CHUNK)?;
@@ -259,6 +264,7 @@ impl<'a> Transaction<'a> {
             if takings_domain::planted::is("failed_commit_believed") {
                 return Ok(Committed { last_seq: self.seq, hash: self.hash, wrote: true });
             }
+            self.position.unknown_commits = self.position.unknown_commits.saturating_add(1);
             return Err(StoreError::CommitUnknown { source });
         }
         self.advance(unsent);

@@ -13,15 +13,14 @@ const TIME_FORMAT: &str = "%Y-%m-%d %H:%M:%S %:z";
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ServerClock {
     pub(crate) anchor: Option<TimeAnchor>,
-    /// What answers said since, milliseconds.
-    pub(crate) correction_ms: i64,
+    /// What a refusal for clock skew said since: it counts on by the monotonic clock, whatever is done to the wall clock.
+    pub(crate) told: Option<TimeAnchor>,
 }
 
 impl ServerClock {
     /// Milliseconds UTC.
     pub(crate) fn server_ms(self, now: Now) -> i64 {
-        let known_ms = self.anchor.map_or(now.wall_ms, |anchor| anchor.trusted_ms(now));
-        known_ms.saturating_add(self.correction_ms)
+        self.told.or(self.anchor).map_or(now.wall_ms, |anchor| anchor.trusted_ms(now))
     }
 }
 

@@ -197,6 +197,7 @@ impl Reading {
             response_code: row.response_code.clone(),
             partly_approved: row.approved_minor.is_some_and(|approved| approved < row.amount_minor),
             service_given: row.service_given,
+            from_acquirer: row.from_acquirer,
         }
     }
 }

@@ -101,7 +101,7 @@
                 grossMinor: number(), feeMinor: number(), netMinor: number(), acceptedAtMs: number(),
                 approvedMinor: number(), scheme: word(), lastFour: word(), entryMode: word(), stan: text(),
                 batchNumber: text(), rrn: word(), authCode: word(), responseCode: word(), partlyApproved: bool(),
-                serviceGiven: maybe { $0.bool() })
+                serviceGiven: maybe { $0.bool() }, fromAcquirer: bool())
         }
 
         mutating func timelineEntry() -> TimelineEntry {

@@ -83,7 +83,7 @@ pub(crate) struct Terminal {
     pub(crate) request_id: String,
     pub(crate) activated_at_ms: i64,
     pub(crate) sign_ons: u32,
-    /// Newest reported ledger head by ledger id: sequence and hash.
+    /// The largest ledger head of a session that was used, by ledger id: sequence and hash.
     pub(crate) witnesses: BTreeMap<String, (i64, String)>,
 }
 
@@ -94,6 +94,10 @@ pub(crate) struct Session {
     pub(crate) opened_at_ms: i64,
     pub(crate) until_ms: i64,
     pub(crate) keys_rotated: bool,
+    /// The head reported with it: ledger id, sequence and hash. It bears witness once the session is used, since until then
+    /// nobody knows that its answer, with the head known before, arrived.
+    #[serde(skip)]
+    pub(crate) head: Option<(String, i64, String)>,
 }
 
 /// (merchant, terminal, batch number, STAN, captured on).

@@ -110,8 +110,13 @@ impl Sandbox {
         }
         let session_id = format!("s_{:06}", Counters::next(&mut self.book.counters.sessions));
         let until_ms = self.now_ms + SESSION_MS;
-        let session =
-            Session { terminal_id: terminal_id.to_owned(), opened_at_ms: self.now_ms, until_ms, keys_rotated: false };
+        let session = Session {
+            terminal_id: terminal_id.to_owned(),
+            opened_at_ms: self.now_ms,
+            until_ms,
+            keys_rotated: false,
+            head: sign_on.head.clone(),
+        };
         self.book.sessions.insert(session_id.clone(), session);
         let witness = self.witness(terminal_id, sign_on.head);
         let processing =
@@ -136,26 +141,39 @@ impl Sandbox {
         Ok(reply)
     }
 
-    /// Counts the sign-on, keeps the largest head of the ledger named, and returns the one known before.
+    /// Counts the sign-on, and returns the head known before of the ledger named.
     fn witness(&mut self, terminal_id: &str, head: Option<(String, i64, String)>) -> Option<Value> {
         let terminal = self.book.terminals.get_mut(terminal_id)?;
         terminal.sign_ons += 1;
-        let (ledger_id, seq, hash) = head?;
-        let known = terminal.witnesses.get(&ledger_id).cloned();
-        if known.as_ref().is_none_or(|(largest, _)| *largest < seq) {
-            terminal.witnesses.insert(ledger_id.clone(), (seq, hash));
-        }
+        let (ledger_id, ..) = head?;
+        let known = terminal.witnesses.get(&ledger_id);
         known.map(|(seq, hash)| json!({"ledger_id": ledger_id, "seq": seq, "hash": hash}))
     }
 
+    /// This session is used: its answer arrived, and its head bears witness if it is the largest.
+    fn bear_witness(&mut self, session_id: &str) {
+        let Some(session) = self.book.sessions.get_mut(session_id) else { return };
+        let (Some((ledger_id, seq, hash)), Some(terminal)) =
+            (session.head.take(), self.book.terminals.get_mut(&session.terminal_id))
+        else {
+            return;
+        };
+        if terminal.witnesses.get(&ledger_id).is_none_or(|(largest, _)| *largest < seq) {
+            terminal.witnesses.insert(ledger_id, (seq, hash));
+        }
+    }
+
     /// Refuses a session that is unknown, foreign, over, or older than the keys.
-    pub(crate) fn check_session(&self, caller: &Caller, session_id: &str) -> Result<(), Problem> {
+    pub(crate) fn check_session(&mut self, caller: &Caller, session_id: &str) -> Result<(), Problem> {
         let session = self.book.sessions.get(session_id).filter(|session| session.terminal_id == caller.terminal_id);
         match session {
             Some(session) if session.keys_rotated => {
                 Err(Problem::new("keys-rotated").with("response_code", json!("A0")))
             }
-            Some(session) if self.now_ms < session.until_ms => Ok(()),
+            Some(session) if self.now_ms < session.until_ms => {
+                self.bear_witness(session_id);
+                Ok(())
+            }
             _ => Err(Problem::new("terminal-not-signed-on")),
         }
     }

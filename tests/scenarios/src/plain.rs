@@ -61,6 +61,7 @@ records! {
         clearing, arrival, stage, cause, source, acts, next_step, expected_date, expected_provisional, evidence, payout_id,
         gross_minor, fee_minor, net_minor, accepted_at_ms, approved_minor, scheme, last_four, entry_mode, stan,
         batch_number, rrn, auth_code, response_code, partly_approved, service_given,
+        from_acquirer,
     }
     PayoutEntryView { entry_id, entry_type, payment_id, gross_minor, fee_minor, net_minor }
     PayoutView {

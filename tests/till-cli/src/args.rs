@@ -10,7 +10,7 @@ const DEFAULT_START_MS: i64 = 1_795_219_200_000;
 
 /// What `--help` prints.
 pub const USAGE: &str =
-    "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--lang zh|en] [--reboot] [--markers]
+    "till-cli --dir DIR --acquirer URL [--now-ms N | --real-clock] [--seed N] [--key HEX] [--lang zh|en] [--reboot] [--begin-anew] [--markers]
 
   --dir DIR       where the ledger is; made if it is not there
   --acquirer URL  base address of the acquirer, without /v1
@@ -20,6 +20,7 @@ pub const USAGE: &str =
   --key HEX       key of the ledger file, 64 hex digits; only for builds with encryption
   --lang LANGUAGE language of receipts: zh or en (default)
   --reboot        the phone was restarted, not only the app
+  --begin-anew    the ledger that is there is put aside first, and what it had unsent is told in a line of its own
   --markers       `mark ...` lines on standard error, for counting system calls between them
 ";
 
@@ -34,6 +35,7 @@ pub(crate) struct Args {
     pub(crate) key: Option<Zeroizing<[u8; 32]>>,
     pub(crate) language: Language,
     pub(crate) reboot: bool,
+    pub(crate) begin_anew: bool,
     pub(crate) markers: bool,
 }
 
@@ -57,7 +59,7 @@ impl Asked {
         let (mut dir, mut acquirer, mut key) = (None, None, None);
         let (mut now_ms, mut seed) = (None, 1);
         let mut language = Language::En;
-        let (mut real_clock, mut reboot, mut markers) = (false, false, false);
+        let (mut real_clock, mut reboot, mut begin_anew, mut markers) = (false, false, false, false);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word}: a value is missing"));
@@ -70,6 +72,7 @@ impl Asked {
                 "--lang" => language = parse_language(&value()?)?,
                 "--real-clock" => real_clock = true,
                 "--reboot" => reboot = true,
+                "--begin-anew" => begin_anew = true,
                 "--markers" => markers = true,
                 "--help" | "-h" => return Ok(Self::Help),
                 _ => return Err(format!("{word}: unknown argument; see --help")),
@@ -87,6 +90,7 @@ impl Asked {
             key,
             language,
             reboot,
+            begin_anew,
             markers,
         })))
     }

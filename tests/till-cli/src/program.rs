@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use takings_till::Till;
 
+use crate::answer::Refused;
 use crate::args::{Asked, USAGE};
 use crate::session::Session;
 
@@ -32,6 +33,16 @@ pub fn run(words: impl IntoIterator<Item = String>, input: impl BufRead, mut out
             return ExitCode::from(2);
         }
     };
+    if args.begin_anew {
+        let line = match Till::begin_anew(&args.ledger_dir()) {
+            Ok(stake) => serde_json::json!({"ok": true, "begun_anew": stake}),
+            Err(error) => serde_json::json!({"ok": false, "error": Refused::from(error).to_json()}),
+        };
+        let _ = writeln!(output, "{line}");
+        if line["ok"] != true {
+            return ExitCode::FAILURE;
+        }
+    }
     let opened = Session::open(&args, input, &mut output);
     let ended = match opened {
         Ok(session) => session.serve(),

@@ -104,3 +104,17 @@ fn what_cannot_be_opened_says_why() {
     assert_eq!(said[0]["error"]["kind"], "storage");
     assert_eq!(run(&dir, &["--bogus"], "").0, ExitCode::from(2));
 }
+
+#[test]
+fn a_ledger_is_put_aside_when_asked_and_the_next_one_begins() {
+    let dir = Dir::new("anew");
+    let (code, said) = run(&dir, &["--begin-anew"], "");
+    assert!(!success(code) && said.len() == 1, "{said:?}");
+    assert_eq!(said[0]["error"]["kind"], "not_found");
+    assert!(success(run(&dir, &[], "{\"cmd\":\"status\"}\n").0));
+    let (code, said) = run(&dir, &["--begin-anew"], "{\"cmd\":\"status\"}\n");
+    assert!(success(code), "{said:?}");
+    assert_eq!(said[0]["begun_anew"]["unsent"].as_array().map(Vec::len), Some(0), "{said:?}");
+    assert_eq!(said[1]["missing_events"], 1, "the new one knows of the old: {said:?}");
+    assert!(dir.0.join("ledger/ledger.db.put-aside-1").exists());
+}

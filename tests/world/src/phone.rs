@@ -15,6 +15,7 @@ use takings_till::simulation::{Engine, EngineConfig, Failures, Outlook, Reading,
 use zeroize::Zeroizing;
 
 use crate::charge::Charging;
+use crate::directory::directory;
 use crate::disk::{Disk, VFS};
 use crate::record::RawEvent;
 use crate::streams::PhoneRandomness;
@@ -126,16 +127,12 @@ pub struct Phone {
     pub under_way: BTreeSet<OperationId>,
     /// Its disk is full.
     pub disk_is_full: bool,
+    /// The power went, and the till was not opened since: any of its files may be an older one.
+    pub power_went: bool,
     /// In which life the card of each payment was read.
     read_in: BTreeMap<i64, u64>,
-    /// An older copy of its files.
-    pub copy: Option<tempfile::TempDir>,
-}
-
-/// In memory where the machine has such a place: the disk is modelled, not used.
-pub(crate) fn directory() -> io::Result<tempfile::TempDir> {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
+    /// An older copy of its files, and when it was made, true time, milliseconds UTC.
+    pub copy: Option<(i64, tempfile::TempDir)>,
 }
 
 impl Phone {
@@ -176,6 +173,7 @@ impl Phone {
             requests: 0,
             under_way: BTreeSet::new(),
             disk_is_full: false,
+            power_went: false,
             read_in: BTreeMap::new(),
             copy: None,
         })
@@ -200,6 +198,7 @@ impl Phone {
         let mut store = OpenConfig::new(self.dir.path(), LedgerId::from_parts(self.booted_at_ms, id));
         store.vfs = Some(VFS.to_owned());
         store.free_bytes = Some(Disk::free_bytes);
+        store.write_again = Some(Disk::write_again);
         if cfg!(feature = "sqlcipher") {
             store.key = Some(takings_store::DatabaseKey::new([9; 32]));
         }
@@ -213,6 +212,7 @@ impl Phone {
     pub fn open(&mut self, at_ms: i64) -> Result<(), TillError> {
         let engine = self.another_engine(at_ms)?;
         self.engine = Some(engine);
+        self.power_went = false;
         self.life += 1;
         Ok(())
     }

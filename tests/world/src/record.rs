@@ -49,6 +49,11 @@ pub enum Seen {
         /// What it said.
         outcome: ChargeOutcome,
     },
+    /// The merchant cancels a payment; what the till said to it may never have been heard.
+    CancelAsked {
+        /// The payment.
+        payment: String,
+    },
     /// A payment was cancelled by the merchant, and the till said yes.
     Cancelled {
         /// The payment.
@@ -106,7 +111,10 @@ pub enum Deed {
         by_ms: i64,
     },
     /// An older copy of the phone's files was put back.
-    OlderCopy,
+    OlderCopy {
+        /// When it was made, milliseconds UTC.
+        of_ms: i64,
+    },
     /// With the older copy, the witness beside the ledger stayed as it was: it knows of what is gone.
     WitnessStayed,
     /// A second process tried to open the till; true if it was let in.

@@ -6,7 +6,6 @@
 pub mod ledger;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use takings_till::{ChargeOutcome, ChargeRequest, TillError};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+use crate::directory::{copy_files, directory};
 use crate::disk::{Disk, VFS, seed_sqlite};
 use crate::streams::PhoneRandomness;
 
@@ -127,38 +127,13 @@ fn received_path_ends(request: &SignedRequest, ends: &[&str]) -> bool {
     ends.iter().any(|end| request.url.ends_with(end))
 }
 
-/// In memory where the machine has such a place: the disk is modelled, not used.
-fn directory() -> io::Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
-}
-
-/// Makes `to` a copy of `from`. Ballast never changes, so that it is shared.
-///
-/// # Errors
-/// A file that cannot be copied.
-pub fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
-    for file in fs::read_dir(to)? {
-        fs::remove_file(file?.path())?;
-    }
-    for file in fs::read_dir(from)? {
-        let file = file?;
-        let there = to.join(file.file_name());
-        if file.file_name() == "ballast" {
-            fs::hard_link(file.path(), there)?;
-        } else {
-            fs::copy(file.path(), there).map(drop)?;
-        }
-    }
-    Ok(())
-}
-
 /// How a ledger in this directory is opened, on our disk.
 #[must_use]
 pub fn store_config(dir: &Path) -> OpenConfig {
     let mut store = OpenConfig::new(dir, LedgerId::from_parts(SATURDAY_MS, [5; 10]));
     store.vfs = Some(VFS.to_owned());
     store.free_bytes = Some(Disk::free_bytes);
+    store.write_again = Some(Disk::write_again);
     if cfg!(feature = "sqlcipher") {
         store.key = Some(takings_store::DatabaseKey::new(KEY));
     }

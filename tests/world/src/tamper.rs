@@ -14,9 +14,10 @@ use takings_domain::event::ChargeMode;
 use takings_till::TillError;
 use takings_till::simulation::{Command, Reply};
 
+use crate::directory::copy_files;
 use crate::power::{FailedRun, TOLD_FAILURES, caught};
 use crate::stall::ledger::{self, Found};
-use crate::stall::{Sale, Stall, StallError, copy_files};
+use crate::stall::{Sale, Stall, StallError};
 use crate::streams::Stream;
 
 const FILE: &str = "ledger.db";

@@ -11,8 +11,7 @@ use world::disk::{Disk, Failure, FailureKind, VFS};
 const ROWS: i64 = 12;
 
 fn directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+    world::directory::directory().unwrap()
 }
 
 fn open(dir: &Path) -> rusqlite::Result<Connection> {

@@ -77,6 +77,8 @@ mirror! {
         partly_approved: bool,
         /// Whether the goods were handed over.
         service_given: Option<bool>,
+        /// An earlier phone took it, and this one read it from the acquirer's list.
+        from_acquirer: bool,
     }
     /// One line of a payment's history.
     TimelineEntry of takings_till::views::TimelineEntry {

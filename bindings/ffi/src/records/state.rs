@@ -27,7 +27,7 @@ mirror! {
     }
     /// What a sync did, and why it stopped.
     SyncReport of takings_till::views::SyncReport {
-        /// `done`, `no_line`, `waiting` (something is due later), `budget`, `sign_in`, `unverified`.
+        /// `done`, `no_line`, `waiting` (something is due later, or news could not be read), `budget`, `sign_in`, `unverified`.
         ended: String,
         /// Requests that left.
         requests: u32,

@@ -141,6 +141,8 @@ words! {
         Overdue => "overdue",
         /// In doubt past its window.
         InDoubtTooLong => "in_doubt_too_long",
+        /// Held back, by a report that told another fact.
+        Held => "held",
     }
 }
 

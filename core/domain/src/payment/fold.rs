@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::sends::Sends;
 use super::state::{Acceptance, Attempt, Delivery, PaymentState, ReversalState};
 use crate::event::{
-    Accepted, ChargeStarted, Class, EraseReason, Lane, ParkReason, PaymentEvent, PaymentReported, Recorded, Restored,
-    ReversalOutcome, SendResult,
+    Accepted, ChargeStarted, Class, EraseReason, Lane, NoticeKind, ParkReason, PaymentEvent, PaymentReported, Recorded,
+    Restored, ReversalOutcome, SendResult,
 };
 use crate::{Arrival, Authorization, Evidence};
 
@@ -49,6 +49,7 @@ impl PaymentState {
             expired: false,
             cancelled: false,
             noticed: Vec::new(),
+            held_untold: false,
             last_seq: first.seq,
         }
     }
@@ -147,6 +148,10 @@ impl PaymentState {
             PaymentEvent::Noticed(notice) => {
                 let notice = (notice.kind, notice.due_ms);
                 ensure(!self.noticed.contains(&notice), "the same notice is given once")?;
+                if notice.0 == NoticeKind::Held {
+                    ensure(self.held_untold, "nothing is held back that its report did not tell")?;
+                    self.held_untold = false;
+                }
                 self.noticed.push(notice);
             }
         }
@@ -289,7 +294,12 @@ impl PaymentState {
             // Promise P6: the report itself is the acquirer's word.
             report.evidence = Evidence::Acquirer;
         }
+        let (was_short, was_held) = (self.is_short(), self.is_held());
+        // Old news of another phone's stands in the lists.
+        let is_news = self.restored.is_none() || self.report.is_some();
         self.report = Some(report);
+        let short = self.is_short() && !was_short && self.is_deferred();
+        self.held_untold = is_news && short && self.is_held() && !was_held;
     }
 
     fn may_send(&self, lane: Lane) -> Result<(), &'static str> {

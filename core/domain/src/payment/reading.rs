@@ -2,7 +2,7 @@
 
 use super::state::{Delivery, PaymentState};
 use crate::event::{ChargeMode, Class, ParkReason, ReversalOutcome};
-use crate::{Authorization, PaymentId};
+use crate::{Arrival, Authorization, PaymentId};
 
 impl PaymentState {
     /// The payment's id.
@@ -41,6 +41,18 @@ impl PaymentState {
     #[must_use]
     pub fn is_approved(&self) -> bool {
         matches!(self.decision(), Some(Authorization::Approved | Authorization::PartiallyApproved))
+    }
+
+    /// Approved for less than was asked.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.is_approved() && self.approved_minor() < self.charge.amount.amount_minor()
+    }
+
+    /// The acquirer holds the money back.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.arrival == Arrival::Held)
     }
 
     /// What was approved, minor units; zero without an approval.

@@ -116,6 +116,8 @@ pub struct PaymentState {
     pub cancelled: bool,
     /// Notices given: kind and the instant each was for.
     pub noticed: Vec<(NoticeKind, i64)>,
+    /// The newest report says that the money is held back, and was told for another fact: an event tells one.
+    pub held_untold: bool,
     /// The number of its newest event.
     pub last_seq: u64,
 }

@@ -173,6 +173,7 @@ fn the_acquirers_word_comes_in_order() {
 #[test]
 fn everything_else_has_its_time_too() {
     let notice = Noticed { kind: NoticeKind::Overdue, due_ms: 7 };
+    let held = Noticed { kind: NoticeKind::Held, due_ms: 7 };
     let no_deadline = Accepted { class: Class::Deferred, deadline_ms: None };
     check(vec![
         (History::saved(), card_read().into(), "a card is read once, before it is given up"),
@@ -193,6 +194,7 @@ fn everything_else_has_its_time_too() {
             "there is no card data to erase",
         ),
         (History::approved().then(notice.clone()), notice.into(), "the same notice is given once"),
+        (History::approved(), held.into(), "nothing is held back that its report did not tell"),
         (History::saved(), History::saved().events[0].event.clone(), "a payment begins once"),
     ]);
 }

@@ -298,7 +298,7 @@ fn p12_opens_the_ledger_of_this_version_is_among_the_fixtures() {
     assert!(matches!(ledger.verify().unwrap(), Verification::Sound { .. }));
     let found = serde_json::to_string_pretty(&lists(&mut ledger)).unwrap() + "\n";
     ledger.close().unwrap();
-    let conn = crate::opening::raw(&dir);
+    let conn = raw(&dir);
     let schema: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     for kind in [LedgerEvent::KINDS, PaymentEvent::KINDS, PayoutEvent::KINDS].concat() {
         let sql = "SELECT count(*) FROM event_kind WHERE kind = ?";

@@ -97,7 +97,7 @@ fn what_is_due_follows_from_the_events() {
     assert_eq!(tx.card_count(&MaskedCard::new("541333", "0001"), "2026-11-21".parse().unwrap()).unwrap(), Some(1));
     assert_eq!(tx.card_count(&MaskedCard::new("54", ""), "2026-11-21".parse().unwrap()).unwrap(), None);
     assert_eq!(tx.offline_sequence().unwrap(), 4);
-    assert_eq!(tx.oldest_offline_ms(Currency::CNY).unwrap(), Some(at(1).wall_ms));
+    assert_eq!(tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, _)| oldest), Some(at(1).wall_ms));
     assert_eq!(tx.payments_of_order("order-2").unwrap(), [id(2)]);
     tx.commit().unwrap();
     answer(&mut ledger, 3, Authorization::Approved);
@@ -119,7 +119,11 @@ fn what_is_parked_or_expired_does_not_limit_the_offline_policy_for_ever() {
             rows.iter().find(|row| row.what == what).map_or((0, 0), |row| (row.count, row.amount_minor))
         };
         let rows = tx.waiting().unwrap();
-        (sum(&rows, "offline"), sum(&rows, "unsent"), tx.oldest_offline_ms(Currency::CNY).unwrap())
+        (
+            sum(&rows, "offline"),
+            sum(&rows, "unsent"),
+            tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, _)| oldest),
+        )
     };
     assert_eq!(sums(&mut ledger), ((3, 300), (3, 300), Some(at(1).wall_ms)));
     let week = at(7 * 86_400);

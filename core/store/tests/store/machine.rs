@@ -20,7 +20,6 @@ use takings_store::{Head, Ledger, Patience, Reader, StoreError, Verification};
 use tempfile::TempDir;
 
 use crate::model::{Act, LINE, Model, Move, NET, Turn, amount, day};
-use crate::opening::raw;
 use crate::support::*;
 
 const PAYMENTS: u64 = 4;

@@ -1,27 +1,18 @@
-//! Whose file it is, whether it is whole, and what the witness says when it is not.
+//! Whose file it is, and whether it is whole.
 
 use std::fs;
 
 use rusqlite::Connection;
 use takings_domain::Authorization;
 use takings_domain::event::Subject;
-use takings_store::{Head, Ledger, OpenConfig, StoreError, Verification};
+use takings_store::{Ledger, OpenConfig, Reader, StoreError, Verification};
 use tempfile::{TempDir, tempdir};
 
 use crate::random::live;
 use crate::support::*;
 
-/// The file behind the ledger's back.
-pub(crate) fn raw(dir: &TempDir) -> Connection {
-    let conn = Connection::open(dir.path().join("ledger.db")).unwrap();
-    if cfg!(feature = "sqlcipher") {
-        conn.execute_batch(&format!("PRAGMA key = \"x'{}'\"", "07".repeat(32))).unwrap();
-    }
-    conn
-}
-
 /// A file without the triggers that keep events as they are.
-fn unguarded(dir: &TempDir) -> Connection {
+pub(crate) fn unguarded(dir: &TempDir) -> Connection {
     let conn = raw(dir);
     conn.execute_batch(
         "DROP TRIGGER event_is_not_updated; DROP TRIGGER event_is_not_deleted; PRAGMA foreign_keys = OFF",
@@ -122,7 +113,7 @@ fn p5_a_byte_that_is_no_text_in_a_new_event_opens_for_reading_only() {
         assert_eq!(report.read_only.as_deref(), Some("event 4 does not verify"), "{change}");
         assert!(matches!(ledger.verify().unwrap(), Verification::Broken { seq: 4, .. }), "{change}");
         assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_some(), "{change}: reading goes on");
-        let reader = takings_store::Reader::open(&config(dir.path())).unwrap();
+        let reader = Reader::open(&config(dir.path())).unwrap();
         let timeline = reader.payment(id(1)).unwrap().unwrap().timeline;
         let bad: Vec<_> = timeline.iter().filter(|event| !event.as_written).map(|event| event.seq).collect();
         assert_eq!((timeline.len(), bad), (4, vec![4]), "{change}");
@@ -156,53 +147,6 @@ fn p5_a_missing_event_in_the_middle_is_found() {
 }
 
 #[test]
-fn p5_a_shortened_history_is_ahead_of_by_its_witness() {
-    let dir = tempdir().unwrap();
-    let mut ledger = opened(&dir);
-    keep(&mut ledger, 1, cny(100));
-    let kept = dir.path().join("copy");
-    drop(ledger);
-    fs::copy(dir.path().join("ledger.db"), &kept).unwrap();
-    let mut ledger = open(&dir);
-    keep(&mut ledger, 2, cny(250));
-    let last = ledger.last_seq();
-    drop(ledger);
-    // Yesterday's file comes back.
-    fs::copy(&kept, dir.path().join("ledger.db")).unwrap();
-    let (mut ledger, report) = try_open(&dir).unwrap();
-    assert_eq!((report.missing_events, report.read_only), (4, None));
-    let stake = report.at_stake.unwrap();
-    assert_eq!((stake.seq, stake.unsent[0].count, stake.unsent[0].amount_minor), (last, 2, 350));
-    assert_eq!(ledger.verify().unwrap(), Verification::HeadAhead { events: last - 4, missing: 4 });
-    // The witness moves on, the loss stays known.
-    keep(&mut ledger, 3, cny(100));
-    keep(&mut ledger, 4, cny(100));
-    assert_eq!(ledger.verify().unwrap(), Verification::HeadAhead { events: last + 4, missing: 4 });
-    drop(ledger);
-    assert_eq!(try_open(&dir).unwrap().1.missing_events, 4);
-}
-
-#[test]
-fn p5_a_deleted_tail_is_counted() {
-    let dir = tempdir().unwrap();
-    let mut ledger = opened(&dir);
-    for number in 1..4 {
-        keep(&mut ledger, number, cny(100));
-    }
-    let last = ledger.last_seq();
-    drop(ledger);
-    let conn = unguarded(&dir);
-    conn.execute("DELETE FROM card_blob WHERE subject = (SELECT key FROM payment ORDER BY key DESC LIMIT 1)", [])
-        .unwrap();
-    conn.execute("DELETE FROM event WHERE seq > ?", [(last - 4).cast_signed()]).unwrap();
-    drop(conn);
-    let (mut ledger, report) = try_open(&dir).unwrap();
-    assert_eq!(report.missing_events, 4);
-    ledger.rebuild_projections().unwrap();
-    assert_eq!(ledger.verify().unwrap(), Verification::HeadAhead { events: last - 4, missing: 4 });
-}
-
-#[test]
 fn p5_an_index_that_does_not_fit_its_table_is_found() {
     let dir = tempdir().unwrap();
     let mut ledger = opened(&dir);
@@ -220,50 +164,6 @@ fn p5_an_index_that_does_not_fit_its_table_is_found() {
     let mut ledger = open(&dir);
     let found = ledger.verify().unwrap();
     assert!(matches!(found, Verification::Broken { seq: 5.., .. }), "{found:?}");
-}
-
-#[test]
-fn a_replaced_history_of_the_same_length_is_found_by_its_witness() {
-    let (one, other) = (tempdir().unwrap(), tempdir().unwrap());
-    let mut ledger = opened(&one);
-    keep(&mut ledger, 1, cny(100));
-    drop(ledger);
-    let mut ledger = opened(&other);
-    keep(&mut ledger, 2, cny(100));
-    drop(ledger);
-    fs::copy(other.path().join("ledger.db"), one.path().join("ledger.db")).unwrap();
-    let (mut ledger, report) = try_open(&one).unwrap();
-    assert_eq!(report.differs_at, Some(5));
-    assert!(matches!(ledger.verify().unwrap(), Verification::Broken { seq: 5, .. }));
-}
-
-#[test]
-fn a_truncated_file_is_set_aside_and_the_witness_says_how_much_is_missing() {
-    for keep_bytes in [0, 4_096, 20_000] {
-        let dir = tempdir().unwrap();
-        let mut ledger = opened(&dir);
-        for number in 1..20 {
-            keep(&mut ledger, number, cny(100));
-        }
-        let last = ledger.last_seq();
-        ledger.close().unwrap();
-        let path = dir.path().join("ledger.db");
-        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-        assert!(file.metadata().unwrap().len() > 20_000);
-        file.set_len(keep_bytes).unwrap();
-        drop(file);
-        let error = try_open(&dir).unwrap_err();
-        let StoreError::Damaged { set_aside, head } = error else { panic!("{keep_bytes}: {error}") };
-        let head = head.unwrap();
-        assert_eq!((head.seq, head.unsent[0].count, head.unsent[0].amount_minor), (last, 19, 1_900));
-        assert_eq!(fs::metadata(&set_aside).unwrap().len(), keep_bytes, "set aside as it was");
-        assert!(!path.exists());
-        // Life goes on in a new ledger that knows what was lost.
-        let (mut ledger, report) = try_open(&dir).unwrap();
-        assert!(report.created);
-        assert_eq!(report.missing_events, last);
-        assert_eq!(ledger.verify().unwrap(), Verification::HeadAhead { events: 0, missing: last });
-    }
 }
 
 #[test]
@@ -413,18 +313,6 @@ fn p4_balanced_a_changed_row_of_any_projection_is_found() {
 }
 
 #[test]
-fn the_witness_is_read_without_key_and_lock() {
-    let dir = tempdir().unwrap();
-    let mut ledger = opened(&dir);
-    keep(&mut ledger, 1, cny(700));
-    let head = Head::read(dir.path()).unwrap().sound().unwrap();
-    assert_eq!((head.seq, head.hash), (ledger.last_seq(), ledger.last_hash()));
-    assert_eq!((head.unsent[0].currency.as_str(), head.unsent[0].count), ("CNY", 1));
-    answer(&mut ledger, 1, Authorization::Approved);
-    assert_eq!(Head::read(dir.path()).unwrap().sound().unwrap().unsent, []);
-}
-
-#[test]
 fn a_key_and_a_build_must_fit() {
     let dir = tempdir().unwrap();
     let mut wrong: OpenConfig = config(dir.path());
@@ -441,57 +329,4 @@ fn a_key_and_a_build_must_fit() {
         assert!(matches!(Ledger::open(wrong), Err(StoreError::KeyWithoutEncryption)));
         assert!(!dir.path().join("ledger.db").exists());
     }
-}
-
-#[test]
-fn p1_kept_half_of_a_step_is_never_committed() {
-    let dir = tempdir().unwrap();
-    let mut ledger = opened(&dir);
-    keep(&mut ledger, 1, cny(100));
-    let before = ledger.last_seq();
-    ledger.rest();
-    raw(&dir)
-        .execute_batch("CREATE TRIGGER trouble BEFORE INSERT ON to_do BEGIN SELECT RAISE(ABORT, 'trouble'); END")
-        .unwrap();
-    let payment = Subject::Payment(id(2));
-    let mut tx = ledger.begin().unwrap();
-    tx.append(at(2), None, &payment, charge(2, cny(100))).unwrap();
-    tx.append(at(2), None, &payment, attempt(2)).unwrap();
-    tx.append(at(2), None, &payment, card_read("0002")).unwrap();
-    tx.append(at(2), None, &payment, deferred()).unwrap();
-    assert!(tx.last_stan().is_err(), "the rows cannot be brought up to the events");
-    assert!(matches!(tx.append(at(2), None, &payment, send(2, 1)), Err(StoreError::Spoiled)));
-    assert!(matches!(tx.commit(), Err(StoreError::Spoiled)));
-    raw(&dir).execute_batch("DROP TRIGGER trouble").unwrap();
-    assert_eq!(ledger.last_seq(), before);
-    assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_none());
-    keep(&mut ledger, 2, cny(100));
-    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: before + 4 });
-}
-
-#[test]
-fn p1_kept_after_a_failed_commit_the_file_says_what_happened() {
-    let dir = tempdir().unwrap();
-    let mut ledger = opened(&dir);
-    keep(&mut ledger, 1, cny(100));
-    let before = ledger.last_seq();
-    ledger.rest();
-    raw(&dir)
-        .execute_batch(
-            "CREATE TABLE broken (seq INTEGER REFERENCES event (seq) DEFERRABLE INITIALLY DEFERRED);
-             CREATE TRIGGER trouble AFTER INSERT ON event BEGIN INSERT INTO broken VALUES (-1); END",
-        )
-        .unwrap();
-    let mut tx = ledger.begin().unwrap();
-    tx.append(at(2), None, &Subject::Payment(id(2)), charge(2, cny(100))).unwrap();
-    assert!(matches!(tx.commit(), Err(StoreError::CommitUnknown { .. })));
-    // The next use opens the file again and looks.
-    let mut tx = ledger.begin().unwrap();
-    assert!(tx.payment(id(2)).unwrap().is_none());
-    drop(tx);
-    assert_eq!(ledger.last_seq(), before);
-    ledger.rest();
-    raw(&dir).execute_batch("DROP TRIGGER trouble").unwrap();
-    keep(&mut ledger, 2, cny(100));
-    assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: before + 4 });
 }

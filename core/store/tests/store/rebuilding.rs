@@ -7,7 +7,7 @@ use takings_domain::{Authorization, PayoutStatus};
 use takings_store::{Ledger, Patience, Reader, StoreError, Verification};
 use tempfile::TempDir;
 
-use crate::opening::{dump, raw};
+use crate::opening::dump;
 use crate::random::live;
 use crate::support::*;
 

@@ -1,5 +1,6 @@
 //! A ledger in a directory of its own, and the events of a day at the stall.
 
+use rusqlite::Connection;
 use takings_domain::event::{
     Accepted, AttemptStarted, BlobErased, CardRead, ChargeMode, ChargeStarted, Class, EntriesReported, Entry,
     EraseReason, Lane, Opened, PaymentReported, PayoutReported, SendStarted, Subject, Via,
@@ -197,4 +198,13 @@ pub(crate) fn answer(ledger: &mut Ledger, number: u64, authorization: Authorizat
     tx.append(now, None, &payment, BlobErased { why: EraseReason::Answered }).unwrap();
     assert!(tx.erase_card_blob(id(number)).unwrap());
     tx.commit().unwrap();
+}
+
+/// The file behind the ledger's back.
+pub(crate) fn raw(dir: &TempDir) -> Connection {
+    let conn = Connection::open(dir.path().join("ledger.db")).unwrap();
+    if cfg!(feature = "sqlcipher") {
+        conn.execute_batch(&format!("PRAGMA key = \"x'{}'\"", "07".repeat(32))).unwrap();
+    }
+    conn
 }

@@ -14,6 +14,7 @@ pub(super) struct Exposure {
     pub(super) count: u32,
     pub(super) total: Money,
     pub(super) oldest_captured_at_ms: Option<i64>,
+    pub(super) newest_captured_at_ms: Option<i64>,
 }
 
 pub(super) trait Book {
@@ -68,10 +69,12 @@ impl Book for Transaction<'_> {
         let rows = self.waiting()?;
         let row = rows.iter().find(|row| row.what == "offline" && row.currency == currency);
         let (count, amount_minor) = row.map_or((0, 0), |row| (row.count, row.amount_minor));
+        let span_ms = self.offline_span_ms(currency)?;
         Ok(Exposure {
             count: u32::try_from(count).unwrap_or(u32::MAX),
             total: Money::new(amount_minor, currency)?,
-            oldest_captured_at_ms: self.oldest_offline_ms(currency)?,
+            oldest_captured_at_ms: span_ms.map(|(oldest, _)| oldest),
+            newest_captured_at_ms: span_ms.map(|(_, newest)| newest),
         })
     }
 

@@ -14,6 +14,7 @@ use takings_readers::{ReaderSession, TimerId};
 use takings_store::Transaction;
 
 use super::book::Book;
+use super::live::known;
 use super::offline::ClockFacts;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest};
@@ -162,6 +163,13 @@ impl Engine {
         }
         let (operator, open) = (charge.operator.clone(), charge.attempt_open);
         let mut tx = self.ledger.begin()?;
+        let payment = known(&mut tx, id)?;
+        if payment.is_closed() {
+            // Its end is on record: the commit that failed was kept, or it was settled since.
+            drop(tx);
+            self.decide(id, given_up(payment.abandoned.unwrap_or(why)));
+            return Ok(());
+        }
         if open {
             tx.append_payment(now, operator.as_deref(), id, AttemptEnded { why }.into())?;
         }
@@ -173,9 +181,7 @@ impl Engine {
             charge.attempt_open = false;
         }
         if give_up {
-            let cause = if why == AttemptEnd::LinkLost { "interrupted" } else { "abandoned" };
-            let detail = Some(why.as_str().to_owned());
-            self.decide(id, ChargeOutcome::NotCharged { cause: cause.to_owned(), detail });
+            self.decide(id, given_up(why));
         }
         Ok(())
     }
@@ -205,8 +211,8 @@ impl Engine {
         let done = ended.and_then(|()| self.write_concluded(id, now));
         if done.is_err() && before_card {
             // Nobody holds it any more, and that could not be written down: it is settled like what a crash left open.
-            self.charges.remove(&id);
             self.left_open = true;
+            self.decide(id, ChargeOutcome::NotConfirmed);
         }
         self.forget_left(id);
         done
@@ -278,6 +284,13 @@ fn repeats(tx: &mut Transaction<'_>, request: &ChargeRequest) -> Result<Option<P
     Ok(None)
 }
 
+/// What the screen says of a charge without a card, as the lists call it.
+fn given_up(why: AttemptEnd) -> ChargeOutcome {
+    let interrupted = matches!(why, AttemptEnd::LinkLost | AttemptEnd::Interrupted);
+    let cause = if interrupted { "interrupted" } else { "abandoned" };
+    ChargeOutcome::NotCharged { cause: cause.to_owned(), detail: Some(why.as_str().to_owned()) }
+}
+
 /// The policy's first judgement; none means it allows.
 pub(super) fn before_card(
     tx: &mut Transaction<'_>,
@@ -290,7 +303,7 @@ pub(super) fn before_card(
         amount,
         open_count: exposure.count,
         open_total: exposure.total,
-        oldest_open_age_ms: exposure.oldest_captured_at_ms.map(|oldest| clock.age_ms(oldest)),
+        oldest_open_age_ms: clock.oldest_age_ms(exposure.oldest_captured_at_ms, exposure.newest_captured_at_ms),
         trusted_age_ms: clock.trusted_age_ms,
         now_pessimistic_ms: clock.now_pessimistic_ms,
     };

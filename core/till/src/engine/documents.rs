@@ -12,7 +12,6 @@ use takings_domain::{Calendar, Now, RiskPolicy, SettlementTerms};
 use super::Engine;
 use super::book::Book;
 use super::exchange::Heard;
-use super::run::Run;
 use super::session::KEYS_META;
 use super::trouble::Trouble;
 use crate::error::TillError;
@@ -184,13 +183,13 @@ impl Engine {
         let digest = hex::encode(&Sha256::digest(signed.body.as_bytes()));
         let bytes = document_bytes(signed)?;
         let in_force = self.digest_in_force(kind);
-        let mut tx = self.ledger.begin()?;
-        tx.put_reference(&digest, kind.as_str(), &bytes)?;
-        if in_force.as_deref() != Some(digest.as_str()) {
-            tx.append_ledger(now, None, event(digest))?;
-        }
-        self.state = tx.ledger_state()?;
-        tx.commit()?;
+        self.write_ledger(|tx| {
+            tx.put_reference(&digest, kind.as_str(), &bytes)?;
+            if in_force.as_deref() != Some(digest.as_str()) {
+                tx.append_ledger(now, None, event(digest))?;
+            }
+            Ok(())
+        })?;
         self.read_document(kind, signed)
     }
 
@@ -262,14 +261,14 @@ impl Engine {
     }
 
     /// A document could not be had: this contact goes on without it, the next one asks again. Without it less may be
-    /// accepted offline, but nothing that waits has to wait longer.
+    /// accepted offline, but nothing that waits has to wait longer. Where new keys or a session come first, it is asked for
+    /// once more after them.
     pub(super) fn forgo_document(&mut self, kind: DocumentKind, trouble: &Trouble) {
         self.documents.is_still_wanted(kind);
-        let renewed = |run: &Run| (trouble.wants_sign_on() && run.need_sign_on) || run.need_keys;
         if let Some(run) = &mut self.run
-            && !renewed(run)
+            && run.asks_again(trouble)
         {
-            run.documents.remove(&kind);
+            run.documents.insert(kind);
         }
     }
 }

@@ -6,7 +6,7 @@ use takings_acquirers::{
     SigningContext, SubmitBatch, SubmitOne, Value, decode, encode,
 };
 use takings_domain::event::{Lane, SendStarted};
-use takings_domain::{Now, OperationId, PaymentId, PayoutId};
+use takings_domain::{Now, OperationId, PaymentId, PayoutId, TimeAnchor};
 
 use super::book::Book;
 use super::documents::DocumentKind;
@@ -271,7 +271,12 @@ impl Engine {
     /// The acquirer signed something that the ledger's rules refuse: it is not believed, and stops nobody else's.
     fn disbelieve(&mut self, asked: Asked, error: &TillError, now: Now) -> Result<(), TillError> {
         let trouble = Trouble::Unverified { why: error.to_string(), unknown_key: false };
-        self.hear_trouble(&trouble, now);
+        // There is a line, and somebody who signs: news that are not believed are no silence.
+        if asked.slot() != Slot::Feed {
+            self.hear_trouble(&trouble, now);
+        } else if let Some(run) = &mut self.run {
+            run.report.detail = Some(error.to_string());
+        }
         match asked {
             Asked::Keys | Asked::Activate | Asked::SignOn => {
                 self.control_trouble(&trouble);
@@ -292,7 +297,7 @@ impl Engine {
             | Asked::Payout(_)
             | Asked::Entries(_)
             | Asked::EarlierPayments
-            | Asked::EarlierPayouts) => self.on_feed(asked, Err(trouble), now),
+            | Asked::EarlierPayouts) => self.disbelieve_news(asked, trouble, now),
         }
     }
 
@@ -311,9 +316,9 @@ impl Engine {
             self.hold(wait_ms, now);
         }
         if let Trouble::NotExecuted { server_ms: Some(server_ms), .. } = trouble {
-            self.correction_ms = self.correction_ms.saturating_add(server_ms.saturating_sub(self.server_ms(now)));
+            self.told_clock = Some(TimeAnchor { server_ms: *server_ms, heard_at: now });
         }
-        let silent = matches!(trouble, Trouble::Maybe { signed: false, .. } | Trouble::Unverified { .. });
+        let silent = trouble.is_silence();
         if silent {
             self.line = Line::Unknown;
         } else {
@@ -324,8 +329,7 @@ impl Engine {
         if let Some(run) = &mut self.run {
             run.silences = run.silences.saturating_add(u32::from(silent));
             run.need_sign_on |= needs_sign_on && run.may_sign_on_again();
-            run.need_keys |=
-                matches!(trouble, Trouble::Unverified { unknown_key: true, .. }) && run.may_read_keys_again();
+            run.need_keys |= trouble.wants_keys() && run.may_read_keys_again();
             run.report.detail = trouble.code().map(str::to_owned);
         }
     }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use takings_acquirers::report::{EventsPage, PaymentReport, PaymentsPage};
-use takings_acquirers::{ListQuery, Operation, ProblemSlug, Unverified, Value};
+use takings_acquirers::report::{EventsPage, PaymentReport};
+use takings_acquirers::{ListQuery, Operation, Unverified, Value};
 use takings_domain::event::Via;
 use takings_domain::payment::PaymentState;
 use takings_domain::{Now, PaymentId, PayoutId};
@@ -14,7 +14,7 @@ use super::Engine;
 use super::book::Book;
 use super::documents::DocumentKind;
 use super::exchange::{Asked, Heard};
-use super::payouts::leads_on;
+use super::lists::{ALL_LISTED_META, LIST_AGAIN_MS, LISTED_META, Listing, Missed};
 use super::reports::{Rules, apply};
 use super::trouble::Trouble;
 use crate::error::TillError;
@@ -25,40 +25,23 @@ pub(super) const PAGE_ITEMS: u32 = 200;
 pub(super) const CURSOR_META: &str = "feed_after";
 /// So many hints are looked at before the next question.
 const HINTS_AT_ONCE: u32 = 500;
-
 /// From so many hints at payments on, they are read by pages instead of one by one.
 const LIST_FROM: usize = 4;
-/// Until when changed payments were read by pages, the acquirer's clock, milliseconds UTC.
-const LISTED_META: &str = "payments_listed_ms";
-
 /// Where the feed's questions stand; what a crash loses of it is asked again.
 #[derive(Default)]
 pub(super) struct FeedState {
-    /// Payments the acquirer wants us to look at, from the sign-on.
+    /// Payments to look at by themselves: the acquirer asks for it at the sign-on, or a list told of one what is not believed.
     pub(super) asked_for: BTreeSet<PaymentId>,
     /// Where the next page of a payout's entries starts.
     pub(super) entries_cursor: Option<(PayoutId, String)>,
     /// Changed payments are being read by pages: since when, and where the next page starts.
-    list: Option<Listing>,
+    pub(super) list: Option<Listing>,
     /// They were, after the hints heard last.
-    listed: bool,
-    /// The feed no longer keeps what we missed: payments and payouts are read by pages instead.
+    pub(super) listed: bool,
+    /// What the feed may have kept from us: payments and payouts are read by pages.
     pub(super) missed: Option<Missed>,
     /// Subjects that could not be read in this run.
     pub(super) skipped: BTreeSet<String>,
-}
-
-/// What is still to be listed after the feed lost our place.
-pub(super) struct Missed {
-    payments_listed: bool,
-    pub(super) payouts_cursor: Option<String>,
-}
-
-/// A walk through the payments that changed.
-struct Listing {
-    /// The acquirer's clock at the first page, milliseconds UTC.
-    as_of_ms: Option<i64>,
-    cursor: Option<String>,
 }
 
 impl Engine {
@@ -76,10 +59,14 @@ impl Engine {
 
     /// The next object to read; hints that say nothing new are done with.
     fn next_read(&mut self) -> Result<Option<Asked>, TillError> {
-        if let Some(id) = self.feed.asked_for.pop_first()
-            && self.ledger.begin()?.payment(id)?.is_some()
-        {
-            return Ok(Some(Asked::Payment(id)));
+        // One payment that nobody answers about is enough: three silences would end the contact before anything else is read.
+        let no_payments = self.run.as_ref().is_some_and(|run| run.payments_silent);
+        let is_open = |feed: &FeedState, id: &PaymentId| !no_payments && !feed.skipped.contains(&id.to_string());
+        while let Some(id) = self.feed.asked_for.iter().copied().find(|id| is_open(&self.feed, id)) {
+            if self.ledger.begin()?.payment(id)?.is_some() {
+                return Ok(Some(Asked::Payment(id)));
+            }
+            self.feed.asked_for.remove(&id);
         }
         if self.feed.list.is_some() {
             return Ok(Some(Asked::Payments));
@@ -108,6 +95,9 @@ impl Engine {
                 }
                 let asked = meaning(&mut tx, &hint)?;
                 let is_payment = matches!(asked, Some(Asked::Payment(_)));
+                if is_payment && no_payments {
+                    continue;
+                }
                 payments += usize::from(is_payment);
                 #[cfg(feature = "planted")]
                 if asked.is_some() && takings_domain::planted::is("hint_followed_before_read") {
@@ -172,8 +162,12 @@ impl Engine {
                 Operation::ListPayments(ListQuery { updated_since_ms, status: None, cursor, limit: PAGE_ITEMS })
             }
             Asked::Payouts => {
-                let cursor = self.feed.missed.as_ref().and_then(|missed| missed.payouts_cursor.clone());
-                Operation::ListPayouts(ListQuery { updated_since_ms: None, status: None, cursor, limit: PAGE_ITEMS })
+                let missed = self.feed.missed.as_ref();
+                let cursor = missed.and_then(|missed| missed.payouts_cursor.clone());
+                let since = missed.filter(|missed| !missed.place_lost).map(|_| ALL_LISTED_META);
+                let since = since.map(|key| tx.kept_text(key)).transpose()?.flatten();
+                let updated_since_ms = since.and_then(|text| text.parse().ok());
+                Operation::ListPayouts(ListQuery { updated_since_ms, status: None, cursor, limit: PAGE_ITEMS })
             }
             Asked::Payment(id) => {
                 let amount = tx.payment(*id)?.map(|payment| payment.charge.amount);
@@ -194,9 +188,26 @@ impl Engine {
 
     /// What came back to a question of the feed.
     pub(super) fn on_feed(&mut self, asked: Asked, heard: Result<Heard, Trouble>, now: Now) -> Result<(), TillError> {
-        // A question without an answer: whatever news it was after is still unheard.
-        if let (Err(_), Some(run)) = (&heard, &mut self.run) {
+        if let (Err(trouble), Some(run)) = (&heard, &mut self.run) {
+            if run.asks_again(trouble) {
+                run.report.detail = None;
+                return Ok(());
+            }
+            run.payments_silent |= matches!(asked, Asked::Payment(_)) && trouble.is_silence();
+            // A question without an answer: whatever news it was after is still unheard.
             run.feed_missed = true;
+            run.news_waits |= match (&asked, trouble) {
+                (Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_), trouble) => {
+                    !matches!(trouble, Trouble::Refused { .. })
+                }
+                (Asked::Events, trouble) => !trouble.lost_our_place(),
+                // What hints point at is read one by one instead.
+                (Asked::Payments, _) => self.feed.missed.is_some(),
+                _ => true,
+            };
+            if let (Asked::Payment(id), Trouble::Refused { .. }) = (&asked, trouble) {
+                self.feed.asked_for.remove(id);
+            }
         }
         match (asked, heard) {
             (_, Ok(Heard::Value(Value::Events(page)))) => self.on_events(&page),
@@ -208,8 +219,8 @@ impl Engine {
             (_, Ok(Heard::Value(Value::Payout(report)))) => self.on_payout_read(&report, now),
             (_, Ok(Heard::Value(Value::Payouts(page)))) => self.on_payouts(&page, now),
             (_, Ok(Heard::Value(Value::PayoutEntries(page)))) => self.on_entries(&page, now),
-            (Asked::Events, Err(Trouble::Refused { code, .. })) if code == ProblemSlug::CursorExpired.as_str() => {
-                self.feed_lost_our_place(&code)
+            (Asked::Events, Err(trouble)) if trouble.lost_our_place() => {
+                self.feed_lost_our_place(trouble.code().unwrap_or_default())
             }
             (Asked::Events, heard) => {
                 self.feed_is_silent(matches!(heard, Err(Trouble::NotSent { .. })));
@@ -229,6 +240,21 @@ impl Engine {
             (Asked::Payout(id) | Asked::Entries(id), _) => self.skip(id.to_string()),
             _ => Ok(()),
         }
+    }
+
+    /// An answer that our own rules refuse. About one payment or payout another contact would hear the same: it stays noted,
+    /// and nothing waits for it.
+    pub(super) fn disbelieve_news(&mut self, asked: Asked, trouble: Trouble, now: Now) -> Result<(), TillError> {
+        let about_one = matches!(asked, Asked::Payment(_) | Asked::Payout(_) | Asked::Entries(_));
+        if let Asked::Payment(id) = &asked {
+            self.feed.asked_for.remove(id);
+        }
+        let before = self.run.as_ref().map(|run| (run.news_waits, run.payments_silent));
+        self.on_feed(asked, Err(trouble), now)?;
+        if let Some((run, before)) = self.run.as_mut().zip(before).filter(|_| about_one) {
+            (run.news_waits, run.payments_silent) = before;
+        }
+        Ok(())
     }
 
     /// The feed brings nothing. What waits must not wait for it: if nothing else was heard yet, a question that only the
@@ -277,13 +303,23 @@ impl Engine {
         if all_believed {
             tx.set_meta(CURSOR_META, page.next_after.to_string().as_bytes())?;
         }
+        let ended = all_believed && page.events.len() < PAGE_ITEMS as usize;
+        let listed_ms = tx.kept_text(ALL_LISTED_META)?.and_then(|text| text.parse::<i64>().ok());
+        if ended && listed_ms.is_none() {
+            tx.set_meta(ALL_LISTED_META, page.as_of_ms.to_string().as_bytes())?;
+        }
         tx.commit()?;
+        let is_long_ago = listed_ms.is_some_and(|at_ms| page.as_of_ms.saturating_sub(at_ms) >= LIST_AGAIN_MS);
         self.feed.listed = false;
         let Some(run) = &mut self.run else { return Ok(()) };
         let heard = u32::try_from(page.events.len()).unwrap_or(u32::MAX);
         run.report.events = run.report.events.saturating_add(heard);
         run.feed_read = heard < PAGE_ITEMS;
         run.feed_ended = run.feed_read && all_believed;
+        run.feed_as_of_ms = Some(page.as_of_ms);
+        if ended && is_long_ago && run.may_list_missed() {
+            self.feed.missed = Some(Missed::everything(false));
+        }
         if all_believed { Ok(()) } else { self.feed_lost_our_place("an event cannot be believed") }
     }
 
@@ -295,54 +331,10 @@ impl Engine {
         apply(&mut tx, now, None, report, Via::Feed, &rules)?;
         let payment = tx.payment(report.payment_id)?;
         tx.commit()?;
+        self.feed.asked_for.remove(&report.payment_id);
         payment.iter().for_each(|payment| self.tell(payment));
         // Read, and no newer than before: asking on in this run would bring the same for ever.
         if known >= Some(report.version) { self.skip(report.payment_id.to_string()) } else { Ok(()) }
-    }
-
-    /// A page of changed payments: those that are ours and newer are written down, in one commit.
-    fn on_payments(&mut self, page: &PaymentsPage, now: Now) -> Result<(), TillError> {
-        let asked = self.feed.list.as_ref().and_then(|list| list.cursor.as_deref());
-        leads_on(asked, page.next_cursor.as_deref(), page.payments.len())?;
-        let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
-        let as_of_ms = self.feed.list.as_ref().and_then(|list| list.as_of_ms).unwrap_or(page.as_of_ms);
-        let mut read = Vec::new();
-        let mut tx = self.ledger.begin()?;
-        for report in &page.payments {
-            let ours = tx.payment(report.payment_id)?;
-            if ours.is_some_and(|payment| payment.charge.amount == report.amount) {
-                match apply(&mut tx, now, None, report, Via::Feed, &rules) {
-                    // Its hint stays: it is asked for by itself, and what is wrong with it is noted there.
-                    Err(error) if error.is_about_one_subject() => continue,
-                    done => done?,
-                }
-                read.extend(tx.payment(report.payment_id)?);
-            }
-        }
-        if page.next_cursor.is_none() {
-            tx.set_meta(LISTED_META, as_of_ms.to_string().as_bytes())?;
-        }
-        tx.commit()?;
-        read.iter().for_each(|payment| self.tell(payment));
-        self.feed.listed = page.next_cursor.is_none();
-        let next = |cursor: &String| Listing { as_of_ms: Some(as_of_ms), cursor: Some(cursor.clone()) };
-        self.feed.list = page.next_cursor.as_ref().map(next);
-        if let Some(missed) = self.feed.missed.as_mut().filter(|_| page.next_cursor.is_none()) {
-            missed.payments_listed = true;
-        }
-        Ok(())
-    }
-
-    /// The acquirer no longer keeps what lies after our cursor: once in a run payments and payouts are listed, then the
-    /// feed is read from the oldest event that it has.
-    fn feed_lost_our_place(&mut self, why: &str) -> Result<(), TillError> {
-        let Some(run) = &mut self.run else { return Ok(()) };
-        run.feed_read = true;
-        run.report.detail = Some(why.to_owned());
-        if run.may_list_missed() {
-            self.feed.missed = Some(Missed { payments_listed: false, payouts_cursor: None });
-        }
-        Ok(())
     }
 }
 

@@ -297,7 +297,9 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
         if payment.report.is_some() {
-            return Ok(());
+            // It had this payment undecided, and has forgotten it since: asking on would bring the same for ever.
+            drop(tx);
+            return self.request_reversal(id, ReversalReason::Other, now);
         }
         if let Some(concluded) = concluded {
             tx.append_payment(now, operator.as_deref(), id, concluded.into())?;

@@ -4,13 +4,15 @@
 //! Each effect is answered by exactly one input, or by a crash. The runtime around it carries and decides nothing,
 //! which is what lets the same engine run under a simulated clock, network and disk.
 //!
+//! * [`message`]: what comes in and what goes out.
 //! * [`charging`]: from the intent to its outcome. [`reader`]: what the link brings. [`live`]: the card, and the
 //!   one request whose customer waits. [`offline`]: acceptance without it. [`submission`]: a payment as it is sent.
 //! * [`run`]: a contact with the acquirer: session, documents, three [`lanes`], the feed, within a budget.
 //! * [`session`], [`documents`]: who we are to the acquirer, and the policy, terms and calendar it signed.
 //! * [`exchange`]: what is asked of the acquirer and how the answer is read. [`trouble`]: why there is none.
 //!   [`failures`]: answers that are not read any more.
-//! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions.
+//! * [`reports`], [`payouts`]: the acquirer's word becomes events. [`feed`]: hints become questions; [`lists`]: pages of what
+//!   changed.
 //! * [`keepsakes`]: checking what is kept beside the events.
 //! * [`upkeep`]: what time alone brings. [`pace`]: when to speak again. [`recovery`]: what a crash left open, and what is
 //!   lost. [`refill`]: lists of an earlier version. [`restore`]: the history of an earlier phone.
@@ -24,7 +26,9 @@ mod failures;
 mod feed;
 mod keepsakes;
 mod lanes;
+mod lists;
 mod live;
+mod message;
 mod offline;
 mod pace;
 mod payouts;
@@ -46,156 +50,27 @@ mod upkeep;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use takings_acquirers::http::Carried;
-use takings_acquirers::{ActivationCode, DeviceSigner, KeyRing, SignedRequest};
+use takings_acquirers::{ActivationCode, DeviceSigner, KeyRing};
 use takings_domain::ledger::LedgerState;
-use takings_domain::{AttemptId, Now, OperationId, PaymentId};
+use takings_domain::{AttemptId, Now, OperationId, PaymentId, TimeAnchor};
 use takings_store::{Ledger, OpenConfig};
 
-use crate::charge::{ChargeOutcome, ChargeRequest, Step};
+use crate::charge::ChargeRequest;
 use crate::error::TillError;
 use crate::outlook::{Outlook, ServerClock};
 use crate::ports::Randomness;
-use crate::views::{ActivationView, SignOnView, StatusView, SyncReport, TroubleView, VerifyReport};
+use crate::views::TroubleView;
 
 use charging::OpenCharge;
 use documents::Documents;
 use exchange::InFlight;
 pub use failures::Failures;
 use feed::FeedState;
+pub use message::{Command, Effect, Input, Reply, Ticket};
 use pace::Pace;
 pub use reader::LinkEvent;
 use restore::Restore;
 use run::Run;
-
-/// Names the caller of a command, so that its reply finds it.
-pub type Ticket = u64;
-
-/// What comes in.
-pub enum Input {
-    /// A caller wants something; a reply effect with this ticket follows, now or later.
-    Command(Ticket, Command),
-    /// A request came to its end.
-    Answer(OperationId, Carried),
-    /// Time passed.
-    Tick,
-}
-
-/// What a caller can want.
-pub enum Command {
-    /// See `Till::activate`.
-    Activate {
-        /// As the acquirer gave it.
-        code: String,
-    },
-    /// See `Till::sign_on`.
-    SignOn,
-    /// See `Till::charge`.
-    Charge(ChargeRequest),
-    /// Something happened on the link to the reader.
-    Link {
-        /// Whose charge.
-        payment: PaymentId,
-        /// What.
-        event: LinkEvent,
-    },
-    /// Waits until the charge is decided.
-    Outcome {
-        /// Which.
-        payment: PaymentId,
-    },
-    /// Nobody holds the charge any more.
-    Leave {
-        /// Which.
-        payment: PaymentId,
-    },
-    /// See `Till::sync`.
-    Sync {
-        /// Milliseconds.
-        budget_ms: u64,
-    },
-    /// See `Till::cancel`.
-    Cancel {
-        /// Which.
-        payment: PaymentId,
-        /// Who is at the till.
-        operator: Option<String>,
-    },
-    /// See `Till::mark_service`.
-    MarkService {
-        /// Which.
-        payment: PaymentId,
-        /// The goods were handed over.
-        given: bool,
-        /// Who is at the till.
-        operator: Option<String>,
-    },
-    /// See `Till::acknowledge`.
-    Acknowledge {
-        /// The last alert heard.
-        upto: u64,
-    },
-    /// A receipt is printed once more.
-    CountReceipt {
-        /// Of which payment.
-        payment: PaymentId,
-        /// Whose copy.
-        copy: &'static str,
-    },
-    /// See `Till::status`.
-    Status,
-    /// See `Till::verify`.
-    Verify,
-    /// See `Till::tick`.
-    Tick,
-    /// See `Till::going_to_background`.
-    Background,
-    /// Fails in the middle of its work, for tests.
-    #[cfg(any(test, feature = "panicking"))]
-    Panic,
-}
-
-/// What a caller gets.
-#[derive(Debug)]
-pub enum Reply {
-    /// It is done.
-    Done,
-    /// Whose till it is now.
-    Activated(ActivationView),
-    /// The session.
-    SignedOn(SignOnView),
-    /// The intent is on disk.
-    Charging(PaymentId),
-    /// What the link's event brought.
-    Step(Step),
-    /// How the charge stands.
-    Outcome(ChargeOutcome),
-    /// How the contact went.
-    Synced(SyncReport),
-    /// How often this copy was printed before.
-    ReceiptCount(u32),
-    /// How the till is.
-    Status(Box<StatusView>),
-    /// What checking everything found.
-    Verified(VerifyReport),
-}
-
-/// What goes out, after the commit that records it.
-pub enum Effect {
-    /// Carry this to the acquirer and come back with [`Input::Answer`].
-    Send {
-        /// Names the request.
-        op: OperationId,
-        /// What to carry, once.
-        request: SignedRequest,
-        /// How long the answer may take, milliseconds.
-        timeout_ms: u64,
-    },
-    /// Answer a caller.
-    Reply(Ticket, Result<Reply, TillError>),
-    /// Come back with [`Input::Tick`] at this wall-clock instant, milliseconds UTC; replaces any earlier one.
-    WakeAt(i64),
-}
 
 /// Which way the line was at the last request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,8 +129,8 @@ pub struct Engine {
     pace: Pace,
     /// Something could not be written: sends and attempts may be left open in the ledger.
     left_open: bool,
-    /// What a refusal for clock skew taught since the last sign-on, milliseconds.
-    correction_ms: i64,
+    /// The acquirer's clock as a refusal for clock skew told it since the last sign-on.
+    told_clock: Option<TimeAnchor>,
     /// How many payments the next batch may hold: fewer after one was refused whole.
     batch_items: u32,
     /// An activation under way: the code is not kept on disk.
@@ -308,7 +183,7 @@ impl Engine {
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         #[cfg(feature = "planted")]
         self.write_postponed(now);
-        let before = self.ledger.last_seq();
+        let (before, unknown) = (self.ledger.last_seq(), self.ledger.unknown_commits());
         if let Err(error) = self.notice_clock_jump(now) {
             self.note(&error);
         }
@@ -324,15 +199,18 @@ impl Engine {
             Input::Command(..) => false,
         };
         let of_reader = matches!(input, Input::Command(_, Command::Link { .. })) && self.run.is_none();
+        let of_time = matches!(input, Input::Tick | Input::Command(_, Command::Tick));
         match input {
             Input::Command(ticket, command) => self.command(ticket, command, now),
             Input::Answer(op, carried) => self.answer(op, carried, now),
             Input::Tick => self.on_tick(now),
         }
         self.advance(now);
+        // Whoever asked heard an error, and what was asked may be on disk all the same.
+        self.left_open |= self.ledger.unknown_commits() != unknown;
         // A card brings some thirty values, and three of them write something: the others make nothing due.
         if !of_reader || self.left_open || self.ledger.last_seq() != before {
-            self.wake(now);
+            self.wake(of_time, now);
         }
         if self.resting {
             // Last, because everything above opens the file again.
@@ -390,7 +268,7 @@ impl Engine {
     }
 
     fn server_clock(&self) -> ServerClock {
-        ServerClock { anchor: self.state.anchor, correction_ms: self.correction_ms }
+        ServerClock { anchor: self.state.anchor, told: self.told_clock }
     }
 
     /// The acquirer's clock heard since the phone's last start and counted on by a clock nobody can set,

@@ -10,6 +10,7 @@ use super::Engine;
 use super::book::Book;
 use super::charging::{before_card, erase_blob, refused_outcome};
 use super::live::known;
+use super::upkeep::CLOCK_DRIFT_MS;
 use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 
@@ -35,6 +36,13 @@ impl ClockFacts {
     /// older.
     pub(super) fn age_ms(&self, captured_at_ms: i64) -> i64 {
         self.now_pessimistic_ms.saturating_sub(captured_at_ms)
+    }
+
+    /// The age of the oldest of what waits. Where something waits from a time that has not come, a clock was wrong, and it
+    /// may be as old as can be.
+    pub(super) fn oldest_age_ms(&self, oldest_ms: Option<i64>, newest_ms: Option<i64>) -> Option<i64> {
+        let misdated = newest_ms.is_some_and(|newest| self.age_ms(newest) < -CLOCK_DRIFT_MS);
+        if misdated { Some(i64::MAX) } else { oldest_ms.map(|oldest| self.age_ms(oldest)) }
     }
 }
 

@@ -10,6 +10,7 @@ use takings_domain::{Now, PayoutId};
 use super::Engine;
 use super::book::Book;
 use super::feed::CURSOR_META;
+use super::lists::ALL_LISTED_META;
 use crate::error::TillError;
 
 impl Engine {
@@ -23,17 +24,21 @@ impl Engine {
                 done => drop(done?),
             }
         }
-        match (&mut self.feed.missed, &page.next_cursor) {
-            (Some(missed), Some(_)) => missed.payouts_cursor.clone_from(&page.next_cursor),
-            _ => {
-                self.feed.missed = None;
-                let mut tx = self.ledger.begin()?;
-                tx.set_meta(CURSOR_META, b"0")?;
-                tx.commit()?;
-                if let Some(run) = &mut self.run {
-                    run.feed_read = false;
-                }
-            }
+        let Some(mut missed) = self.feed.missed.take() else { return Ok(()) };
+        let as_of_ms = *missed.as_of_ms.get_or_insert(page.as_of_ms);
+        if page.next_cursor.is_some() {
+            missed.payouts_cursor.clone_from(&page.next_cursor);
+            self.feed.missed = Some(missed);
+            return Ok(());
+        }
+        let mut tx = self.ledger.begin()?;
+        tx.set_meta(ALL_LISTED_META, as_of_ms.to_string().as_bytes())?;
+        if missed.place_lost {
+            tx.set_meta(CURSOR_META, b"0")?;
+        }
+        tx.commit()?;
+        if let Some(run) = self.run.as_mut().filter(|_| missed.place_lost) {
+            run.feed_read = false;
         }
         Ok(())
     }

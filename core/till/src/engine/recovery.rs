@@ -10,10 +10,10 @@ use takings_domain::event::{
 };
 use takings_domain::payment::PaymentState;
 use takings_domain::{Currency, LedgerId, Money, Now, OperationId, PaymentId};
-use takings_store::{Head, Ledger, Transaction, Unsent};
+use takings_store::{Head, Ledger, StoreError, Transaction, Unsent};
 
 use super::book::Book;
-use super::charging::erase_blob;
+use super::charging::{OpenCharge, erase_blob};
 use super::documents::Documents;
 use super::errors::UNREADABLE_FILE;
 use super::exchange::InFlight;
@@ -21,6 +21,7 @@ use super::feed::FeedState;
 use super::live::known;
 use super::run::BATCH_ITEMS;
 use super::{Engine, EngineConfig, Line};
+use crate::charge::ChargeOutcome;
 use crate::error::TillError;
 use crate::ports::Randomness;
 use crate::views::TroubleView;
@@ -53,7 +54,7 @@ impl Engine {
             line: Line::Unknown,
             pace: Default::default(),
             left_open: false,
-            correction_ms: 0,
+            told_clock: None,
             batch_items: BATCH_ITEMS,
             pending: None,
             feed: FeedState::default(),
@@ -99,7 +100,14 @@ impl Engine {
         self.introduce(new_ledger_id, at_stake, now)?;
         self.load_documents()?;
         if self.read_only.is_none() {
-            self.settle(now)?;
+            match self.settle(now) {
+                // A disk without room keeps no till shut: what was left open is settled once there is some.
+                Err(error @ TillError::Storage { .. }) if error.code() != UNREADABLE_FILE => {
+                    self.note(&error);
+                    self.left_open = true;
+                }
+                settled => settled?,
+            }
             self.spread()?;
             self.look_for_refill()?;
             self.look_for_restore()?;
@@ -134,8 +142,9 @@ impl Engine {
         if let Some(lost) = lost {
             tx.append_ledger(now, None, lost.into())?;
         }
-        self.state = tx.ledger_state()?;
+        let state = tx.ledger_state()?;
         tx.commit()?;
+        self.state = state;
         Ok(())
     }
 
@@ -164,10 +173,19 @@ impl Engine {
 
     /// Appends an event about the ledger in a transaction of its own.
     pub(super) fn append_ledger(&mut self, now: Now, event: LedgerEvent) -> Result<(), TillError> {
+        self.write_ledger(|tx| tx.append_ledger(now, None, event).map(drop))
+    }
+
+    /// What is written of the ledger is known once it is on disk. Of a commit that failed the file says what became of it.
+    pub(super) fn write_ledger(
+        &mut self,
+        write: impl FnOnce(&mut Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), TillError> {
         let mut tx = self.ledger.begin()?;
-        tx.append_ledger(now, None, event)?;
-        self.state = tx.ledger_state()?;
+        write(&mut tx)?;
+        let state = tx.ledger_state()?;
         tx.commit()?;
+        self.state = state;
         Ok(())
     }
 
@@ -176,12 +194,37 @@ impl Engine {
         if self.left_open {
             self.settle(now)?;
             self.left_open = false;
+            self.look_for_restore()?;
+            self.tell_what_was_kept()?;
+        }
+        Ok(())
+    }
+
+    /// An answer whose commit failed and was kept all the same: its customer was told that nobody knows.
+    fn tell_what_was_kept(&mut self) -> Result<(), TillError> {
+        let told_unknown = |charge: &OpenCharge| charge.outcome == Some(ChargeOutcome::NotConfirmed);
+        let ids: Vec<PaymentId> =
+            self.charges.iter().filter(|(_, charge)| told_unknown(charge)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let payment = self.ledger.begin()?.payment(id)?;
+            if let Some(payment) = payment.filter(PaymentState::is_answered) {
+                self.tell(&payment);
+            }
         }
         Ok(())
     }
 
     fn settle(&mut self, now: Now) -> Result<(), TillError> {
         let mut tx = self.ledger.begin()?;
+        let state = tx.ledger_state()?;
+        #[cfg(feature = "planted")]
+        if takings_domain::planted::is("queue_cancelled_at_start") {
+            for id in tx.past_deadline(i64::MAX, u32::MAX)? {
+                if known(&mut tx, id)?.delivery() == Some(takings_domain::payment::Delivery::Queued) {
+                    tx.append_payment(now, None, id, takings_domain::event::CancelledUnsent {}.into())?;
+                }
+            }
+        }
         for id in tx.open_work(u32::MAX)? {
             end_open_sends(&mut tx, id, &self.in_flight, now)?;
             let payment = known(&mut tx, id)?;
@@ -192,6 +235,7 @@ impl Engine {
             interrupt(&mut tx, &payment, now)?;
         }
         tx.commit()?;
+        self.state = state;
         Ok(())
     }
 

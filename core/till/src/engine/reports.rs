@@ -6,8 +6,8 @@ use takings_acquirers::report::{
 };
 use takings_domain::codes::{CodeClass, class_of};
 use takings_domain::event::{
-    Accepted, Class, EraseReason, Lane, ParkReason, Parked, PaymentReported, ReversalOutcome, ReversalReason,
-    ReversalReported, ReversalRequested, SendEnded, SendResult, Via,
+    Accepted, Class, EraseReason, Lane, NoticeKind, Noticed, ParkReason, Parked, PaymentReported, ReversalOutcome,
+    ReversalReason, ReversalReported, ReversalRequested, SendEnded, SendResult, Via,
 };
 use takings_domain::payment::PaymentState;
 use takings_domain::settlement::{self, ExpectedArrival};
@@ -261,8 +261,13 @@ pub(super) fn apply(
     let code = reported.code.clone();
     tx.append_payment(now, operator, id, reported.into())?;
     let payment = known(tx, id)?;
+    if payment.held_untold {
+        tx.append_payment(now, None, id, Noticed { kind: NoticeKind::Held, due_ms: now.wall_ms }.into())?;
+    }
     if unlisted {
-        return not_confirmed(tx, now, operator, &payment, code);
+        // What the acquirer has as deferred was told saved before this ledger went back in time.
+        let deferred = report.sale.as_ref().is_some_and(|sale| sale.kind != "live");
+        return not_confirmed(tx, now, operator, &payment, deferred, code);
     }
     let acceptable = payment.acceptance.is_none() && payment.reversal.is_none() && !given_up;
     if payment.is_approved() && acceptable {
@@ -280,10 +285,11 @@ fn not_confirmed(
     now: Now,
     operator: Option<&str>,
     payment: &PaymentState,
+    deferred: bool,
     code: Option<String>,
 ) -> Result<(), TillError> {
     let id = payment.id();
-    if payment.acceptance.is_some() || payment.restored.is_some() {
+    if payment.acceptance.is_some() || payment.restored.is_some() || deferred {
         tx.append_payment(now, operator, id, Parked { reason: ParkReason::UnlistedCode, code }.into())?;
     } else if payment.reversal.is_none() && !payment.is_closed() {
         let requested = ReversalRequested { reversal_id: ReversalId::of(id), reason: ReversalReason::Other };

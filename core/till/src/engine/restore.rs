@@ -81,14 +81,14 @@ impl Engine {
         terminal: &TerminalReport,
         now: Now,
     ) -> Result<(), TillError> {
-        let mut tx = self.ledger.begin()?;
-        tx.append_ledger(now, None, activated.into())?;
-        if let Some(last_stan) = terminal.last_stan {
-            tx.set_meta(RESTORE_META, Restore::begin().to_text().as_bytes())?;
-            tx.set_meta(STAN_META, last_stan.saturating_add(STAN_GAP).to_string().as_bytes())?;
-        }
-        self.state = tx.ledger_state()?;
-        tx.commit()?;
+        self.write_ledger(|tx| {
+            tx.append_ledger(now, None, activated.into())?;
+            if let Some(last_stan) = terminal.last_stan {
+                tx.set_meta(RESTORE_META, Restore::begin().to_text().as_bytes())?;
+                tx.set_meta(STAN_META, last_stan.saturating_add(STAN_GAP).to_string().as_bytes())?;
+            }
+            Ok(())
+        })?;
         self.look_for_restore()
     }
 
@@ -157,9 +157,9 @@ impl Engine {
         let (payments, payouts) = (restore.payments, restore.payouts);
         tx.append_ledger(now, None, HistoryRestored { payments, payouts }.into())?;
         tx.set_meta(RESTORE_META, b"done")?;
-        self.state = tx.ledger_state()?;
+        let state = tx.ledger_state()?;
         tx.commit()?;
-        self.restore = None;
+        (self.state, self.restore) = (state, None);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use takings_store::StoreError;
 
 use super::documents::DocumentKind;
 use super::exchange::{Asked, Slot};
+use super::trouble::Trouble;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::error::TillError;
 use crate::views::{SyncReport, TroubleView};
@@ -52,8 +53,14 @@ pub(super) struct Run {
     pub(super) feed_read: bool,
     /// The acquirer said that it has no more news.
     pub(super) feed_ended: bool,
+    /// When it said so, its own clock, milliseconds UTC.
+    pub(super) feed_as_of_ms: Option<i64>,
     /// Something that the feed pointed at could not be read.
     pub(super) feed_missed: bool,
+    /// It may be read at another time: the acquirer did not refuse it for good.
+    pub(super) news_waits: bool,
+    /// A payment was asked after, and nothing came that can be believed.
+    pub(super) payments_silent: bool,
     /// An answer came in this run: there is a line.
     pub(super) heard: bool,
     pub(super) silences: u32,
@@ -83,7 +90,10 @@ impl Run {
             documents: BTreeSet::new(),
             feed_read: false,
             feed_ended: false,
+            feed_as_of_ms: None,
             feed_missed: false,
+            news_waits: false,
+            payments_silent: false,
             heard: false,
             silences: 0,
             sign_ons: 0,
@@ -110,6 +120,11 @@ impl Run {
             self.passed.remove(&Lane::Drain);
         }
         may
+    }
+
+    /// Keys or a session are had anew first, and then the question is asked once more.
+    pub(super) fn asks_again(&self, trouble: &Trouble) -> bool {
+        (trouble.wants_sign_on() && self.need_sign_on) || (trouble.wants_keys() && self.need_keys)
     }
 
     /// The one more sign-on of this run was granted and is not refused yet.
@@ -261,9 +276,10 @@ impl Engine {
     fn take_note_of_news(&mut self, run: &Run, now: Now) {
         let silent_ms = self.feed_silent_since_ms.map_or(0, |since| now.monotonic_ms.saturating_sub(since));
         if run.feed_ended && !run.feed_missed && run.stop.is_none() {
-            (self.news_as_of_ms, self.feed_silent_since_ms) = (Some(self.server_ms(now)), None);
+            // As the acquirer dated it: somebody may have set the phone's clock since.
+            (self.news_as_of_ms, self.feed_silent_since_ms) = (run.feed_as_of_ms, None);
         } else if run.heard && silent_ms >= FEED_PATIENCE_MS {
-            self.news_as_of_ms = Some(self.server_ms(now));
+            self.news_as_of_ms = self.trusted_ms(now).or(self.news_as_of_ms);
         } else if run.heard {
             self.feed_silent_since_ms.get_or_insert(now.monotonic_ms);
         }
@@ -293,7 +309,8 @@ impl Engine {
                 self.rest_after(true, now);
             }
         }
-        let (why, error) = run.stop.unwrap_or((if run.report.waiting > 0 { "waiting" } else { "done" }, None));
+        let (why, error) =
+            run.stop.unwrap_or((if run.report.waiting > 0 || run.news_waits { "waiting" } else { "done" }, None));
         run.report.ended = why.to_owned();
         if run.report.detail.is_none() {
             run.report.detail = error.as_ref().map(TillError::to_string);

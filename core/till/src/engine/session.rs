@@ -153,7 +153,7 @@ impl Engine {
             sign_on_again_before_ms: report.sign_on_again_before_ms,
         };
         self.append_ledger(now, signed_on.into())?;
-        self.correction_ms = 0;
+        self.told_clock = None;
         self.session_refused = false;
         let ours = self.state.opened.as_ref().map(|opened| opened.ledger_id);
         #[cfg(feature = "planted")]
@@ -196,8 +196,7 @@ impl Engine {
         let error = trouble.error();
         // A sign-on that is refused like an ended session is asked for once more, and not without end.
         let again = |run: &Run| (trouble.wants_sign_on() && run.signs_on_again()) || run.need_keys;
-        let keys_are_old = matches!(trouble, Trouble::Unverified { unknown_key: true, .. });
-        let retried = (trouble.wants_sign_on() || keys_are_old) && self.run.as_ref().is_some_and(again);
+        let retried = (trouble.wants_sign_on() || trouble.wants_keys()) && self.run.as_ref().is_some_and(again);
         if let Some(run) = &mut self.run
             && !retried
         {

@@ -99,6 +99,21 @@ impl Trouble {
         matches!(self, Self::NotExecuted { session: true, .. })
     }
 
+    /// Nobody answered, or nobody who signs.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Maybe { signed: false, .. } | Self::Unverified { .. })
+    }
+
+    /// It was signed with a key that is new to us.
+    pub(super) fn wants_keys(&self) -> bool {
+        matches!(self, Self::Unverified { unknown_key: true, .. })
+    }
+
+    /// The acquirer no longer keeps what lies after our cursor.
+    pub(super) fn lost_our_place(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == ProblemSlug::CursorExpired.as_str())
+    }
+
     pub(super) fn error(&self) -> TillError {
         match self {
             Self::NotSent { why } => TillError::retry_later("no_line", why),

@@ -18,7 +18,7 @@ use crate::error::TillError;
 use crate::views::{ActivationView, OfflineRiskView, StatusView, SumView, VerifyReport};
 
 /// The wall clock may drift this far against the monotonic one without remark, milliseconds.
-const CLOCK_DRIFT_MS: i64 = 60_000;
+pub(super) const CLOCK_DRIFT_MS: i64 = 60_000;
 /// So much is done per tick; the rest waits for the next.
 const PER_TICK: u32 = 200;
 /// The pause between two chunks of a payout's change while a card is at the reader, milliseconds.
@@ -71,8 +71,8 @@ impl Engine {
         late_ms.is_some_and(|late| late <= now_ms && self.news_as_of_ms.is_none_or(|news| news < late))
     }
 
-    /// Asks to be woken when the next thing is due.
-    pub(super) fn wake(&mut self, now: Now) {
+    /// Asks to be woken when the next thing is due. What was left open is settled at once, unless a tick has just tried.
+    pub(super) fn wake(&mut self, after_tick: bool, now: Now) {
         if self.run.is_some() || self.read_only.is_some() {
             return;
         }
@@ -82,12 +82,15 @@ impl Engine {
             .ledger
             .begin()
             .and_then(|mut tx| Ok((tx.next_due_from_ms(now.wall_ms)?, tx.next_deadline_ms()?, tx.next_notices()?)));
-        let Ok((due, deadline, next)) = found else { return };
+        let Ok((due, deadline, next)) = found else {
+            // Nobody knows what is due: it is looked at again.
+            return self.effects.push(Effect::WakeAt(now.wall_ms.saturating_add(LOOK_AGAIN_MS)));
+        };
         let wants_news = self.state.activated.is_some() && self.is_unheard(next.late_ms, now);
         let dated = [deadline, next.doubt_ms, next.late_ms.filter(|_| !wants_news)];
         let [deadline, doubt, late] = dated.map(|at| at.map(|at| at.saturating_add(offset_ms)));
-        let due = if self.left_open || wants_news { Some(now.wall_ms) } else { due };
-        let trouble = self.trouble_here.as_ref().map(|_| now.wall_ms);
+        let due = if (self.left_open && !after_tick) || wants_news { Some(now.wall_ms) } else { due };
+        let trouble = (self.left_open || self.trouble_here.is_some()).then_some(now.wall_ms);
         let due = due.map(|due| due.max(self.rest_until_wall_ms(now)).max(now.wall_ms.saturating_add(1)));
         // Whatever could be done about the others was done at the last tick: they are not looked at again in a hurry.
         let look_again_ms = self.look_again_at_ms.clamp(now.wall_ms, now.wall_ms.saturating_add(LOOK_AGAIN_MS));

@@ -76,6 +76,8 @@ pub struct PaymentView {
     pub partly_approved: bool,
     /// Whether the goods were handed over.
     pub service_given: Option<bool>,
+    /// An earlier phone took it, and this one read it from the acquirer's list.
+    pub from_acquirer: bool,
 }
 
 /// One line of a payment's history.

@@ -32,7 +32,7 @@ pub struct SignOnView {
 /// What a sync did, and why it stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SyncReport {
-    /// `done`, `no_line`, `waiting` (something is due later), `budget`, `sign_in`, `unverified`.
+    /// `done`, `no_line`, `waiting` (something is due later, or news could not be read), `budget`, `sign_in`, `unverified`.
     pub ended: String,
     /// Requests that left.
     pub requests: u32,

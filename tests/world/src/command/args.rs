@@ -24,7 +24,6 @@ pub(crate) const USAGE: &str = "cargo world COMMAND
   --hours H      how long things are sold and go wrong (default 8)
   --phones K     how many phones (default 3; two of a merchant each)
   --workers N    how many at a time (default: as many as there are cores)
-  --may-miss N,… bugs that so few days need not find: they are looked for and told all the same
   --plant NAME   with a bug planted (needs the feature `planted`)
   --sqlcipher    the encrypted build: cargo run --profile world -p world --no-default-features --features sqlcipher -- …
 
@@ -59,8 +58,6 @@ pub(crate) struct Args {
     pub(crate) without: BTreeSet<usize>,
     pub(crate) plant: Option<String>,
     pub(crate) bugs: Vec<String>,
-    /// Bugs that so few days are known not to find every time.
-    pub(crate) may_miss: Vec<String>,
     pub(crate) workers: usize,
     pub(crate) stop_at_first: bool,
     /// How many cuts, files or kills.
@@ -98,7 +95,6 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Args, CommandError> {
         without: BTreeSet::new(),
         plant: None,
         bugs: Vec::new(),
-        may_miss: Vec::new(),
         workers: std::thread::available_parallelism().map_or(1, usize::from),
         stop_at_first: false,
         times: None,
@@ -116,7 +112,6 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Args, CommandError> {
             "--without" => args.without = list(words.next())?.into_iter().collect(),
             "--plant" => args.plant = Some(text(words.next())?.to_owned()),
             "--bugs" => args.bugs = text(words.next())?.split(',').map(str::to_owned).collect(),
-            "--may-miss" => args.may_miss = text(words.next())?.split(',').map(str::to_owned).collect(),
             "--workers" => args.workers = bounded::<usize>(words.next(), 1, 64)?,
             "--stop-at-first" => args.stop_at_first = true,
             "--cuts" | "--files" | "--times" => args.times = Some(number(words.next())?),

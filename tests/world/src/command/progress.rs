@@ -30,8 +30,9 @@ impl Progress {
         let tenths = done.saturating_mul(10_000) / elapsed_ms;
         let filled = (done.saturating_mul(WIDTH) / self.all.max(1)).min(WIDTH);
         let bar: String = (0..WIDTH).map(|at| if at < filled { '#' } else { '.' }).collect();
-        let (all, what) = (self.all, self.what);
-        let line = format!("[{bar}] {done}/{all} {what}, {}.{}/s, {note}", tenths / 10, tenths % 10);
+        // Of what has no end yet only the count is said.
+        let of = if self.all == u64::MAX { String::new() } else { format!("/{}", self.all) };
+        let line = format!("[{bar}] {done}{of} {}, {}.{}/s, {note}", self.what, tenths / 10, tenths % 10);
         if self.is_watched {
             eprint!("\r{line}\x1b[K");
             let _ = std::io::stderr().flush();

@@ -14,10 +14,11 @@ mod vfs;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use medium::Medium;
+use medium::{Call, Medium, Verdict};
 
 /// The name of the VFS, for `OpenConfig::vfs`. [`Disk::new`] and [`seed_sqlite`] register it.
 pub const VFS: &str = "world";
@@ -222,6 +223,27 @@ impl Disk {
     #[must_use]
     pub fn free_bytes(dir: &Path) -> u64 {
         disk_of(&real_path(dir)).map_or(u64::MAX, |medium| locked(&medium).free_bytes())
+    }
+
+    /// Writes a file's bytes once more where they are, and syncs it: for `OpenConfig::write_again`.
+    ///
+    /// # Errors
+    /// What the disk says; also that it is none of ours.
+    pub fn write_again(path: &Path) -> io::Result<()> {
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidInput)?;
+        let disk = path.parent().and_then(|dir| disk_of(&real_path(dir))).ok_or(io::ErrorKind::NotFound)?;
+        let bytes = fs::read(path)?;
+        let mut medium = locked(&disk);
+        let node = medium.node(name).ok_or(io::ErrorKind::NotFound)?;
+        let calls = [Call::Write { node, name, offset: 0, bytes: &bytes }, Call::Sync { node, directory: false }];
+        for call in &calls {
+            match medium.call(call) {
+                Verdict::Go => {}
+                Verdict::Full => return Err(io::ErrorKind::StorageFull.into()),
+                Verdict::Fails => return Err(io::Error::other("the disk fails")),
+            }
+        }
+        Ok(())
     }
 
     /// What happened so far.

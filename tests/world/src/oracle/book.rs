@@ -179,6 +179,8 @@ struct Raw {
     bank: Bank,
     terminals: Vec<Terminal>,
     sessions: BTreeMap<String, Session>,
+    /// Answered requests by operation and status.
+    requests: BTreeMap<String, BTreeMap<String, u32>>,
 }
 
 /// The whole.
@@ -193,6 +195,8 @@ pub(super) struct Book {
     pub(super) payouts: BTreeMap<String, Payout>,
     pub(super) bank: Vec<BankLine>,
     pub(super) sessions: Vec<Session>,
+    /// Answered requests by operation and status.
+    pub(super) requests: BTreeMap<String, BTreeMap<String, u32>>,
     merchant_of: BTreeMap<String, String>,
 }
 
@@ -214,6 +218,7 @@ impl Book {
             payouts,
             bank: raw.bank.lines,
             sessions: raw.sessions.into_values().collect(),
+            requests: raw.requests,
             merchant_of,
         })
     }

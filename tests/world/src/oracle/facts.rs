@@ -1,6 +1,6 @@
 //! What was heard of a day, put where each judge finds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use takings_till::ChargeOutcome;
@@ -25,9 +25,13 @@ pub(super) struct Sale {
     pub(super) begun: Option<Begun>,
     /// What the screen said of the charge; the same words in a row once.
     pub(super) told: Vec<(i64, ChargeOutcome)>,
+    /// The merchant asked for it, whatever was answered.
+    pub(super) cancel_asked: bool,
     pub(super) cancelled_ms: Option<i64>,
     /// How it looked in lists; the same look in a row once.
     pub(super) shown: Vec<(i64, PaymentView)>,
+    /// Until when each of these looks was seen last.
+    shown_until_ms: Vec<i64>,
     /// Its history as it was listed last.
     pub(super) timeline: Vec<TimelineEntry>,
     /// When a list held it last.
@@ -35,6 +39,18 @@ pub(super) struct Sale {
 }
 
 impl Sale {
+    /// A list holds it so.
+    pub(super) fn look(&mut self, at_ms: i64, view: &PaymentView) {
+        if self.last_look() == Some(view)
+            && let Some(until_ms) = self.shown_until_ms.last_mut()
+        {
+            *until_ms = at_ms;
+        } else {
+            self.shown.push((at_ms, view.clone()));
+            self.shown_until_ms.push(at_ms);
+        }
+    }
+
     pub(super) fn last_look(&self) -> Option<&PaymentView> {
         self.shown.last().map(|(_, view)| view)
     }
@@ -113,8 +129,12 @@ pub(super) struct Phone {
     pub(super) acknowledged: u64,
     /// When alerts were listed last.
     pub(super) alerts_ms: i64,
+    /// When its rows were read last, milliseconds UTC.
+    pub(super) rows_ms: i64,
     /// The largest event number a screen named.
     pub(super) shown_seq: u64,
+    /// When payments were listed.
+    pub(super) lists: Vec<i64>,
     /// Ends of contacts.
     pub(super) synced: Vec<(i64, String)>,
     /// The disk is full, or fails.
@@ -145,25 +165,66 @@ impl Phone {
         self.sales.entry(payment.to_owned()).or_default()
     }
 
-    /// An older copy of its files was put back after this moment.
-    pub(super) fn copied_after(&self, at_ms: i64) -> bool {
-        self.deeds.iter().any(|(when, deed)| *deed == Deed::OlderCopy && *when >= at_ms)
+    /// Older copies of its files that were put back: when each was made, and when it was put back. The oldest first.
+    pub(super) fn copies(&self) -> impl DoubleEndedIterator<Item = (i64, i64)> {
+        self.deeds.iter().filter_map(|(back_ms, deed)| match deed {
+            Deed::OlderCopy { of_ms } => Some((*of_ms, *back_ms)),
+            _ => None,
+        })
+    }
+
+    /// What it learnt at this moment, an older copy does not know.
+    pub(super) fn forgot(&self, at_ms: i64) -> bool {
+        self.copies().any(|(of_ms, back_ms)| (of_ms..=back_ms).contains(&at_ms))
+    }
+
+    /// Something that was said of a sale, an older copy does not know: what became of it may differ for ever.
+    pub(super) fn forgot_of(&self, sale: &Sale) -> bool {
+        let told = sale.told.iter().map(|(when, _)| *when);
+        told.chain([sale.since_ms()]).chain(sale.cancelled_ms).any(|when| self.forgot(when))
     }
 
     /// An older copy was put back between these moments.
     pub(super) fn was_copied_between(&self, from_ms: i64, to_ms: i64) -> bool {
-        self.deeds.iter().any(|(when, deed)| *deed == Deed::OlderCopy && (from_ms..=to_ms).contains(when))
+        self.copies().any(|(_, back_ms)| (from_ms..=to_ms).contains(&back_ms))
+    }
+
+    /// When an older copy was put back last, milliseconds UTC; the earliest time if none was.
+    pub(super) fn last_copy_ms(&self) -> i64 {
+        self.copies().next_back().map_or(i64::MIN, |(_, back_ms)| back_ms)
+    }
+
+    /// When the older copy before the newest one was put back, milliseconds UTC; the earliest time if there was none.
+    pub(super) fn last_copy_but_one_ms(&self) -> i64 {
+        self.copies().rev().nth(1).map_or(i64::MIN, |(_, back_ms)| back_ms)
+    }
+
+    /// Another boot than before, by this moment: the monotonic clock began anew.
+    pub(super) fn booted_by(&self, at_ms: i64) -> bool {
+        let boots = |deed: &Deed| matches!(deed, Deed::PowerCut | Deed::Restarted | Deed::OlderCopy { .. });
+        self.deeds.iter().any(|(when, deed)| *when <= at_ms && boots(deed))
+    }
+
+    /// Its wall clock was set by this moment.
+    pub(super) fn clock_set_by(&self, at_ms: i64) -> bool {
+        self.deeds.iter().any(|(when, deed)| *when <= at_ms && matches!(deed, Deed::ClockSet { .. }))
     }
 
     /// Beside the newest older copy today's witness stayed.
     pub(super) fn witness_stayed(&self) -> bool {
-        let since = self.deeds.iter().rposition(|(_, deed)| *deed == Deed::OlderCopy).unwrap_or(0);
+        let since = self.deeds.iter().rposition(|(_, deed)| matches!(deed, Deed::OlderCopy { .. })).unwrap_or(0);
         self.deeds.iter().skip(since).any(|(_, deed)| *deed == Deed::WitnessStayed)
     }
 
     /// Something of this kind was done to it.
     pub(super) fn ever(&self, wanted: impl Fn(&Deed) -> bool) -> bool {
         self.deeds.iter().any(|(_, deed)| wanted(deed))
+    }
+
+    /// By how much its wall clock was wrong then, milliseconds.
+    pub(super) fn clock_offset_ms(&self, at_ms: i64) -> i64 {
+        let moved = self.deeds.iter().filter(|(when, _)| *when <= at_ms).map(|(_, deed)| deed);
+        moved.map(|deed| if let Deed::ClockSet { by_ms } = deed { *by_ms } else { 0 }).sum()
     }
 
     /// A charge may have been written down though nobody was told: somebody died, or the disk failed, in between.
@@ -239,7 +300,7 @@ impl Facts {
             match deed {
                 Deed::DiskFull(full) => known.disk_full = full,
                 Deed::DiskFails(fails) => known.disk_fails = fails,
-                Deed::OlderCopy => {
+                Deed::OlderCopy { .. } => {
                     known.alerts.clear();
                     known.acknowledged = 0;
                     known.shown_seq = 0;
@@ -261,13 +322,25 @@ impl Facts {
         self.rollbacks.iter().any(|(of_ms, at_ms)| {
             let within = |from_ms: i64, to_ms: i64| from_ms <= *at_ms && *of_ms <= to_ms;
             let mut known_ms = sale.since_ms();
-            let changed = sale.shown.iter().any(|(when, _)| {
-                let before_ms = std::mem::replace(&mut known_ms, *when);
+            let changed = sale.shown.iter().zip(&sale.shown_until_ms).any(|((when, _), until_ms)| {
+                let before_ms = std::mem::replace(&mut known_ms, *until_ms);
                 within(before_ms, *when)
             });
             let begun_ms = sale.since_ms();
             changed || within(begun_ms, begun_ms) || sale.told.iter().any(|(when, _)| within(*when, *when))
         })
+    }
+
+    /// Something that a screen showed anew at these moments, in order, may have been told between a backup and its restore.
+    pub(super) fn may_have_forgotten(&self, mut shown_ms: impl Iterator<Item = i64>) -> bool {
+        let Some(first_ms) = shown_ms.next() else { return false };
+        let last_ms = shown_ms.last().unwrap_or(first_ms);
+        self.rollbacks.iter().any(|(of_ms, at_ms)| first_ms <= *at_ms && *of_ms <= last_ms)
+    }
+
+    /// When the acquirer was restored from a backup last, milliseconds UTC; the earliest time if it never was.
+    pub(super) fn restored_ms(&self) -> i64 {
+        self.rollbacks.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(i64::MIN)
     }
 
     /// The taps of a payment's card.
@@ -292,11 +365,5 @@ impl Facts {
     /// The phone that is, or was, this terminal.
     pub(super) fn phone_of(&self, terminal_id: &str) -> Option<usize> {
         self.phones.iter().position(|phone| phone.terminals.iter().any(|known| known == terminal_id))
-    }
-
-    /// Whether phones with these faults behind them can have told a payment anew.
-    pub(super) fn copied_phones(&self) -> BTreeSet<usize> {
-        let copied = |(phone, known): (usize, &Phone)| known.ever(|deed| *deed == Deed::OlderCopy).then_some(phone);
-        self.phones.iter().enumerate().filter_map(copied).collect()
     }
 }

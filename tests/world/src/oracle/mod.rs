@@ -16,6 +16,7 @@ mod p3_honest;
 mod p4_balanced;
 mod p5_append_only;
 mod p6_evidence;
+mod p7_heard;
 mod p7_told_once;
 mod p8_no_card_data;
 mod p9_bounded;
@@ -77,6 +78,11 @@ impl Oracle {
                 self.begun(at, payment, Begun { at_ms, amount_minor, order });
             }
             Seen::Outcome { payment, outcome } => self.outcome(at, &payment, outcome),
+            Seen::CancelAsked { payment } => {
+                if let Some(known) = self.facts.phones.get_mut(phone) {
+                    known.sale(&payment).cancel_asked = true;
+                }
+            }
             Seen::Cancelled { payment } => {
                 if let Some(known) = self.facts.phones.get_mut(phone) {
                     known.sale(&payment).cancelled_ms.get_or_insert(at_ms);
@@ -145,9 +151,7 @@ impl Oracle {
         let place = phone.place();
         for detail in &list {
             let sale = phone.sale(&detail.payment.payment_id);
-            if sale.last_look() != Some(&detail.payment) {
-                sale.shown.push((at.ms, detail.payment.clone()));
-            }
+            sale.look(at.ms, &detail.payment);
             sale.timeline.clone_from(&detail.timeline);
             sale.listed_ms = Some(at.ms);
         }
@@ -157,11 +161,16 @@ impl Oracle {
         let gone = |sale: &facts::Sale| {
             (sale.begun.is_some() || sale.listed_ms.is_some()) && sale.listed_ms.is_none_or(|when| when < at.ms)
         };
-        let lost = phone.sales.values().any(|sale| gone(sale) && phone.copied_after(sale.since_ms()));
+        let lost = |sale: &facts::Sale| gone(sale) && phone.forgot(sale.since_ms());
+        // What an earlier copy took, the witness beside the newest one does not know.
+        let since_ms = phone.last_copy_but_one_ms();
+        let just_now = |sale: &facts::Sale| lost(sale) && sale.listed_ms.unwrap_or(sale.since_ms()) >= since_ms;
+        let (lost, just_now) = (phone.sales.values().any(lost), phone.sales.values().any(just_now));
         if lost {
             phone.history_lost_ms.get_or_insert(at.ms);
-            phone.loss_is_witnessed |= phone.witness_stayed();
+            phone.loss_is_witnessed |= just_now && phone.witness_stayed();
         }
+        phone.lists.push(at.ms);
         phone.payments = Some(Look { at_ms: at.ms, place, seen: list });
         self.together(at);
     }
@@ -261,9 +270,12 @@ impl Oracle {
         p6_evidence::ends(facts, &book, at_ms, verdict);
         p7_told_once::true_facts(facts, &book, verdict);
         p7_told_once::all_told(facts, &book, at_ms, verdict);
+        p7_heard::book(facts, &book, verdict);
         p9_bounded::book(facts, &book, verdict);
         p9_bounded::refusals(facts, verdict);
         p10_drains::ends(facts, at_ms, verdict);
+        p10_drains::not_early(facts, verdict);
+        p10_drains::well_formed(&book, at_ms, verdict);
         p11_adds_up::book(facts, &book, at_ms, verdict);
         for (at, files) in &self.files {
             p8_no_card_data::ciphertexts(facts, &book, *at, files, verdict);

@@ -1,12 +1,47 @@
 //! P10 drains: with a line for long enough everything is answered, or stands with a reason, who acts and what to do.
 
+use serde_json::Value;
 use takings_till::views::PaymentDetail;
 
+use super::book::Book;
 use super::facts::Facts;
 use super::time::DAY_MS;
 use super::verdict::{At, Verdict};
 
 const P10: &str = "P10";
+
+/// HTTP statuses of requests that no acquirer could take.
+const MALFORMED: [&str; 6] = ["400", "405", "411", "413", "415", "422"];
+
+/// What the acquirer refuses as malformed is never heard, however often it is sent. A payment refused with 422 may be
+/// against its policy or too old.
+pub(super) fn well_formed(book: &Book, at_ms: i64, verdict: &mut Verdict) {
+    for (operation, counts) in &book.requests {
+        let may_be_refused = operation == "createPayment";
+        let malformed = counts.iter().filter(|(status, _)| MALFORMED.contains(&status.as_str()));
+        for (status, count) in malformed.filter(|(status, _)| !(may_be_refused && *status == "422")) {
+            verdict.in_book(P10, at_ms, format!("{count} requests {operation} were refused as malformed ({status})"));
+        }
+    }
+}
+
+/// A payment stops waiting at its deadline, whatever a wall clock says in between. Times of the world are judged: a clock
+/// that was wrong when the card was taken made the deadline wrong.
+pub(super) fn not_early(facts: &Facts, verdict: &mut Verdict) {
+    let days = |members: &Value| members.get("upload_deadline_days").and_then(Value::as_i64);
+    let Some(days) = facts.policies.iter().filter_map(|(_, members)| days(members)).min() else { return };
+    for (number, phone) in facts.phones.iter().enumerate() {
+        for (id, sale) in &phone.sales {
+            let Some(begun_ms) = sale.begun.as_ref().map(|begun| begun.at_ms) else { continue };
+            let expired = |cause: &Option<String>| matches!(cause.as_deref(), Some("expired" | "expired_in_doubt"));
+            let seen = sale.shown.iter().find(|(_, view)| expired(&view.cause)).map(|(when, _)| *when);
+            let Some(seen_ms) = seen.filter(|_| phone.clock_offset_ms(begun_ms) == 0) else { continue };
+            verdict.check(seen_ms - begun_ms >= days * DAY_MS, P10, At { ms: seen_ms, phone: number }, || {
+                format!("payment {id} stopped waiting before any deadline of {days} days")
+            });
+        }
+    }
+}
 
 /// The last lists, a day and more after anything was done to anybody.
 pub(super) fn ends(facts: &Facts, at_ms: i64, verdict: &mut Verdict) {

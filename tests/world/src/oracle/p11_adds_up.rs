@@ -33,7 +33,7 @@ pub(super) fn list(phone: &Phone, at: At, list: &[PayoutDetail], verdict: &mut V
     for (id, looks) in &phone.payout_looks {
         let gone = list.iter().all(|detail| detail.payout.payout_id != *id);
         let before = looks.first().map_or(i64::MIN, |(when, _)| *when);
-        verdict.check(!gone || phone.copied_after(before), P11, at, || format!("payout {id} is gone from the list"));
+        verdict.check(!gone || phone.forgot(before), P11, at, || format!("payout {id} is gone from the list"));
     }
 }
 
@@ -46,7 +46,8 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
             verdict.in_book(P11, at_ms, format!("the book's payout {id} is {net}, its lines are {sum}"));
         }
     }
-    let Some(healed_ms) = facts.healed_ms.filter(|_| facts.rollbacks.is_empty()) else { return };
+    let Some(healed_ms) = facts.healed_ms else { return };
+    let restored_ms = facts.restored_ms();
     for (number, phone) in facts.phones.iter().enumerate() {
         let Some(list) = phone.payouts.as_ref().filter(|list| list.at_ms >= healed_ms) else { continue };
         let Some(merchant) = phone.terminal().and_then(|terminal| book.merchant(terminal)) else { continue };
@@ -61,12 +62,18 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
         }
         for detail in &list.seen {
             let id = &detail.payout.payout_id;
+            // What the acquirer forgot of a payout, the phone may know for ever.
+            let looks = phone.payout_looks.get(id).into_iter().flatten();
+            if facts.may_have_forgotten(looks.map(|(when, _)| *when)) {
+                continue;
+            }
             match book.payouts.get(id).filter(|there| there.merchant_id == merchant) {
                 Some(there) => figures(at, detail, there, verdict),
                 None => verdict.broken(P11, at, format!("payout {id} is listed, and is not the merchant's")),
             }
         }
-        for there in book.payouts.values().filter(|there| there.merchant_id == merchant) {
+        let ours = |there: &&Payout| there.merchant_id == merchant && there.created_at_ms > restored_ms;
+        for there in book.payouts.values().filter(ours) {
             let listed = list.seen.iter().any(|detail| detail.payout.payout_id == there.payout_id);
             verdict
                 .check(listed, P11, at, || format!("payout {} is in the book, and not in the list", there.payout_id));

@@ -15,7 +15,7 @@ pub(super) fn list(facts: &Facts, at: At, list: &[PaymentDetail], verdict: &mut 
     for (id, sale) in &phone.sales {
         let known = sale.begun.is_some() || sale.listed_ms.is_some();
         let there = list.iter().any(|detail| detail.payment.payment_id == *id);
-        if known && !there && !phone.copied_after(sale.since_ms()) {
+        if known && !there && !phone.forgot(sale.since_ms()) {
             let told = sale.told.last().map(|(_, outcome)| outcome);
             verdict.broken(P1, at, format!("payment {id} is gone from the list; the screen had said {told:?}"));
         }
@@ -63,13 +63,13 @@ fn unasked(facts: &Facts, phone: &Phone, at: At, detail: &PaymentDetail, verdict
 fn as_told(phone: &Phone, sale: &Sale, at: At, view: &PaymentView, verdict: &mut Verdict) {
     let id = &view.payment_id;
     let class = view.class.as_deref();
-    if sale.saved_ms().is_some_and(|told_ms| !phone.copied_after(told_ms)) {
+    if sale.saved_ms().is_some_and(|told_ms| !phone.forgot(told_ms)) {
         verdict.check(matches!(class, Some("deferred" | "chip_offline")), P1, at, || {
             format!("payment {id} was told saved, and its class is {class:?}: should be deferred")
         });
         verdict.check(view.last_four.is_some(), P1, at, || format!("payment {id} was told saved, and has no card"));
     }
-    if let Some((_, approved_minor)) = sale.approved().filter(|(told_ms, _)| !phone.copied_after(*told_ms)) {
+    if let Some((_, approved_minor)) = sale.approved().filter(|(told_ms, _)| !phone.forgot(*told_ms)) {
         verdict.check(class == Some("live"), P1, at, || {
             format!("payment {id} was told approved, and its class is {class:?}: should be live")
         });
@@ -82,7 +82,7 @@ fn as_told(phone: &Phone, sale: &Sale, at: At, view: &PaymentView, verdict: &mut
             format!("payment {id} was told approved, and the list knows no answer")
         });
     }
-    if sale.cancelled_ms.is_some_and(|when| !phone.copied_after(when)) {
+    if sale.cancelled_ms.is_some_and(|when| !phone.forgot(when)) {
         let cancelled = view.stage == "not_charged" && view.cause.as_deref() == Some("cancelled_unsent");
         verdict.check(cancelled, P1, at, || {
             format!("payment {id} was cancelled, and stands as {} ({:?})", view.stage, view.cause)
@@ -93,7 +93,7 @@ fn as_told(phone: &Phone, sale: &Sale, at: At, view: &PaymentView, verdict: &mut
 /// What is fixed at the sale never changes from one list to the next.
 fn unchanged(phone: &Phone, sale: &Sale, at: At, view: &PaymentView, verdict: &mut Verdict) {
     let Some((when, before)) = sale.shown.last() else { return };
-    if phone.copied_after(*when) {
+    if phone.copies().any(|(of_ms, back_ms)| back_ms >= *when && of_ms <= *when) {
         return;
     }
     let id = &view.payment_id;
@@ -158,7 +158,10 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
         let Some(phone) = facts.phones.get(number) else { continue };
         let at = At { ms: at_ms, phone: number };
         let Some(list) = &phone.payments else { continue };
-        if phone.terminal() != Some(payment.terminal_id.as_str()) || phone.copied_after(payment.received_at_ms) {
+        // A request may arrive just after its phone was put back to a time before it.
+        let begun_ms = phone.sales.get(&payment.payment_id).map_or(i64::MAX, Sale::since_ms);
+        let copied = phone.forgot(begun_ms) || phone.forgot(payment.received_at_ms);
+        if phone.terminal() != Some(payment.terminal_id.as_str()) || copied {
             continue;
         }
         let there = list.seen.iter().any(|detail| detail.payment.payment_id == payment.payment_id);

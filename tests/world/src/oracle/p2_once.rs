@@ -9,7 +9,6 @@ use super::book::{Book, BookPayment, Reversal};
 use super::facts::{Facts, Phone, Sale};
 use super::time::MINUTE_MS;
 use super::verdict::{At, Verdict};
-use crate::record::Deed;
 
 const P2: &str = "P2";
 
@@ -129,10 +128,9 @@ fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verd
         let (four, mode) = (&payment.last_four, &payment.entry_mode);
         verdict.in_book(P2, at_ms, format!("payment {id} was asked for card {four} by {mode}; no such card was there"));
     }
-    let set = facts
-        .phones
-        .get(phone)
-        .is_none_or(|phone| phone.ever(|deed| matches!(deed, Deed::ClockSet { .. } | Deed::OlderCopy)));
+    // While one boot lasts, its own clock counts on from what the acquirer said.
+    let by_ms = taps.last().map_or(i64::MAX, |tap| tap.at_ms + MINUTE_MS);
+    let set = facts.phones.get(phone).is_none_or(|phone| phone.clock_set_by(by_ms) && phone.booted_by(by_ms));
     let near = |tap: &crate::record::Tap| (tap.at_ms - payment.captured_at_ms).abs() <= 5 * MINUTE_MS;
     if !set && !taps.iter().any(near) {
         let (said, held) = (payment.captured_at_ms, taps.last().map(|tap| tap.at_ms));
@@ -185,7 +183,6 @@ fn taps(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
 
 /// An order is paid once, unless the merchant insisted.
 fn orders(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
-    let copied = facts.copied_phones();
     let mut paid: BTreeMap<(usize, &str), Vec<(&str, &Sale)>> = BTreeMap::new();
     for (phone, id, sale) in facts.all_sales() {
         let order = sale.begun.as_ref().and_then(|begun| begun.order.as_deref());
@@ -195,7 +192,9 @@ fn orders(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
     }
     for ((phone, order), sales) in paid {
         let insisted = sales.iter().filter(|(_, sale)| sale.has("duplicate_overridden")).count();
-        let forgotten = copied.contains(&phone) || sales.iter().any(|(_, sale)| facts.forgotten(sale));
+        let known = facts.phones.get(phone);
+        let copied = |sale: &Sale| known.is_none_or(|known| known.forgot_of(sale));
+        let forgotten = sales.iter().any(|(_, sale)| copied(sale) || facts.forgotten(sale));
         if sales.len() > 1 + insisted && !forgotten {
             let ids: Vec<&str> = sales.iter().map(|(id, _)| *id).collect();
             verdict.in_book(P2, at_ms, format!("order {order} of phone {phone} is charged by {ids:?}"));
@@ -226,7 +225,8 @@ fn reversals(facts: &Facts, book: &Book, reversal: &Reversal, at_ms: i64, verdic
     if sale.saved_ms().is_some() {
         broken("it was told saved: the customer had gone with the goods".to_owned());
     }
-    if let Some((told_ms, _)) = sale.approved().filter(|_| !facts.forgotten(sale)) {
+    let knew = |told_ms: i64| !facts.phones.get(phone).is_some_and(|phone| phone.forgot(told_ms));
+    if let Some((told_ms, _)) = sale.approved().filter(|(told_ms, _)| !facts.forgotten(sale) && knew(*told_ms)) {
         broken(format!("it was told approved at {told_ms}"));
     }
 }
@@ -247,9 +247,6 @@ pub(super) fn derived(payment_id: &str) -> Option<String> {
 
 /// Every list: trace numbers, batch and day name one payment of this terminal.
 pub(super) fn list(phone: &Phone, at: At, list: &[PaymentDetail], verdict: &mut Verdict) {
-    if phone.ever(|deed| *deed == Deed::OlderCopy) {
-        return;
-    }
     guard(phone, at, list, verdict);
     let mut keys = BTreeMap::new();
     for PaymentDetail { payment, .. } in list {

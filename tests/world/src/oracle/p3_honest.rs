@@ -100,7 +100,7 @@ fn in_itself(at: At, detail: &PaymentDetail, verdict: &mut Verdict) {
 fn against_before(facts: &Facts, phone: &Phone, sale: &Sale, at: At, view: &PaymentView, verdict: &mut Verdict) {
     let (id, stage) = (&view.payment_id, view.stage.as_str());
     let alive = says_charged(view) || matches!(stage, "being_confirmed" | "saved_on_phone");
-    let kept = |when: i64| !phone.copied_after(when) && !facts.forgotten(sale);
+    let kept = |when: i64| !phone.forgot(when) && !facts.forgotten(sale);
     // A disk that refuses keeps a charge without a card from being closed: it stands open until it can be written.
     let unwritten = stage == "being_confirmed" && view.delivery.is_none() && phone.disk_was_bad(at.ms);
     if sale.not_charged_ms().is_some_and(kept) {
@@ -108,8 +108,7 @@ fn against_before(facts: &Facts, phone: &Phone, sale: &Sale, at: At, view: &Paym
             .check(!alive || unwritten, P3, at, || format!("payment {id} was told not charged, and stands as {stage}"));
     }
     if sale.saved_ms().is_some_and(kept) {
-        let cancelled = view.cause.as_deref() == Some("cancelled_unsent")
-            && (sale.cancelled_ms.is_some() || phone.was_interrupted());
+        let cancelled = view.cause.as_deref() == Some("cancelled_unsent") && sale.cancel_asked;
         verdict.check(stage != "not_charged" || cancelled, P3, at, || {
             format!("payment {id} was told saved, and stands as not charged ({:?})", view.cause)
         });
@@ -131,13 +130,22 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
             continue;
         }
         let there = book.payments.get(id);
-        for (when, outcome) in &sale.told {
-            told(book, id, sale, At { ms: *when, phone }, outcome, verdict);
-        }
         let known = facts.phones.get(phone);
+        // A copy from before does not know what was told, or that it was cancelled, and sends it.
+        let copied = |when: i64| known.is_some_and(|known| known.forgot(when));
+        for (when, outcome) in &sale.told {
+            told(book, id, At { ms: *when, phone }, outcome, copied(*when), verdict);
+        }
+        if let Some(when) = sale.cancelled_ms.filter(|when| !copied(*when)) {
+            verdict.check(there.is_none(), P3, At { ms: when, phone }, || {
+                format!("payment {id} was cancelled, and the acquirer has it")
+            });
+        }
         for (when, view) in &sale.shown {
             // A copy from before the answer does not know it, until the feed tells.
-            if known.is_some_and(|known| known.was_copied_between(sale.since_ms(), *when)) {
+            let cancelled = view.cause.as_deref() == Some("cancelled_unsent");
+            if known.is_some_and(|known| known.was_copied_between(sale.since_ms(), *when)) || cancelled && copied(*when)
+            {
                 continue;
             }
             shown(book, there, At { ms: *when, phone }, view, verdict);
@@ -146,7 +154,8 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
     ends(facts, book, at_ms, verdict);
 }
 
-fn told(book: &Book, id: &str, sale: &Sale, at: At, outcome: &ChargeOutcome, verdict: &mut Verdict) {
+/// What was told. A copy that does not know it any more may undo what was approved.
+fn told(book: &Book, id: &str, at: At, outcome: &ChargeOutcome, copied: bool, verdict: &mut Verdict) {
     match outcome {
         ChargeOutcome::Approved { approved_minor } => {
             let there = book.payments.get(id);
@@ -158,7 +167,7 @@ fn told(book: &Book, id: &str, sale: &Sale, at: At, outcome: &ChargeOutcome, ver
             verdict.check(accepted_ms.is_none() || amount.is_none() || amount == Some(*approved_minor), P3, at, || {
                 format!("payment {id} was told approved over {approved_minor}, the book says {amount:?}")
             });
-            let undone = there.is_some_and(|payment| payment.authorization == "reversed");
+            let undone = !copied && there.is_some_and(|payment| payment.authorization == "reversed");
             verdict.check(!undone, P3, at, || format!("payment {id} was told approved, and is reversed in the book"));
         }
         ChargeOutcome::NotCharged { cause, .. } => verdict.check(is_free(book, id, at.ms), P3, at, || {
@@ -166,11 +175,6 @@ fn told(book: &Book, id: &str, sale: &Sale, at: At, outcome: &ChargeOutcome, ver
             format!("payment {id} was told not charged ({cause}), and in the book it is {there:?}")
         }),
         ChargeOutcome::Saved | ChargeOutcome::NotConfirmed => {}
-    }
-    if let Some(when) = sale.cancelled_ms {
-        verdict.check(!book.payments.contains_key(id), P3, At { ms: when, ..at }, || {
-            format!("payment {id} was cancelled, and the acquirer has it")
-        });
     }
 }
 
@@ -227,7 +231,7 @@ fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
         for detail in &list.seen {
             let view = &detail.payment;
             let Some(sale) = known.sales.get(&view.payment_id) else { continue };
-            if facts.forgotten(sale) || known.copied_after(sale.since_ms()) {
+            if facts.forgotten(sale) || known.forgot_of(sale) {
                 continue;
             }
             let there = book.payments.get(&view.payment_id);
@@ -264,7 +268,12 @@ fn cause_of(there: &BookPayment, stage: &str) -> Option<&'static str> {
 }
 
 /// The stages that a payment of the book may have.
-fn stages(there: Option<&BookPayment>, view: &PaymentView, sale: &Sale, at_ms: i64) -> &'static [&'static str] {
+pub(super) fn stages(
+    there: Option<&BookPayment>,
+    view: &PaymentView,
+    sale: &Sale,
+    at_ms: i64,
+) -> &'static [&'static str] {
     let Some(payment) = there else { return &["not_charged", "needs_you"] };
     let overdue = payment.expected_date.as_deref().and_then(super::time::day_number);
     let may_be_late =

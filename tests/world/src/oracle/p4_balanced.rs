@@ -125,7 +125,7 @@ pub(super) fn status(at: At, list: &[PaymentDetail], status: &StatusView, verdic
 
 /// The till's own check is one more screen.
 pub(super) fn verified(phone: &Phone, at: At, report: &VerifyReport, verdict: &mut Verdict) {
-    let excused = phone.history_lost_ms.is_some() || phone.ever(|deed| *deed == crate::record::Deed::OlderCopy);
+    let excused = phone.history_lost_ms.is_some() || phone.copies().next().is_some();
     verdict.check(report.sound || excused && report.broken_at.is_none(), P4, at, || {
         format!("the till finds its ledger unsound: {report:?}")
     });
@@ -140,7 +140,7 @@ pub(super) fn book(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
         };
         for PaymentDetail { payment: view, .. } in list {
             let Some(sale) = phone.sales.get(&view.payment_id) else { continue };
-            if facts.forgotten(sale) || phone.copied_after(sale.since_ms()) {
+            if facts.forgotten(sale) || phone.forgot_of(sale) {
                 continue;
             }
             let at = At { ms: at_ms, phone: number };

@@ -1,7 +1,5 @@
 //! P5 append-only: rows stay as they were written, numbered without gaps, each tied to the one before.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 use takings_till::views::PaymentDetail;
 
@@ -34,19 +32,20 @@ pub(super) fn rows(phone: &mut Phone, at: At, read: Vec<RawEvent>, verdict: &mut
         next(phone, at, &row, verdict);
         phone.rows.push(row);
     }
+    phone.rows_ms = at.ms;
 }
 
 /// Rows that were there are gone or others.
 fn lost(phone: &mut Phone, at: At, kept: usize, read: &[RawEvent], known: usize, verdict: &mut Verdict) {
-    if phone.ever(|deed| *deed == Deed::OlderCopy) {
+    let since =
+        |wanted: fn(&Deed) -> bool| phone.deeds.iter().any(|(when, deed)| *when >= phone.rows_ms && wanted(deed));
+    if since(|deed| matches!(deed, Deed::OlderCopy { .. })) {
         phone.history_lost_ms = Some(at.ms);
-        // With each sign-on the acquirer hears how far the ledger goes.
-        let signed_on = phone.rows.iter().skip(kept + 1).any(|row| row.columns.kind == "signed_on");
-        phone.loss_is_witnessed |= signed_on || phone.witness_stayed();
+        phone.loss_is_witnessed |= acquirer_knows(phone.rows.get(kept + 1..).unwrap_or(&[])) || phone.witness_stayed();
         return;
     }
     let shown = usize::try_from(phone.shown_seq).unwrap_or(usize::MAX);
-    if phone.ever(|deed| *deed == Deed::PowerCut) && kept >= shown {
+    if since(|deed| *deed == Deed::PowerCut) && kept >= shown {
         return;
     }
     let old = phone.rows.get(kept);
@@ -61,6 +60,14 @@ fn lost(phone: &mut Phone, at: At, kept: usize, read: &[RawEvent], known: usize,
             phone.rows.len()
         ),
     );
+}
+
+/// With each sign-on the acquirer hears how far the ledger goes; it counts once something was sent in that session and
+/// answered.
+fn acquirer_knows(lost: &[RawEvent]) -> bool {
+    let kind = |row: &&RawEvent, kind: &str| row.columns.kind == kind;
+    let mut after = lost.iter().skip_while(|row| !kind(row, "signed_on")).skip_while(|row| !kind(row, "send_started"));
+    after.any(|row| kind(&row, "payment_reported") && row.columns.body.contains("\"via\":\"answer\""))
 }
 
 /// One row after the last known one.
@@ -123,10 +130,13 @@ pub(super) fn link(before: &[u8], row: &RawEvent) -> Vec<u8> {
 
 /// A history once listed only grows, and is the one in the file.
 pub(super) fn list(phone: &Phone, at: At, list: &[PaymentDetail], verdict: &mut Verdict) {
-    let rows: BTreeMap<u64, &RawEvent> = phone.rows.iter().map(|row| (row.seq, row)).collect();
+    // Rows are numbered from one, without gaps.
+    let row = |seq: u64| phone.rows.get(usize::try_from(seq).ok()?.checked_sub(1)?).filter(|row| row.seq == seq);
+    let copied = phone.last_copy_ms() >= phone.rows_ms;
     for detail in list {
         let id = &detail.payment.payment_id;
-        let known = phone.sales.get(id).filter(|sale| !phone.copied_after(sale.listed_ms.unwrap_or(i64::MIN)));
+        let known =
+            phone.sales.get(id).filter(|sale| !phone.was_copied_between(sale.listed_ms.unwrap_or(i64::MIN), at.ms));
         let before = known.map_or(&[][..], |sale| &sale.timeline);
         verdict.check(detail.timeline.starts_with(before), P5, at, || {
             format!("the history of payment {id} is not what it was, and more")
@@ -135,12 +145,12 @@ pub(super) fn list(phone: &Phone, at: At, list: &[PaymentDetail], verdict: &mut 
         for entry in &detail.timeline {
             verdict.check(entry.seq > last, P5, at, || format!("payment {id}: event {} out of order", entry.seq));
             last = entry.seq;
-            let same = rows.get(&entry.seq).is_none_or(|row| {
+            let same = row(entry.seq).is_none_or(|row| {
                 let columns = &row.columns;
                 (&columns.kind, &columns.body, columns.at_ms, &columns.operator)
                     == (&entry.kind, &entry.body, entry.at_ms, &entry.operator)
             });
-            verdict.check(same || phone.ever(|deed| *deed == Deed::OlderCopy), P5, at, || {
+            verdict.check(same || copied, P5, at, || {
                 format!("payment {id}: event {} in its history is not the one in the file", entry.seq)
             });
         }
@@ -156,11 +166,11 @@ pub(super) fn counted(phone: &Phone, at: At, last_seq: u64, verdict: &mut Verdic
 
 /// Missing events are named only where history was lost, and then they are.
 pub(super) fn missing(phone: &mut Phone, at: At, missing: u64, verdict: &mut Verdict) {
-    let copied = phone.ever(|deed| *deed == Deed::OlderCopy);
+    let copied = phone.copies().next().is_some();
     if missing > 0 && copied {
         phone.loss_noticed = true;
     }
-    verdict.check(missing == 0 || copied || phone.ever(|deed| *deed == Deed::PowerCut), P5, at, || {
+    verdict.check(missing == 0 || copied, P5, at, || {
         format!("the till says that {missing} events are missing, and none was taken")
     });
 }

@@ -102,7 +102,7 @@ pub(super) fn ends(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict
                 .map(|line| if line.direction == "credit" { line.amount_minor } else { -line.amount_minor })
                 .sum();
             let sale = phone.sales.get(&payment.payment_id);
-            if sale.is_none_or(|sale| facts.forgotten(sale) || phone.copied_after(sale.since_ms())) {
+            if sale.is_none_or(|sale| facts.forgotten(sale) || phone.forgot_of(sale)) {
                 continue;
             }
             let at = At { ms: at_ms, phone: number };

@@ -134,7 +134,7 @@ fn of_payment(facts: &Facts, phone: &Phone, book: &Book, at: At, alert: &AlertVi
     let Some(sale) = phone.sales.get(id) else {
         return verdict.broken(P7, at, format!("{kind} of payment {id}, which is not of this phone"));
     };
-    if facts.forgotten(sale) || phone.copied_after(sale.since_ms()) {
+    if facts.forgotten(sale) || phone.forgot_of(sale) {
         return;
     }
     if let Some(begun) = &sale.begun {
@@ -187,16 +187,17 @@ fn of_payout(phone: &Phone, book: &Book, at: At, alert: &AlertView, verdict: &mu
 pub(super) fn all_told(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
     let Some(healed_ms) = facts.healed_ms else { return };
     for (number, phone) in facts.phones.iter().enumerate() {
-        let copied = phone.ever(|deed| *deed == Deed::OlderCopy);
-        if copied || phone.payments.as_ref().is_none_or(|list| list.at_ms < healed_ms) {
+        if phone.payments.as_ref().is_none_or(|list| list.at_ms < healed_ms) {
             continue;
         }
+        // What was told before a copy was put back may stand in the copy as told.
+        let copied_ms = phone.last_copy_ms();
         let at = At { ms: at_ms, phone: number };
         let mut told: BTreeMap<(&str, &str), u32> = BTreeMap::new();
         for alert in phone.alerts.values() {
             *told.entry((alert.view.alert_kind.as_str(), alert.view.subject_id.as_str())).or_default() += 1;
         }
-        let late = late_for_long(phone, healed_ms, at_ms);
+        let late = late_for_long(phone, healed_ms.max(copied_ms), at_ms);
         for (what, subjects) in late {
             let told = subjects.iter().any(|(kind, id)| told.contains_key(&(*kind, id.as_str())));
             verdict.check(told, P7, at, || format!("{what} is late for more than a day, and nobody was told"));
@@ -205,16 +206,17 @@ pub(super) fn all_told(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Ver
             let times = told.get(&(kind, id)).copied().unwrap_or(0);
             verdict.check(times > 0, P7, at, || format!("{kind} of {id} is so in the book, and was never told"));
         };
-        for (id, sale) in phone.sales.iter().filter(|(_, sale)| !facts.forgotten(sale)) {
+        let whole = |sale: &Sale| sale.since_ms() > copied_ms && !facts.forgotten(sale);
+        for (id, sale) in phone.sales.iter().filter(|(_, sale)| whole(sale)) {
             payment_facts(book, id, sale, &mut deserves);
         }
         let merchant = phone.terminal().and_then(|terminal| book.merchant(terminal));
         let ours = |payout: &&Payout| merchant == Some(payout.merchant_id.as_str());
-        if facts.rollbacks.is_empty() {
-            for payout in book.payouts.values().filter(ours) {
-                if matches!(payout.status.as_str(), "sent" | "arrived" | "failed" | "returned") {
-                    deserves(&format!("payout_{}", payout.status), &payout.payout_id);
-                }
+        let since_ms = facts.restored_ms().max(copied_ms);
+        let reached = |payout: &Payout| payout.reached_ms(&payout.status).is_some_and(|when| when > since_ms);
+        for payout in book.payouts.values().filter(ours).filter(|payout| reached(payout)) {
+            if matches!(payout.status.as_str(), "sent" | "arrived" | "failed" | "returned") {
+                deserves(&format!("payout_{}", payout.status), &payout.payout_id);
             }
         }
     }
@@ -226,13 +228,18 @@ type Tellings = Vec<(&'static str, String)>;
 /// What a screen called late a day long, with nothing going wrong, and which alerts would have told it.
 fn late_for_long(phone: &Phone, healed_ms: i64, at_ms: i64) -> Vec<(String, Tellings)> {
     let mut late = Vec::new();
-    for (id, sale) in &phone.sales {
+    // What an older copy took is on no list any more.
+    let last_ms = phone.payments.as_ref().map_or(i64::MIN, |list| list.at_ms);
+    for (id, sale) in phone.sales.iter().filter(|(_, sale)| sale.listed_ms >= Some(last_ms)) {
         for (place, (when, view)) in sale.shown.iter().enumerate() {
             let until_ms = sale.shown.get(place + 1).map_or(at_ms, |(next, _)| *next);
             let unknown = view.stage == "needs_you" && view.cause.as_deref() == Some("unknown_overdue");
             if unknown && until_ms - (*when).max(healed_ms) > DAY_MS {
                 let payout = view.payout_id.clone().unwrap_or_default();
-                late.push((format!("payment {id}"), vec![("payment_overdue", id.clone()), ("payout_overdue", payout)]));
+                late.push((
+                    format!("payment {id}, so shown at {when},"),
+                    vec![("payment_overdue", id.clone()), ("payout_overdue", payout)],
+                ));
             }
         }
     }

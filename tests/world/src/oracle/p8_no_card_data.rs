@@ -81,7 +81,7 @@ fn barely_masked(bytes: &[u8]) -> Option<usize> {
 pub(super) fn ciphertexts(facts: &Facts, book: &Book, at: At, files: &[(String, Vec<u8>)], verdict: &mut Verdict) {
     let Some(phone) = facts.phones.get(at.phone) else { return };
     // An older copy may hold again what was erased since it was made.
-    let copied = |id: &String| facts.taps_of(id).iter().any(|tap| phone.copied_after(tap.at_ms));
+    let copied = |id: &String| phone.sales.get(id).is_none_or(|sale| phone.forgot_of(sale));
     let done: Vec<&(String, Vec<u8>)> =
         phone.ciphertexts.iter().filter(|(id, _)| is_done(phone, book, id) && !copied(id)).collect();
     let mut needles: BTreeMap<[u8; 4], Vec<(Vec<u8>, &str)>> = BTreeMap::new();
@@ -92,8 +92,17 @@ pub(super) fn ciphertexts(facts: &Facts, book: &Book, at: At, files: &[(String, 
             }
         }
     }
+    // Most bytes begin none: the map is asked for the others alone.
+    let pair = |one: u8, two: u8| usize::from(one) << 8 | usize::from(two);
+    let mut begins = vec![false; 1 << 16];
+    for [one, two, ..] in needles.keys() {
+        begins[pair(*one, *two)] = true;
+    }
     for (name, bytes) in files {
         for (place, window) in bytes.windows(4).enumerate() {
+            if !begins[pair(window[0], window[1])] {
+                continue;
+            }
             let Ok(start) = <[u8; 4]>::try_from(window) else { continue };
             for (needle, id) in needles.get(&start).into_iter().flatten() {
                 if bytes.get(place..).is_some_and(|rest| rest.starts_with(needle)) {

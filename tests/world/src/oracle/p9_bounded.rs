@@ -107,7 +107,10 @@ fn open(facts: &Facts, phone: &Phone, book: &Book, before: &[Saved<'_>], this: &
         let answered = book.answered_ms(other.id).is_some_and(|when| when <= this.at_ms);
         // What the acquirer forgot may have been answered before.
         let forgotten = sale.is_some_and(|sale| facts.forgotten(sale));
-        if cancelled || answered || forgotten || sale.is_some_and(stood_still) {
+        // What an older copy took, this till cannot count.
+        let taken = |(of_ms, back_ms): (i64, i64)| (of_ms..=back_ms).contains(&other.at_ms) && back_ms <= this.at_ms;
+        let forgotten = forgotten || phone.copies().any(taken);
+        if cancelled || answered || forgotten || sale.is_some_and(|sale| stood_still(sale, phone, this)) {
             continue;
         }
         open.count += 1;
@@ -118,12 +121,19 @@ fn open(facts: &Facts, phone: &Phone, book: &Book, before: &[Saved<'_>], this: &
 }
 
 /// What stands still until somebody acts counts no more: it would count for ever.
-fn stood_still(sale: &Sale) -> bool {
+fn stood_still(sale: &Sale, phone: &Phone, this: &Saved<'_>) -> bool {
     let cancelled = |view: &takings_till::views::PaymentView| view.cause.as_deref() == Some("cancelled_unsent");
-    sale.shown.iter().any(|(_, view)| view.delivery.as_deref() == Some("parked") || cancelled(view))
-        || sale.has("parked")
-        || sale.has("expired")
-        || sale.timeline.iter().any(|entry| entry.kind == "send_ended" && entry.body.contains("\"refused\""))
+    let mut shown = sale.shown.iter().filter(|(when, _)| *when <= this.at_ms);
+    // Where an older copy took this sale, numbers count from before it.
+    let accepted =
+        phone.sales.get(this.id).filter(|_| !phone.forgot(this.at_ms)).and_then(|sale| sale.first("accepted"));
+    let accepted = accepted.map_or(u64::MAX, |entry| entry.seq);
+    shown.any(|(_, view)| view.delivery.as_deref() == Some("parked") || cancelled(view))
+        || sale.timeline.iter().filter(|entry| entry.seq < accepted).any(|entry| match entry.kind.as_str() {
+            "parked" | "expired" | "cancelled_unsent" => true,
+            "send_ended" => entry.body.contains("\"refused\""),
+            _ => false,
+        })
 }
 
 /// The policies that this till can have had: published by then, and none older than one it has named.
@@ -134,7 +144,8 @@ fn known_policies<'a>(
 ) -> Vec<&'a BTreeMap<String, Value>> {
     let published: Vec<&(i64, BTreeMap<String, Value>)> = policies.iter().filter(|(when, _)| *when <= at_ms).collect();
     let named = phone.policies.iter().rev().find(|(when, _)| *when <= at_ms).and_then(|(_, version)| version.as_ref());
-    let copied = phone.copied_after(i64::MIN);
+    let named_ms = phone.policies.iter().rev().find(|(when, _)| *when <= at_ms).map_or(i64::MIN, |(when, _)| *when);
+    let copied = phone.was_copied_between(named_ms, at_ms);
     let is_named = |members: &BTreeMap<String, Value>| {
         members.get("version").and_then(Value::as_str).is_some_and(|version| Some(&version.to_owned()) == named)
     };
@@ -211,14 +222,11 @@ fn heard_ms(phone: &Phone, book: &Book, at_ms: i64) -> Option<i64> {
 fn knows_time(phone: &Phone, heard_ms: Option<i64>, at_ms: i64) -> bool {
     let Some(heard_ms) = heard_ms else { return false };
     let booted = phone.deeds.iter().any(|(when, deed)| {
-        let boots = matches!(deed, Deed::PowerCut | Deed::Restarted | Deed::OlderCopy);
+        let boots = matches!(deed, Deed::PowerCut | Deed::Restarted | Deed::OlderCopy { .. });
         boots && heard_ms <= *when && *when <= at_ms
     });
-    let set_by = |until_ms: i64| -> i64 {
-        let moved = phone.deeds.iter().filter(|(when, _)| *when <= until_ms).map(|(_, deed)| deed);
-        moved.map(|deed| if let Deed::ClockSet { by_ms } = deed { *by_ms } else { 0 }).sum()
-    };
-    !phone.copied_after(i64::MIN) && (!booted || set_by(at_ms) >= set_by(heard_ms))
+    let set_back = phone.clock_offset_ms(at_ms) < phone.clock_offset_ms(heard_ms);
+    !(phone.forgot(at_ms) || booted && set_back)
 }
 
 /// Limits of age, by true time: judged where the till could know it.
@@ -321,7 +329,8 @@ pub(super) fn status(facts: &Facts, phone: &Phone, at: At, status: &StatusView, 
             &(most("max_count_open"), most("max_total_open")),
         );
     }
-    let set = phone.ever(|deed| matches!(deed, Deed::ClockSet { .. } | Deed::OlderCopy));
+    // While one boot lasts, its own clock counts on from what the acquirer said.
+    let set = phone.clock_set_by(at.ms) && phone.booted_by(at.ms);
     if let Some(trusted_ms) = status.trusted_ms.filter(|_| !set) {
         let off_ms = trusted_ms - at.ms;
         verdict.check(off_ms.abs() <= 5 * MINUTE_MS, P9, at, || {

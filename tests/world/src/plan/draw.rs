@@ -15,6 +15,9 @@ const MORNINGS_MS: [i64; 5] = [
     1_775_174_400_000, // 2026-04-03
     1_782_691_200_000, // 2026-06-29
 ];
+/// Jumps of a wall clock: twice beyond any deadline.
+const JUMPS_MS: [i64; 9] =
+    [-30 * DAY, -3 * DAY, -7 * HOUR, -20 * MINUTE, 20 * MINUTE, 5 * HOUR, 2 * DAY, 12 * DAY, 40 * DAY];
 /// Cards on which the acquirer's published rules say something else than yes.
 const SPECIAL: [&str; 8] = ["0001", "0005", "0010", "0051", "0054", "0068", "0069", "0099"];
 
@@ -231,8 +234,7 @@ fn draw_phone_fault(stream: &mut Stream) -> (i64, FaultKind) {
         6..=10 => (5 * MINUTE, FaultKind::PowerCut { after_calls, again_after }),
         11 => (0, FaultKind::Restart),
         12 | 13 => {
-            let by_ms =
-                *stream.pick(&[-30 * DAY, -3 * DAY, -7 * HOUR, -20 * MINUTE, 20 * MINUTE, 5 * HOUR, 2 * DAY, 12 * DAY]);
+            let by_ms = *stream.pick(&JUMPS_MS);
             (short_ms, FaultKind::Clock { by_ms })
         }
         14 | 15 => (short_ms, FaultKind::DiskFull { left: stream.below(900_000) }),

@@ -30,11 +30,16 @@ impl World {
         self.trace.bytes("answer", &response.body);
         self.tell(phone, &format!("acquirer answers {name} with {}{}", response.status, code_of(&response)));
         self.count_answer(&name, request, &response, fate.answer);
+        if name == "POST /v1/terminals" && response.status < 300 {
+            // An acquirer that forgot a terminal can be told by its merchant only.
+            self.documents_changed_ms = self.now_ms;
+        }
         if again {
             return;
         }
         // What was refused without being looked at does not come again by itself: no client could defend itself against that.
-        if let Some(again_ms) = fate.again_ms.filter(|_| response.status < 429) {
+        let looked_at = response.status < 429 && !self.is_refused_unseen(code_of(&response).trim());
+        if let Some(again_ms) = fate.again_ms.filter(|_| looked_at) {
             self.rare.count("doubled_request");
             let (request, fate) = (request.clone(), fate.clone());
             let at_ms = self.now_ms + again_ms;
@@ -52,6 +57,13 @@ impl World {
         let handled_ms = self.now_ms;
         let _ = sent_ms;
         self.at(at_ms, Happening::Answered { phone, life, op, name, carried, handled_ms: Some(handled_ms) });
+    }
+
+    /// This problem is one that a fault makes the acquirer answer with, whatever it is asked.
+    fn is_refused_unseen(&self, code: &str) -> bool {
+        let by_fault =
+            |(kind, _): &(FaultKind, String)| matches!(kind, FaultKind::Refuses { problem, .. } if *problem == code);
+        self.acquirer_trouble.values().any(by_fault)
     }
 
     /// A request comes to its end at the phone: the first word counts.

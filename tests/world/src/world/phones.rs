@@ -1,8 +1,5 @@
 //! The app's life on a phone: what goes in, what comes out, how it dies and starts again.
 
-use std::fs;
-use std::path::Path;
-
 use takings_till::simulation::{Command, Effect, Input, Reply};
 use takings_till::{ChargeOutcome, TillError};
 
@@ -205,6 +202,7 @@ impl World {
                 let mut stream = Stream::new(self.plan.seed, &format!("power {phone} {cuts}"));
                 let before = this.disk.counts().dropped;
                 this.disk.cut_power(&mut |end| stream.below(end));
+                this.power_went = true;
                 this.boot(at_ms);
                 if this.disk.counts().dropped > before {
                     self.rare.count("power_cut_lost_writes");
@@ -283,16 +281,4 @@ fn told_fate(fate: &Fate) -> String {
         (RequestFate::Arrives, answer) => format!(" (answer: {answer:?})"),
         (request, _) => format!(" (request: {request:?})"),
     }
-}
-
-/// Copies the files of a till, all of them, over those of another.
-pub(super) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
-    for file in fs::read_dir(to)? {
-        fs::remove_file(file?.path())?;
-    }
-    for file in fs::read_dir(from)? {
-        let file = file?;
-        fs::copy(file.path(), to.join(file.file_name()))?;
-    }
-    Ok(())
 }

@@ -71,6 +71,10 @@ impl World {
             offline: of.offline,
         };
         self.see(phone, begun);
+        // Two were asked for while the till waited for its session: the app lets go of the one nobody stands before.
+        if let Some(earlier) = self.phones[phone].charging.take() {
+            self.command(phone, Purpose::Other, Command::Leave { payment: earlier.id });
+        }
         self.phones[phone].charging = Some(Charging::new(id, sale, &of, self.now_ms));
         let life = self.phones[phone].life;
         self.command(phone, Purpose::Outcome(id), Command::Outcome { payment: id });
@@ -220,6 +224,9 @@ impl World {
     }
 
     pub(super) fn cancel(&mut self, phone: usize, payment: PaymentId) {
+        if self.phones[phone].engine.is_some() {
+            self.see(phone, Seen::CancelAsked { payment: payment.to_string() });
+        }
         self.command(phone, Purpose::Cancel(payment), Command::Cancel { payment, operator: Some("王".to_owned()) });
     }
 

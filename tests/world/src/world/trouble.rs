@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use takings_till::simulation::Command;
 
-use super::phones::copy_files;
 use super::{Happening, World, WorldError};
+use crate::directory::{copy_files, directory};
 use crate::disk::{Disk, Failure, FailureKind};
-use crate::phone::{Death, Purpose, directory};
+use crate::phone::{Death, Purpose};
 use crate::plan::{Fault, FaultKind, MINUTE, SECOND};
 use crate::record::Deed;
 use crate::streams::Stream;
@@ -137,7 +137,7 @@ impl World {
                 if this.engine.is_some() && this.activated {
                     let copy = directory()?;
                     copy_files(this.dir(), copy.path())?;
-                    this.copy = Some(copy);
+                    this.copy = Some((self.now_ms, copy));
                 }
             }
             _ => {}
@@ -147,20 +147,22 @@ impl World {
 
     fn put_older_copy_back(&mut self, phone: usize, witness_stays: bool) -> Result<(), WorldError> {
         let at_ms = self.now_ms;
-        let Some(copy) = self.phones[phone].copy.take() else { return Ok(()) };
+        let Some((of_ms, copy)) = self.phones[phone].copy.take() else { return Ok(()) };
         self.rare.count("older_copy");
         let this = &mut self.phones[phone];
+        let witness = std::fs::read(this.dir().join("head"))?;
+        // Where the power went just before, the witness may be an older one; where none was written since, it is the copy's.
+        let witness_knows = witness_stays && !this.power_went && witness != std::fs::read(copy.path().join("head"))?;
         this.end();
         this.death = None;
-        let witness = std::fs::read(this.dir().join("head"))?;
         copy_files(copy.path(), this.dir())?;
         if witness_stays {
             std::fs::write(this.dir().join("head"), witness)?;
         }
         this.disk = Disk::new(this.dir());
         this.boot(at_ms);
-        self.oracle.deed(at_ms, Some(phone), Deed::OlderCopy);
-        if witness_stays {
+        self.oracle.deed(at_ms, Some(phone), Deed::OlderCopy { of_ms });
+        if witness_knows {
             self.oracle.deed(at_ms, Some(phone), Deed::WitnessStayed);
         }
         self.at(at_ms + MINUTE, Happening::Starts { phone });

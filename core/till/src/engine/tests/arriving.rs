@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, DAY, HOUR, MINUTE};
+use super::bench::{BATCH, Bench, DAY, HOUR, MINUTE};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::engine::Command;
@@ -179,6 +179,60 @@ fn a_late_payout_is_noticed_by_the_core_and_told_once_for_all_its_payments() {
 }
 
 #[test]
+fn p7_told_once_a_clock_set_forward_after_the_feed_was_read_makes_no_money_late() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(10_000)).0;
+    bench.drain();
+    bench.kill();
+    (bench.now.boot_id, bench.now.monotonic_ms) = (bench.now.boot_id + 1, 1_000);
+    bench.open().unwrap();
+    bench.line_is_down = true;
+    bench.charge(&Sale::nth(1));
+    bench.good_line();
+    // The feed is read, the batch is under way, and somebody sets the clock.
+    bench.spoil(BATCH, 1, Fault::Late);
+    bench.start(Command::Sync { budget_ms: 120_000 });
+    bench.run();
+    bench.now.wall_ms += 40 * DAY;
+    bench.deliver_late(false);
+    bench.run();
+    bench.sync();
+    bench.now.wall_ms -= 40 * DAY;
+    assert_eq!((bench.view(id).stage.as_str(), told(&bench)), ("approved", Vec::new()));
+    bench.days_later(4);
+    assert_eq!(bench.view(id).stage, "arrived");
+}
+
+#[test]
+fn p7_told_once_less_money_and_held_money_in_one_report_are_both_told() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(10_000).last_four("0010")).0;
+    bench.spoil(BATCH, 1, Fault::DropAnswer);
+    bench.sync();
+    bench.admin("POST", &format!("/admin/payments/{id}"), &json!({"action": "hold"}));
+    bench.drain();
+    assert_eq!(bench.view(id).cause.as_deref(), Some("risk_hold"));
+    bench.sync();
+    assert_eq!(told(&bench), ["partly_approved", "payment_held"]);
+    bench.assert_verified();
+}
+
+#[test]
+fn p10_drains_a_payment_that_the_acquirer_has_forgotten_undecided_is_undone() {
+    let mut bench = Bench::ready(1);
+    let backup = bench.sandbox.clone();
+    let id = bench.charge(&Sale::live(10_000).last_four("0068")).0;
+    assert_eq!(bench.stage(id).0, "being_confirmed");
+    bench.sandbox = backup;
+    // Too late to send it again: it is asked about.
+    bench.pass(10 * MINUTE);
+    bench.live_on(HOUR);
+    bench.sync();
+    assert_eq!((bench.stage(id).0.as_str(), bench.waiting()), ("not_charged", 0));
+    bench.judge();
+}
+
+#[test]
 fn a_feed_whose_past_is_gone_is_made_good_by_lists() {
     for at in 0..14 {
         let mut bench = Bench::ready(1);
@@ -204,6 +258,38 @@ fn a_feed_whose_past_is_gone_is_made_good_by_lists() {
         bench.judge();
         bench.assert_verified();
     }
+}
+
+#[test]
+fn an_event_that_a_restored_acquirer_numbers_anew_is_made_good_by_the_daily_lists() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(9_000)).0;
+    bench.drain();
+    let backup = bench.sandbox.clone();
+    for n in 1..=3 {
+        bench.admin("POST", "/admin/terms", &json!({"cycle": {"basis": "business_day", "n": n}}));
+    }
+    bench.sync();
+    bench.sandbox = backup;
+    // Its event has a number that the till has heard.
+    bench.admin("POST", &format!("/admin/payments/{id}"), &json!({"action": "decline", "code": "51"}));
+    bench.pass(HOUR);
+    bench.sync();
+    assert_eq!(bench.view(id).stage, "approved", "nothing has told it yet");
+    bench.pass(DAY);
+    bench.sync();
+    assert_eq!(bench.stage(id), ("needs_you".into(), "declined_after_deferral".into()));
+    // And no oftener than daily.
+    let lists = |bench: &Bench| bench.sent.iter().filter(|sent| *sent == "GET /v1/payouts").count();
+    let before = lists(&bench);
+    for _ in 0..47 {
+        bench.pass(30 * MINUTE);
+        bench.sync();
+    }
+    assert_eq!((before, lists(&bench) - before), (1, 0));
+    bench.pass(HOUR);
+    bench.sync();
+    assert_eq!(lists(&bench), 2);
 }
 
 #[test]
@@ -237,26 +323,4 @@ fn a_new_policy_is_adopted_from_the_feed_though_its_first_answers_are_lost() {
     bench.sent.clear();
     bench.sync();
     assert_eq!(bench.sent, [FEED]);
-}
-
-#[test]
-fn keys_that_rotate_are_learnt_and_nothing_is_decided_by_an_old_one() {
-    for refuse_sessions in [false, true] {
-        let mut bench = Bench::ready(1);
-        let id = bench.charge(&Sale::offline(1_000)).0;
-        let rotation = json!({"drop_old": true, "refuse_sessions": refuse_sessions});
-        bench.admin("POST", "/admin/keys/rotate", &rotation);
-        bench.drain();
-        assert_eq!(bench.view(id).authorization.as_deref(), Some("approved"));
-        assert_eq!(bench.authorizations(id), 1);
-        // While a customer waits: in doubt until the new key is known.
-        bench.admin("POST", "/admin/keys/rotate", &rotation);
-        let (live, _) = bench.charge(&Sale::live(2_000));
-        bench.live_on(2 * MINUTE);
-        let outcome = bench.outcome(live).unwrap();
-        assert_eq!(outcome, crate::charge::ChargeOutcome::Approved { approved_minor: 2_000 });
-        bench.kill_and_reopen();
-        bench.sync();
-        bench.judge();
-    }
 }

@@ -469,11 +469,13 @@ impl Bench {
         });
     }
 
-    /// As [`Bench::break_counter`], and the acquirer heard how long the history was.
+    /// As [`Bench::break_counter`], and the acquirer heard how long the history was, in a session that was used.
     pub(super) fn break_counter_after_sign_on(&mut self) {
         self.restore_a_copy(|bench| {
+            bench.ask(Command::SignOn).unwrap();
             bench.charge(&super::stall::Sale::offline(4_400));
             bench.ask(Command::SignOn).unwrap();
+            bench.drain();
         });
     }
 

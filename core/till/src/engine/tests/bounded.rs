@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use takings_domain::EntryMode;
 use takings_readers::simulated::CardScript;
 
-use super::bench::{BATCH, Bench, DAY, HOUR, MINUTE};
+use super::bench::{BATCH, Bench, DAY, HOUR, MINUTE, SIGN_ON};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
@@ -137,6 +137,15 @@ fn p9_bounded_an_old_queue_and_an_untrusted_clock_deny() {
     bench.pass(MINUTE);
     refused_before_the_card(&mut bench, &Sale::offline(1_000), "too_old_open");
 
+    // Sold under a clock that was set ahead after a reboot, and put right since: nobody knows how old that is.
+    let mut bench = with_policy(json!({"max_age_h": 24, "max_clock_age_h": 48}));
+    bench.now.boot_id += 1;
+    bench.now.monotonic_ms = 1_000;
+    bench.now.wall_ms += 5 * HOUR;
+    assert_eq!(bench.charge(&Sale::nth(1)).1, ChargeOutcome::Saved);
+    bench.now.wall_ms -= 5 * HOUR;
+    refused_before_the_card(&mut bench, &Sale::offline(1_000), "too_old_open");
+
     let mut bench = with_policy(json!({"max_age_h": 240, "max_clock_age_h": 48}));
     bench.pass(48 * HOUR);
     assert_eq!(bench.charge(&Sale::nth(1)).1, ChargeOutcome::Saved);
@@ -196,6 +205,46 @@ fn p9_bounded_a_clock_set_forward_puts_no_deadline_off() {
     assert_eq!(bench.stage(id).0, "saved_on_phone");
     bench.live_on(2 * HOUR);
     assert_eq!(bench.stage(id), ("needs_you".into(), "expired".into()));
+}
+
+/// The phone starts anew, its wall clock being wrong by so much since.
+fn boot_with_wrong_clock(bench: &mut Bench, by_ms: i64) {
+    bench.kill();
+    (bench.now.boot_id, bench.now.monotonic_ms) = (bench.now.boot_id + 1, 1_000);
+    bench.now.wall_ms += by_ms;
+    bench.open().unwrap();
+}
+
+#[test]
+fn p10_drains_a_sale_is_dated_right_after_a_wrong_clock_was_put_right() {
+    // Signed on while the wall clock was wrong, put right, and then a new start.
+    let mut bench = Bench::ready(1);
+    bench.now.wall_ms += 40 * DAY;
+    bench.ask(Command::SignOn).unwrap();
+    bench.now.wall_ms -= 40 * DAY;
+    boot_with_wrong_clock(&mut bench, 0);
+    saved_and_sent(bench);
+
+    // A refusal told the time while the wall clock was wrong, no sign-on came through, and it was put right.
+    let mut bench = Bench::ready(1);
+    boot_with_wrong_clock(&mut bench, 40 * DAY);
+    bench.spoil(SIGN_ON, 100, Fault::Refused);
+    bench.sync();
+    bench.now.wall_ms -= 40 * DAY;
+    saved_and_sent(bench);
+}
+
+/// A sale without a line is dated within a day, waits, and is sent.
+fn saved_and_sent(mut bench: Bench) {
+    bench.line_is_down = true;
+    let (id, outcome) = bench.charge(&Sale::offline(1_000));
+    assert_eq!(outcome, ChargeOutcome::Saved);
+    let off_ms = bench.view(id).captured_at_ms - bench.world_ms;
+    assert!(off_ms.abs() < DAY, "dated {} days off", off_ms / DAY);
+    bench.good_line();
+    bench.drain();
+    assert_eq!(bench.view(id).stage, "approved");
+    bench.judge();
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::json;
 
-use super::bench::{Bench, DAY, LIVE, MINUTE};
+use super::super::book::Book;
+use super::bench::{Bench, DAY, HOUR, LIVE, MINUTE};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
-use crate::engine::{Command, Failures, Reply};
+use crate::engine::{Command, Failures, LinkEvent, Reply};
 
 const KINDS: [&str; 19] = [
     "charge_started",
@@ -33,6 +34,10 @@ const KINDS: [&str; 19] = [
     "reconciled",
 ];
 
+/// How a disk refuses a kind of event: at once, or at the commit.
+const REFUSALS: [fn(&Bench, &str); 2] =
+    [|bench, kind| bench.refuse_to_write(kind), |bench, kind| bench.fail_to_commit(kind)];
+
 /// A charge as a shell does it that hears errors and goes on.
 fn try_to_charge(bench: &mut Bench, sale: &Sale) {
     if let Ok(id) = bench.begin(sale) {
@@ -43,11 +48,28 @@ fn try_to_charge(bench: &mut Bench, sale: &Sale) {
     }
 }
 
+/// A policy whose adoption is not on disk is not in force, and is taken up once the disk can.
+#[test]
+fn p9_what_could_not_be_written_is_not_in_force() {
+    for refuse in REFUSALS {
+        let mut bench = Bench::ready(1);
+        let before = bench.status().policy_version;
+        bench.admin("POST", "/admin/policy", &json!({"max_age_h": 71, "version": "next"}));
+        refuse(&bench, "policy_adopted");
+        bench.ask(Command::Sync { budget_ms: 60_000 }).map(drop).unwrap_or_default();
+        assert_eq!(bench.status().policy_version, before);
+        bench.mend_the_disk();
+        bench.live_on(20 * MINUTE);
+        bench.sync();
+        assert_eq!(bench.status().policy_version.as_deref(), Some("next"));
+        bench.kill_and_reopen();
+        assert_eq!(bench.status().policy_version.as_deref(), Some("next"), "and it is on disk");
+    }
+}
+
 #[test]
 fn a_disk_that_refuses_one_kind_of_event_loses_nothing_and_ends_nothing_in_a_loop() {
-    let refusals: [fn(&Bench, &str); 2] =
-        [|bench, kind| bench.refuse_to_write(kind), |bench, kind| bench.fail_to_commit(kind)];
-    for (kind, refuse) in KINDS.iter().flat_map(|kind| refusals.map(|refuse| (*kind, refuse))) {
+    for (kind, refuse) in KINDS.iter().flat_map(|kind| REFUSALS.map(|refuse| (*kind, refuse))) {
         let mut bench = Bench::ready(1);
         let kept = bench.charge(&Sale::nth(1)).0;
         bench.admin("POST", "/admin/policy", &json!({"max_age_h": 71}));
@@ -139,9 +161,7 @@ fn an_answer_that_could_not_be_written_down_is_fetched_again() {
 #[test]
 fn a_customer_who_waits_for_the_lane_hears_when_the_disk_refuses() {
     for kind in ["send_started", "accepted", "offline_refused", "send_ended"] {
-        let refusals: [fn(&Bench, &str); 2] =
-            [|bench, kind| bench.refuse_to_write(kind), |bench, kind| bench.fail_to_commit(kind)];
-        for refuse in refusals {
+        for refuse in REFUSALS {
             let mut bench = Bench::ready(1);
             bench.spoil(LIVE, 1, Fault::Late);
             let (first, second) = (Sale::live(1_000), Sale::live(2_000));
@@ -252,4 +272,115 @@ fn p5_documents_and_card_data_that_somebody_changed_are_found_by_the_check() {
         let found = bench.ask(Command::Verify);
         assert!(matches!(&found, Ok(Reply::Verified(report)) if !report.sound), "{change}: {found:?}");
     }
+}
+
+/// What time alone brings is tried again in a minute, however the disk refuses it: a till that had nothing else to do used
+/// to wake each millisecond where a commit failed.
+#[test]
+fn p9_what_time_brings_is_not_tried_without_rest_while_no_commit_holds() {
+    for refuse in REFUSALS {
+        let mut bench = Bench::ready(1);
+        bench.admin("POST", "/admin/bank", &json!({"action": "never"}));
+        let id = bench.charge(&Sale::offline(1_000)).0;
+        bench.drain();
+        bench.live_on(3 * DAY + 10 * HOUR);
+        bench.sync();
+        refuse(&bench, "overdue_noticed");
+        bench.pass(5 * DAY);
+        let woken = bench.live_on(DAY);
+        assert!((24 * 60 - 100..24 * 60 + 100).contains(&woken), "woken {woken} times in a day");
+        assert_eq!(bench.told("payout_overdue"), 0);
+        bench.mend_the_disk();
+        bench.live_on(10 * MINUTE);
+        assert_eq!((bench.told("payout_overdue"), bench.stage(id).1.as_str()), (1, "unknown_overdue"));
+        bench.assert_verified();
+    }
+}
+
+/// Whose ledger cannot be read for a while, that till wakes again by itself.
+#[test]
+fn p10_drains_a_till_whose_ledger_could_not_be_read_wakes_by_itself() {
+    let mut bench = Bench::ready(1);
+    let id = bench.charge(&Sale::offline(1_000)).0;
+    bench.ask(Command::Background).unwrap();
+    let (here, away) = (bench.dir.path().to_owned(), bench.dir.path().with_extension("away"));
+    std::fs::rename(&here, &away).unwrap();
+    bench.doze(10 * MINUTE);
+    std::fs::rename(&away, &here).unwrap();
+    bench.doze(10 * MINUTE);
+    assert_eq!(bench.view(id).stage, "approved");
+}
+
+/// A commit is answered with an error and was kept: the customer was told that nobody knows, and the ledger does.
+#[test]
+fn p3_honest_an_answer_that_was_kept_though_its_commit_failed_is_told() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::live(1_000)).unwrap();
+    bench.present(id, &Sale::live(1_000));
+    bench.run();
+    let engine = bench.engine();
+    engine.charges.get_mut(&id).unwrap().outcome = Some(ChargeOutcome::NotConfirmed);
+    engine.left_open = true;
+    bench.live_on(MINUTE);
+    assert_eq!(bench.outcome(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
+}
+
+/// The same of a charge that was given up: cancelling it once more is no error of the till.
+#[test]
+fn p12_a_charge_whose_end_was_kept_though_its_commit_failed_can_be_let_go() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::live(1_000)).unwrap();
+    bench.connect(id);
+    let now = bench.now;
+    let mut tx = bench.engine().ledger.begin().unwrap();
+    let why = takings_domain::event::AttemptEnd::ReaderFault;
+    tx.append_payment(now, None, id, takings_domain::event::AttemptEnded { why }.into()).unwrap();
+    tx.append_payment(now, None, id, takings_domain::event::Abandoned { why }.into()).unwrap();
+    tx.commit().unwrap();
+    bench.lose_link(id);
+    bench.link(id, LinkEvent::Cancel);
+    assert!(matches!(bench.outcome(id), Some(ChargeOutcome::NotCharged { .. })));
+    bench.judge();
+}
+
+/// Payments that the acquirer asks for, and whose reading brings nothing, do not end a contact before what waits is sent.
+#[test]
+fn p10_drains_what_waits_is_sent_though_every_question_after_a_payment_stays_silent() {
+    let mut bench = Bench::ready(1);
+    let silent: Vec<_> = (0..5).map(|n| bench.charge(&Sale::nth(n)).0).collect();
+    bench.drain();
+    let id = bench.charge(&Sale::nth(6)).0;
+    bench.engine().feed.asked_for.extend(silent);
+    bench.spoil("GET /v1/payments/*", u32::MAX, Fault::Unsigned(503, None));
+    bench.sync();
+    assert_eq!(bench.view(id).stage, "approved", "{:?}", bench.sent);
+}
+
+/// What was left open cannot be settled: the till opens all the same, and settles it once the disk works.
+#[test]
+fn p12_opens_a_disk_that_refuses_what_an_opening_settles_keeps_no_till_shut() {
+    for refuse in REFUSALS {
+        let mut bench = Bench::ready(1);
+        let id = bench.begin(&Sale::live(1_000)).unwrap();
+        refuse(&bench, "abandoned");
+        bench.kill_and_reopen();
+        assert_eq!(bench.view(id).stage, "being_confirmed");
+        bench.mend_the_disk();
+        bench.live_on(10 * MINUTE);
+        assert_eq!(bench.view(id).stage, "not_charged");
+    }
+}
+
+/// Whoever waits for a charge that is let go hears something, also where that could not be written down.
+#[test]
+fn who_waits_for_a_charge_that_cannot_be_given_up_hears_that_nobody_knows() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::live(1_000)).unwrap();
+    let waiting = bench.start(Command::Outcome { payment: id });
+    bench.refuse_to_write("abandoned");
+    assert!(bench.ask(Command::Leave { payment: id }).is_err());
+    assert!(matches!(bench.reply(waiting), Some(Ok(Reply::Outcome(ChargeOutcome::NotConfirmed)))));
+    bench.mend_the_disk();
+    bench.live_on(10 * MINUTE);
+    assert_eq!(bench.view(id).stage, "not_charged");
 }

@@ -346,6 +346,12 @@ fn a_restored_older_copy_is_noticed_at_the_next_sign_on() {
 
     let mut bench = Bench::ready(1);
     bench.break_counter_after_sign_on();
+    // An answer that is lost takes none of it away.
+    bench.spoil(SIGN_ON, 2, Fault::DropAnswer);
+    for _ in 0..2 {
+        assert!(bench.ask(Command::SignOn).is_err());
+    }
+    assert_eq!(bench.status().missing_events, 0, "nothing was heard yet");
     bench.ask(Command::SignOn).unwrap();
     assert!(bench.status().missing_events > 0, "somebody else remembers more");
 }

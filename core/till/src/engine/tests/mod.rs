@@ -7,6 +7,7 @@ mod bench;
 mod bounded;
 mod broken;
 mod commands;
+mod contacts;
 mod drains;
 mod honest;
 mod kept;

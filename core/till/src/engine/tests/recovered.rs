@@ -155,7 +155,8 @@ fn assert_restored(bench: &mut Bench, seen: &[PaymentView], when: &str) {
     for (found, seen) in found.iter().zip(&seen) {
         assert_eq!(face(found), face(seen), "{when}");
         let id = takings_domain::PaymentId::parse(&found.payment_id).unwrap();
-        assert_eq!(bench.count(id, "restored"), 1, "{when}: labelled");
+        assert_eq!((bench.count(id, "restored"), found.from_acquirer), (1, true), "{when}: labelled");
+        assert!(!seen.from_acquirer, "{when}: not on the phone that took it");
     }
     assert_eq!(bench.told("history_restored"), 1, "{when}");
     bench.assert_verified();

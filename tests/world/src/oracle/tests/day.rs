@@ -190,6 +190,7 @@ fn waiting(id: &str, amount_minor: i64, order: &str, card: (&str, &str), stan: &
         response_code: None,
         partly_approved: false,
         service_given: None,
+        from_acquirer: false,
     }
 }
 
@@ -343,6 +344,7 @@ fn book() -> Value {
             "payout_id": PAYOUT,
         }]},
         "terminals": [{"terminal_id": "T0000001", "merchant_id": "M000001"}],
+        "requests": {"createPayment": {"201": 1, "422": 1}, "createReversal": {"200": 1}},
         "sessions": {"s1": {"terminal_id": "T0000001", "opened_at_ms": START_MS}},
     })
 }

@@ -75,7 +75,7 @@ fn p1_kept() {
 fn p1_an_older_copy_must_be_noticed() {
     let put_back = |day: &mut Day| {
         let at_ms = START_MS + 12 * MINUTE_MS;
-        day.calls.insert(12, Call::Deed(at_ms, Some(0), Deed::OlderCopy));
+        day.calls.insert(12, Call::Deed(at_ms, Some(0), Deed::OlderCopy { of_ms: i64::MIN }));
         day.calls.insert(13, Call::Deed(at_ms, Some(0), Deed::WitnessStayed));
         day.list(1).remove(0);
     };

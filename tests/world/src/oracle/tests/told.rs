@@ -45,6 +45,30 @@ fn p7_told_once() {
 }
 
 #[test]
+fn p7_a_contact_that_ended_well_leaves_nothing_unheard() {
+    let ended = |day: &mut Day, ends: [&str; 2]| {
+        let old = Seen::Payments(day.list(0).clone());
+        let healed = day.calls.iter().position(|call| matches!(call, Call::Deed(_, _, Deed::Healed))).unwrap();
+        let seen = [Seen::Synced(report(ends[0])), Seen::Synced(report(ends[1])), old];
+        for (days, seen) in (2..).zip(seen) {
+            day.calls.insert(healed + days - 1, Call::See(START_MS + days as i64 * DAY_MS, seen));
+        }
+    };
+    finds("P7", "stands as approved after a contact, should be one of [\"arrived\"]", |day| {
+        ended(day, ["done", "done"])
+    });
+    finds("P7", "stands as saved_on_phone after a contact", |day| ended(day, ["waiting", "done"]));
+    allows(|day| {
+        ended(day, ["done", "waiting"]);
+        day.calls.retain(|call| !matches!(call, Call::Deed(_, _, Deed::Healed)));
+    });
+}
+
+fn report(ended: &str) -> SyncReport {
+    SyncReport { ended: ended.to_owned(), ..SyncReport::default() }
+}
+
+#[test]
 fn p7_an_alert_is_about_its_event_and_late_money_is_told() {
     finds("P7", "time of alert 14", |day| {
         day.change(|seen| {
@@ -180,9 +204,18 @@ fn p10_drains() {
     finds("P10", "still Some(\"queued\")", |day| day.line(1, SAVED).delivery = Some("queued".to_owned()));
     finds("P10", "still stands as being_confirmed", |day| day.line(1, SAVED).stage = "being_confirmed".to_owned());
     finds("P10", "nobody is told", |day| day.line(1, SAVED).delivery = Some("parked".to_owned()));
+    finds("P10", "refused as malformed (422)", |day| day.book["requests"]["createReversal"]["422"] = json!(3));
+    let early = |day: &mut Day| {
+        for call in &mut day.calls {
+            if let Call::Deed(_, _, Deed::Policy(members)) = call {
+                members["upload_deadline_days"] = json!(30);
+            }
+        }
+        day.line(1, SAVED).cause = Some("expired".to_owned());
+    };
+    finds("P10", "before any deadline of 30 days", early);
     finds("P10", "no contact", |day| {
-        let ended = SyncReport { ended: "waiting".to_owned(), ..SyncReport::default() };
-        day.see(late(4), Seen::Synced(ended));
+        day.see(late(4), Seen::Synced(report("waiting")));
     });
     finds("P10", "are unsent", |day| {
         day.change(|seen| match seen {
