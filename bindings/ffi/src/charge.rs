@@ -157,6 +157,12 @@ impl Charge {
         guarded(|| self.step(|_| self.plug_in(None, generation, |charge| charge.link_up(value_len, generation))))
     }
 
+    /// The usable length of one value changed while the link is up (the ATT MTU less 3): what is written from now on is cut
+    /// to it.
+    pub fn value_length(&self, generation: u32, value_len: u32) -> Result<Step, TakingsError> {
+        guarded(|| self.step(|charge| charge.value_length(generation, value_len)))
+    }
+
     /// One value from the reader. When the step says `saved`, it is on the disk.
     pub fn bytes(&self, generation: u32, value: Vec<u8>) -> Result<Step, TakingsError> {
         guarded(|| self.step(|charge| charge.bytes(generation, &value)))

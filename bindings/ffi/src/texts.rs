@@ -1,7 +1,7 @@
 //! Texts for people, by word.
 
 use takings_domain::alert::AlertKind;
-use takings_domain::event::AttemptEnd;
+use takings_domain::event::{AttemptEnd, ReaderTrouble};
 use takings_domain::payment::{Acts, Cause, NextStep, Stage};
 use takings_domain::policy::Rule;
 use takings_till::texts::Texts;
@@ -27,6 +27,8 @@ pub enum WordKind {
     Alert,
     /// Why a card was not read, in the detail of a charge.
     AttemptEnd,
+    /// `ReaderView.trouble`: what is wrong with a card reader, and what to do.
+    ReaderTrouble,
 }
 
 /// The text a merchant reads for one of the library's words, such as the stage `on_its_way`.
@@ -42,6 +44,7 @@ pub fn text_of(kind: WordKind, word: String, language: Language) -> Result<Strin
             WordKind::Rule => Rule::from_word(&word).map(|known| known.text(language)),
             WordKind::Alert => AlertKind::from_word(&word).map(|known| known.text(language)),
             WordKind::AttemptEnd => AttemptEnd::from_word(&word).map(|known| known.text(language)),
+            WordKind::ReaderTrouble => ReaderTrouble::from_word(&word).map(|known| known.text(language)),
         };
         text.map(str::to_owned).ok_or_else(|| TakingsError::NotFound { code: "word".to_owned(), detail: word })
     })

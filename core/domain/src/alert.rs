@@ -1,7 +1,7 @@
 //! What is worth telling, once: derived from what a fold was before and after an event.
 
 use crate::axes::words;
-use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PayoutEvent};
+use crate::event::{Class, LedgerEvent, NoticeKind, PaymentEvent, PayoutEvent, ReaderTrouble};
 use crate::ledger::LedgerState;
 use crate::payment::{LIVE_WINDOW_MS, PaymentState};
 use crate::payout::PayoutState;
@@ -50,6 +50,12 @@ words! {
         HistoryLost => "history_lost",
         /// Earlier payments were read in from the acquirer; what was never sent is not among them.
         HistoryRestored => "history_restored",
+        /// A card reader was opened: it takes no payments any more.
+        ReaderTampered => "reader_tampered",
+        /// A card reader has no usable keys.
+        ReaderKeysMissing => "reader_keys_missing",
+        /// A card reader's charge is low.
+        ReaderBatteryLow => "reader_battery_low",
     }
 }
 
@@ -167,7 +173,25 @@ pub fn of_ledger(before: &LedgerState, event: &LedgerEvent, seq: u64) -> Option<
         }
         LedgerEvent::HistoryLost(_) => Some((AlertKind::HistoryLost, version)),
         LedgerEvent::HistoryRestored(_) => Some((AlertKind::HistoryRestored, version)),
+        LedgerEvent::ReaderSeen(seen) => {
+            let before = before.readers.get(&seen.serial).and_then(|known| known.seen.trouble);
+            seen.trouble.filter(|trouble| before != Some(*trouble)).and_then(of_reader).map(|kind| (kind, version))
+        }
         _ => None,
+    }
+}
+
+/// What keeps a reader from working, and is no matter of the moment.
+fn of_reader(trouble: ReaderTrouble) -> Option<AlertKind> {
+    match trouble {
+        ReaderTrouble::Tampered => Some(AlertKind::ReaderTampered),
+        ReaderTrouble::KeysMissing => Some(AlertKind::ReaderKeysMissing),
+        ReaderTrouble::BatteryLow => Some(AlertKind::ReaderBatteryLow),
+        ReaderTrouble::Locked
+        | ReaderTrouble::OutOfService
+        | ReaderTrouble::NoAnswer
+        | ReaderTrouble::TooCold
+        | ReaderTrouble::TooHot => None,
     }
 }
 

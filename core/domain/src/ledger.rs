@@ -1,12 +1,29 @@
 //! The ledger's own state: who we are to the acquirer, the session, the documents in force.
 
-use crate::event::CalendarAdopted;
+use std::collections::BTreeMap;
+
 use crate::event::{
-    Activated, ActivationStarted, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted, Recorded, SignedOn,
-    TermsAdopted,
+    Activated, ActivationStarted, CalendarAdopted, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted,
+    ReaderSeen, Recorded, SignedOn, TermsAdopted,
 };
 use crate::payment::FoldError;
 use crate::{Now, TimeAnchor};
+
+/// More readers than a stall has: the one that was seen longest ago is forgotten first.
+const MOST_READERS: usize = 32;
+
+/// What is known of one card reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownReader {
+    /// What it said last.
+    pub seen: ReaderSeen,
+    /// When it was first connected, wall clock, milliseconds UTC.
+    pub first_seen_ms: i64,
+    /// When it said so, wall clock, milliseconds UTC.
+    pub last_seen_ms: i64,
+    /// The number of that event.
+    pub seq: u64,
+}
 
 /// All that is known of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +50,8 @@ pub struct LedgerState {
     pub lost: Option<(u64, HistoryLost)>,
     /// What was last read in from the acquirer, with the number of its event.
     pub restored: Option<(u64, HistoryRestored)>,
+    /// The readers that were connected, by serial number.
+    pub readers: BTreeMap<String, KnownReader>,
     /// The phone's clocks at the newest event.
     pub last_at: Option<Now>,
     /// The number of its newest event.
@@ -78,10 +97,21 @@ impl LedgerState {
             LedgerEvent::CalendarAdopted(adopted) => self.calendar = Some(adopted.clone()),
             LedgerEvent::HistoryLost(lost) => self.lost = Some((recorded.seq, lost.clone())),
             LedgerEvent::HistoryRestored(restored) => self.restored = Some((recorded.seq, restored.clone())),
+            LedgerEvent::ReaderSeen(seen) => self.see_reader(seen, recorded.at.wall_ms, recorded.seq),
             LedgerEvent::ClockJumped(_) => self.clock_jumps = self.clock_jumps.saturating_add(1),
         }
         self.last_at = Some(recorded.at);
         self.last_seq = recorded.seq;
         Ok(())
+    }
+
+    fn see_reader(&mut self, seen: &ReaderSeen, at_ms: i64, seq: u64) {
+        let first_seen_ms = self.readers.get(&seen.serial).map_or(at_ms, |known| known.first_seen_ms);
+        let known = KnownReader { seen: seen.clone(), first_seen_ms, last_seen_ms: at_ms, seq };
+        self.readers.insert(seen.serial.clone(), known);
+        if self.readers.len() > MOST_READERS {
+            let oldest = self.readers.iter().min_by_key(|(_, known)| known.seq).map(|(serial, _)| serial.clone());
+            oldest.and_then(|serial| self.readers.remove(&serial));
+        }
     }
 }

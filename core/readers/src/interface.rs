@@ -4,6 +4,7 @@ use std::fmt;
 
 use takings_domain::{MaskedCard, Scheme};
 
+use crate::emv::EmvData;
 use crate::online_request::OnlineRequest;
 use crate::outcome::Outcome;
 use crate::prompt::Prompt;
@@ -32,6 +33,8 @@ pub trait ReaderSession: fmt::Debug + Send {
 pub enum ReaderInput<'a> {
     /// The link is up and notifications are enabled.
     LinkUp,
+    /// The usable length of one value changed, in bytes (ATT MTU less three): for what is cut from now on.
+    ValueLen(usize),
     /// One value from the reader.
     Bytes(&'a [u8]),
     /// The last [`ReaderOutput::Write`] was confirmed.
@@ -60,6 +63,7 @@ impl fmt::Debug for ReaderInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LinkUp => f.write_str("LinkUp"),
+            Self::ValueLen(len) => write!(f, "ValueLen({len})"),
             Self::Bytes(bytes) => write!(f, "Bytes[{}]", bytes.len()),
             Self::WriteDone => f.write_str("WriteDone"),
             Self::WriteFailed => f.write_str("WriteFailed"),
@@ -154,21 +158,13 @@ pub enum ReaderOutput {
 pub enum ReaderEvent {
     /// The reader can take payments.
     Ready {
-        /// As the reader tells it: seven hex digits, or a vendor's own form; may be empty there.
-        serial: String,
-        /// Model name; empty if the reader does not tell.
-        model: String,
-        /// Firmware version; empty if the reader does not tell.
-        firmware: String,
-        /// Percent; none if the reader does not tell.
-        battery_percent: Option<u8>,
-        /// Always false here: a tampered reader is out of service.
-        tampered: bool,
+        /// What it says of itself.
+        about: ReaderAbout,
     },
     /// The reader cannot take payments.
     OutOfService {
-        /// As above; empty if the reader did not tell.
-        serial: String,
+        /// What it says of itself; the serial is empty if it did not tell.
+        about: ReaderAbout,
         /// Why.
         reason: OutOfServiceReason,
     },
@@ -225,6 +221,23 @@ pub enum ReaderEvent {
     Fault(Fault),
 }
 
+/// What a reader says of itself when it is connected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReaderAbout {
+    /// As the reader tells it: seven hex digits, or a vendor's own form; may be empty there.
+    pub serial: String,
+    /// Model name; empty if the reader does not tell.
+    pub model: String,
+    /// Firmware version; empty if the reader does not tell.
+    pub firmware: String,
+    /// Charge left, percent; none if the reader does not tell.
+    pub battery_percent: Option<u8>,
+    /// It is on a charger; none if the reader does not tell.
+    pub charging: Option<bool>,
+    /// The terminal's number as it stands in the reader; empty if the reader does not tell.
+    pub terminal_id: String,
+}
+
 /// Where the payment was when the link went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkLoss {
@@ -247,6 +260,8 @@ pub enum OutOfServiceReason {
         /// The reader's bits; none if it did not tell.
         detail: Option<u8>,
     },
+    /// No transaction key is loaded: nothing could be encrypted.
+    KeysMissing,
     /// It did not answer what must be known before a payment.
     NoAnswer(Refusal),
 }
@@ -265,24 +280,8 @@ pub enum Interface {
 /// What the receipt needs, allow-listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptData {
-    /// Amount in minor units.
-    pub amount_minor: Option<i64>,
-    /// Cash back in minor units.
-    pub other_amount_minor: Option<i64>,
-    /// ISO 4217 number.
-    pub currency_numeric: Option<u16>,
-    /// Application, upper-case hex.
-    pub aid_hex: Option<String>,
-    /// The application's name.
-    pub application_name: Option<String>,
-    /// ISO 8583 entry mode (`9F39`).
-    pub entry_mode_code: Option<u8>,
-    /// Transaction type (`9C`).
-    pub transaction_type: Option<u8>,
-    /// How the cardholder was verified (`9F34`).
-    pub cvm_result: Option<[u8; 3]>,
-    /// Which of several cards with one number (`5F34`).
-    pub pan_sequence: Option<u8>,
+    /// The tags that may be kept.
+    pub emv: EmvData,
     /// 00 no signature needed, 01 needed, 02 available, 03 done, 04 failed.
     pub signature: Option<u8>,
     /// 00 accepted, 01 declined, 02 error. In Quick Chip the card's decline means nothing.

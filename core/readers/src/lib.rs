@@ -7,6 +7,7 @@
 //! * [`interface`]: what goes in and what comes out, in words that fit every reader. [`trouble`]: what goes wrong.
 //! * [`Reader`] in [`dynaflex`]: the engine for the MagTek DynaFlex II Go.
 //! * [`VendorSession`] in [`vendor`]: another maker's reader behind its own SDK.
+//! * [`emv`]: which tags may be kept, and what they say.
 //! * [`online_request`]: the card data for the acquirer.
 //! * [`outcome`]: how a card presentation ended; an unlisted code is unknown.
 //! * [`prompt`]: the reader's texts as ids.
@@ -19,6 +20,7 @@
 //! Full EMV with an issuer answer is not part of this: payments run as Quick Chip.
 
 pub mod dynaflex;
+pub mod emv;
 pub mod interface;
 pub mod link;
 pub mod masked_card;
@@ -33,8 +35,8 @@ pub mod vendor;
 
 pub use dynaflex::Reader;
 pub use interface::{
-    Interface, LinkLoss, OutOfServiceReason, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, ReceiptData,
-    StartRequest, TimerId,
+    Interface, LinkLoss, OutOfServiceReason, ReaderAbout, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession,
+    ReceiptData, StartRequest, TimerId,
 };
 pub use online_request::{BlobFormat, OnlineRequest};
 pub use outcome::Outcome;

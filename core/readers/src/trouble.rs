@@ -2,6 +2,9 @@
 
 use crate::outcome::Outcome;
 
+/// At this charge readers warn by themselves, in percent.
+pub const LOW_BATTERY_PERCENT: u8 = 15;
+
 /// A request a reader may refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {

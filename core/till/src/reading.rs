@@ -260,7 +260,10 @@ fn entry_view(row: &EntryRow) -> PayoutEntryView {
 
 fn alert_view(alert: Alert) -> AlertView {
     let (subject_kind, subject_id) = match &alert.subject {
-        Subject::Ledger => ("ledger", String::new()),
+        Subject::Ledger => match alert.reader {
+            Some(serial) => ("reader", serial),
+            None => ("ledger", String::new()),
+        },
         Subject::Payment(id) => ("payment", id.to_string()),
         Subject::Payout(id) => ("payout", id.to_string()),
     };

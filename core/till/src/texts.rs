@@ -2,8 +2,9 @@
 //! compile.
 
 use serde::{Deserialize, Serialize};
+use takings_domain::EntryMode;
 use takings_domain::alert::AlertKind;
-use takings_domain::event::AttemptEnd;
+use takings_domain::event::{AttemptEnd, ReaderTrouble, Verification};
 use takings_domain::payment::{Acts, Cause, NextStep, Stage};
 use takings_domain::policy::Rule;
 
@@ -66,6 +67,14 @@ pub enum ReceiptText {
     ApprovedOnly,
     /// Before scheme and last four.
     Card,
+    /// Before the application on the card.
+    Application,
+    /// Before how the cardholder was verified.
+    Verified,
+    /// Before the terminal's verification results, for support.
+    Results,
+    /// The line on which the cardholder signs.
+    Signature,
     /// Before the trace number.
     Stan,
     /// Before the batch.
@@ -91,6 +100,13 @@ pub enum ReceiptText {
 }
 
 texts! {
+    EntryMode {
+        Chip: "插卡", "chip";
+        Contactless: "挥卡", "contactless";
+        Stripe: "刷卡", "swipe";
+        Fallback: "降级刷卡", "fallback swipe";
+        Manual: "手工输入", "keyed in";
+    }
     Stage {
         NotCharged: "未扣款", "not charged";
         NeedsYou: "需要处理", "needs you";
@@ -186,7 +202,29 @@ texts! {
         PayoutDifference: "打款与明细不符", "a payout and its lines differ";
         TermsChanged: "结算规则变更", "settlement terms changed";
         HistoryLost: "部分账目丢失，当时未上送的交易可能不在本机", "a part of the books is lost, with what it had not sent";
+        ReaderTampered: "读卡器曾被拆开，已停用", "a card reader was opened and takes no payments any more";
+        ReaderKeysMissing: "读卡器缺少密钥，不能收款", "a card reader has no usable keys";
+        ReaderBatteryLow: "读卡器电量低，请充电", "a card reader's battery is low: charge it";
         HistoryRestored: "已从收单机构取回以往交易，未上送的不在其中", "earlier payments were fetched from the acquirer; what was never sent is not among them";
+    }
+    ReaderTrouble {
+        Tampered: "读卡器曾被拆开，已停用：请换一台，并联系收单机构", "it was opened and takes no payments any more: use another one, and call the acquirer";
+        KeysMissing: "缺少密钥，不能收款：请联系收单机构", "it has no usable keys: call the acquirer";
+        Locked: "已被锁定：请联系收单机构", "it is locked: call the acquirer";
+        OutOfService: "暂停服务：请重启读卡器，仍不行请联系收单机构", "it is out of service: switch it off and on, then call the acquirer";
+        NoAnswer: "无应答：请重启读卡器并重新连接", "it does not answer: switch it off and on, and connect it again";
+        TooCold: "温度过低：请回暖后再用", "it is too cold: warm it up first";
+        TooHot: "温度过高：请冷却后再用", "it is too hot: let it cool down first";
+        BatteryLow: "电量低：请尽快充电", "its battery is low: charge it soon";
+    }
+    Verification {
+        None: "无需验证", "no verification";
+        Signature: "签名", "signature";
+        PinByChip: "密码（芯片验证）", "PIN, checked by the chip";
+        PinOnline: "密码（联机验证）", "PIN, checked by the issuer";
+        PinAndSignature: "密码和签名", "PIN and signature";
+        OnDevice: "手机验证", "verified on the device";
+        Failed: "验证未通过", "verification failed";
     }
     AttemptEnd {
         TimedOut: "无人出示卡片", "nobody presented a card";
@@ -195,6 +233,13 @@ texts! {
         Declined: "卡片拒绝", "the card said no";
         NotAccepted: "不支持该卡片或读卡方式", "not accepted here";
         ReaderFault: "读卡器故障", "the reader failed";
+        ReaderTampered: "读卡器曾被拆开，已停用", "the reader was opened and takes no payments any more";
+        ReaderKeysMissing: "读卡器缺少密钥", "the reader has no usable keys";
+        ReaderBatteryTooLow: "读卡器电量不足，请充电", "the reader's battery is too low: charge it";
+        ReaderRestartsSoon: "读卡器即将重启，请稍后再试", "the reader restarts in a moment: try again after it";
+        ReaderOutOfService: "读卡器暂停服务", "the reader is out of service";
+        ReaderBusy: "读卡器正忙，请稍后再试", "the reader is busy: try again";
+        ReaderNoAnswer: "读卡器无应答", "the reader does not answer";
         LinkLost: "读卡器连接中断", "the link to the reader was lost";
         Interrupted: "应用中断", "the app ended";
         Unknown: "读卡器返回未知结果", "the reader's answer is on no list";
@@ -208,6 +253,10 @@ texts! {
         Amount: "金额", "Amount";
         ApprovedOnly: "部分批准，余额待收", "Approved in part, the balance is due";
         Card: "卡", "Card";
+        Application: "应用", "Application";
+        Verified: "持卡人验证", "Verified by";
+        Results: "终端结果", "Results";
+        Signature: "持卡人签名 ______________________", "SIGNATURE ______________________";
         Stan: "流水号", "STAN";
         Batch: "批次号", "Batch";
         Rrn: "参考号", "RRN";
@@ -243,6 +292,9 @@ mod tests {
         both(Rule::ALL);
         both(AlertKind::ALL);
         both(AttemptEnd::ALL);
+        both(ReaderTrouble::ALL);
+        both(Verification::ALL);
+        both(EntryMode::ALL);
     }
 
     #[test]

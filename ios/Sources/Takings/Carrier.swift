@@ -28,6 +28,9 @@ extension Carrier {
                     case .up(let valueLength):
                         let valueLen = UInt32(clamping: valueLength)
                         hear(.up { try $0.linkUp(valueLen: valueLen, generation: $1) })
+                    case .valueLength(let valueLength):
+                        let valueLen = UInt32(clamping: valueLength)
+                        hear(.said { try $0.valueLength(generation: $1, valueLen: valueLen) })
                     case .value(let value): hear(.said { try $0.bytes(generation: $1, value: value) })
                     case .down: hear(.down)
                     }

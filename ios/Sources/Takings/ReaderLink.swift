@@ -3,8 +3,11 @@ import Foundation
 /// What comes from a card reader's link.
 public enum LinkEvent: Sendable {
     /// The link is up and notifications are on. `valueLength` is the usable length of one value in bytes: on iOS
-    /// `maximumWriteValueLength(for: .withResponse)`.
+    /// `maximumWriteValueLength(for: .withoutResponse)`, although values are written with response: the figure for those
+    /// promises long writes, which a reader does not take.
     case up(valueLength: Int)
+    /// The usable length of one value changed while the link is up.
+    case valueLength(Int)
     /// One value from the reader.
     case value(Data)
     /// The link is gone. It may come up again, and is waited for: where nobody looks for it, end the stream instead.

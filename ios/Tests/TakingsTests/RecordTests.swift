@@ -160,6 +160,11 @@
                         currency: $0.text(), count: $0.small(), maxCount: $0.small(), amountMinor: $0.int(),
                         maxAmountMinor: $0.int(), oldestAgeMs: $0.number())
                 }, lastSeq: count(), missingEvents: count(), readOnly: word(),
+                readers: list {
+                    ReaderView(
+                        serial: $0.text(), model: $0.text(), firmware: $0.text(), batteryPercent: $0.maybe { $0.small() },
+                        charging: $0.maybe { $0.bool() }, trouble: $0.word(), firstSeenMs: $0.int(), lastSeenMs: $0.int())
+                },
                 trouble: maybe { TroubleView(atMs: $0.int(), detail: $0.text()) })
         }
 

@@ -5,7 +5,8 @@ use takings_ffi::TakingsError;
 use takings_ffi::demo::CardTaken;
 use takings_ffi::records::{
     ActivationView, AlertView, ChargeOutcome, OfflineRiskView, PaymentDetail, PaymentView, PayoutEntryView, PayoutView,
-    Receipt, SignOnView, StatusView, SumView, SyncReport, TakingsLine, TimelineEntry, TroubleView, VerifyReport,
+    ReaderView, Receipt, SignOnView, StatusView, SumView, SyncReport, TakingsLine, TimelineEntry, TroubleView,
+    VerifyReport,
 };
 
 /// Becomes JSON.
@@ -69,11 +70,12 @@ records! {
         fee_minor, net_minor, entry_count, entries_heard, difference_minor, end_to_end_id, reissue_of, reissued_by,
         failure_code, overdue,
     }
+    ReaderView { serial, model, firmware, battery_percent, charging, trouble, first_seen_ms, last_seen_ms }
     Receipt { payment_id, lines, offline, reprint }
     SignOnView { business_date, batch_number, policy_version, terms_version, calendar_version, offset_ms }
     StatusView {
         activation, signed_on, batch_number, now_ms, trusted_ms, line, unsent_count, unsent, oldest_unsent_age_ms,
-        policy_version, offline_risk, last_seq, missing_events, read_only, trouble,
+        policy_version, offline_risk, last_seq, missing_events, read_only, readers, trouble,
     }
     SumView { currency, amount_minor }
     SyncReport {

@@ -127,6 +127,11 @@ pub(crate) struct ReaderSettings {
     pub(crate) battery_percent: Option<u8>,
     pub(crate) tampered: Option<bool>,
     pub(crate) usable: Option<bool>,
+    pub(crate) charging: Option<bool>,
+    pub(crate) keys: Option<bool>,
+    /// What goes wrong, each once: words of the simulated reader.
+    #[serde(default)]
+    pub(crate) fails: Vec<String>,
 }
 
 /// A charge with the customer, the card and the link that go with it.

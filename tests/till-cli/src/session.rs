@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use takings_readers::simulated::SimulatedReader;
+use takings_readers::simulated::{Failure, SimulatedReader};
 use takings_till::views::PaymentQuery;
 use takings_till::{Clock, Ports, Till, TillConfig};
 use tokio::runtime::Runtime;
@@ -118,7 +118,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
             Command::Charge(charge) => self.charge(&charge),
             Command::Advance(by) => self.advance(by.ms),
             Command::ClockJump(by) => self.clock_jump(by.ms),
-            Command::Reader(settings) => Ok(self.set_reader(&settings)),
+            Command::Reader(settings) => self.set_reader(&settings),
             other => {
                 let asking = ask(&self.till, other);
                 self.runtime.block_on(asking)
@@ -148,7 +148,10 @@ impl<R: BufRead, W: Write> Session<R, W> {
         Ok(json!({}))
     }
 
-    fn set_reader(&mut self, settings: &ReaderSettings) -> Value {
+    fn set_reader(&mut self, settings: &ReaderSettings) -> Result<Value, Refused> {
+        let failures: Option<Vec<Failure>> = settings.fails.iter().map(|word| Failure::from_word(word)).collect();
+        let failures = failures.ok_or_else(|| Refused::field("fails: not a failure of the simulated reader"))?;
+        failures.into_iter().for_each(|failure| self.reader.fail(failure));
         if let Some(percent) = settings.battery_percent {
             self.reader.set_battery(percent);
         }
@@ -158,7 +161,13 @@ impl<R: BufRead, W: Write> Session<R, W> {
         if let Some(usable) = settings.usable {
             self.reader.set_usable(usable);
         }
-        json!({})
+        if let Some(charging) = settings.charging {
+            self.reader.set_charging(charging);
+        }
+        if let Some(loaded) = settings.keys {
+            self.reader.set_keys(loaded);
+        }
+        Ok(json!({}))
     }
 
     /// The next line of input, or none at its end.

@@ -3,6 +3,7 @@
 //! and the same calls make the same ledger.
 
 mod card;
+mod moods;
 mod phone;
 mod play;
 mod reader;

@@ -12,6 +12,7 @@ use takings_acquirers::{DeviceSigner, PublicJwk, SignError, SoftwareKey};
 use takings_till::Till;
 use zeroize::Zeroizing;
 
+use super::moods;
 use super::surroundings::{Surroundings, lock};
 use crate::error::TakingsError;
 use crate::key_vault::KeyVault;
@@ -114,6 +115,7 @@ impl Phones {
             },
             "/world/files" => return files(&asked, &dir, |name| self.dir_of(&base, Some(name))),
             "/world/at_stake" => return at_stake(&dir),
+            "/world/reader" => moods::set(&lock(&world.readers), &asked)?,
             "/world/lost_requests" => return Ok(world.deliver_lost_requests()),
             _ => return Err(refused("no such path")),
         }
@@ -136,7 +138,7 @@ impl Phones {
     }
 }
 
-fn refused(why: &str) -> TakingsError {
+pub(super) fn refused(why: &str) -> TakingsError {
     TakingsError::fix_input("admin", why)
 }
 

@@ -15,7 +15,7 @@ pub use payments::{
 };
 pub use payouts::{PayoutDetail, PayoutEntryView, PayoutQuery, PayoutView, PayoutsPage};
 pub use state::{
-    ActivationView, AlertView, AtStakeView, OfflineRiskView, SignOnView, StatusView, SumView, SyncReport, TroubleView,
-    UnsentView, VerifyReport,
+    ActivationView, AlertView, AtStakeView, OfflineRiskView, ReaderView, SignOnView, StatusView, SumView, SyncReport,
+    TroubleView, UnsentView, VerifyReport,
 };
 pub use vendor::{VendorAbout, VendorAsked, VendorCard, VendorEnd, VendorEntry, VendorEvent, VendorStart};

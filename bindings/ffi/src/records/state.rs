@@ -78,8 +78,29 @@ mirror! {
         missing_events: u64,
         /// The ledger can only be read, and why.
         read_only: Option<String>,
+        /// The card readers that were connected, by serial number.
+        readers: Vec<ReaderView>,
         /// What went wrong last, if the newest contact with the acquirer did not end well or the phone's disk refused.
         trouble: Option<TroubleView>,
+    }
+    /// A card reader, as it last said of itself.
+    ReaderView of takings_till::views::ReaderView {
+        /// Its serial number.
+        serial: String,
+        /// Model name; empty if it does not tell.
+        model: String,
+        /// Firmware version; empty if it does not tell.
+        firmware: String,
+        /// Charge left, percent.
+        battery_percent: Option<u32>,
+        /// It is on a charger.
+        charging: Option<bool>,
+        /// What is wrong with it: a word for `text_of` with the kind *reader trouble*.
+        trouble: Option<String>,
+        /// First connected, wall clock, milliseconds UTC.
+        first_seen_ms: i64,
+        /// Last said so, wall clock, milliseconds UTC: on record when something changed, and once a day.
+        last_seen_ms: i64,
     }
     /// What customers went away with that no bank has confirmed yet, against what the acquirer allows. Minor units.
     OfflineRiskView of takings_till::views::OfflineRiskView {
@@ -134,9 +155,9 @@ mirror! {
         at_ms: i64,
         /// A word for `text_of` with the kind *alert*.
         alert_kind: String,
-        /// `payment`, `payout` or `ledger`.
+        /// `payment`, `payout`, `reader` or `ledger`.
         subject_kind: String,
-        /// The payment's or payout's id.
+        /// The payment's or payout's id, the reader's serial number.
         subject_id: String,
         /// The money it is about, minor units, where it is about money.
         amount_minor: Option<i64>,

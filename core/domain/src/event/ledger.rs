@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::events;
+use super::words::ReaderTrouble;
 use crate::{LedgerId, Money, OperationId};
 
 events! {
@@ -19,6 +20,7 @@ events! {
         ClockJumped => "clock_jumped",
         HistoryLost => "history_lost",
         HistoryRestored => "history_restored",
+        ReaderSeen => "reader_seen",
     }
 }
 
@@ -140,4 +142,26 @@ pub struct HistoryRestored {
     pub payments: u64,
     /// How many payouts.
     pub payouts: u64,
+}
+
+/// A card reader was connected and said how it is, or said so since. Written when something of it changed, and once a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderSeen {
+    /// Its serial number.
+    pub serial: String,
+    /// Model name; empty if it does not tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// Firmware version; empty if it does not tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub firmware: String,
+    /// Charge left, percent; none if it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery_percent: Option<u8>,
+    /// It is on a charger; none if it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charging: Option<bool>,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ReaderTrouble>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::events;
 use super::words::{
     AttemptEnd, ChargeMode, Class, EraseReason, Lane, NoticeKind, ParkReason, ReversalOutcome, ReversalReason,
-    SendResult, Via,
+    SendResult, Verification, Via,
 };
 use crate::settlement::ExpectedArrival;
 use crate::{
@@ -22,6 +22,7 @@ events! {
         AttemptStarted => "attempt_started",
         CardRead => "card_read",
         ReaderConcluded => "reader_concluded",
+        ReceiptDataRead => "receipt_data_read",
         AttemptEnded => "attempt_ended",
         Accepted => "accepted",
         OfflineRefused => "offline_refused",
@@ -114,6 +115,29 @@ pub struct ReaderConcluded {
     /// True if this is not what a stored Quick Chip payment ends with: shown as a flag.
     #[serde(default)]
     pub unexpected: bool,
+}
+
+/// What the reader told for the receipt: allow-listed, no card data. Once, after the card was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptDataRead {
+    /// The application on the card, EMV tag `9F06`, upper-case hex of 5 to 16 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aid: Option<String>,
+    /// The application's name, EMV tag `9F12` or `50`, printable ASCII, 16 characters at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_name: Option<String>,
+    /// How the cardholder was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// A signature line is to be printed.
+    #[serde(default)]
+    pub signature: bool,
+    /// Terminal verification results, EMV tag `95`, upper-case hex of 5 bytes, where the reader tells them in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tvr: Option<String>,
+    /// Transaction status information, EMV tag `9B`, upper-case hex of 2 bytes, where the reader tells it in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tsi: Option<String>,
 }
 
 /// The attempt brought no usable card.

@@ -85,6 +85,20 @@ words! {
         NotAccepted => "not_accepted",
         /// The reader failed or refused.
         ReaderFault => "reader_fault",
+        /// The reader was opened, and takes no payments any more.
+        ReaderTampered => "reader_tampered",
+        /// The reader has no usable keys.
+        ReaderKeysMissing => "reader_keys_missing",
+        /// The reader's battery is all but empty.
+        ReaderBatteryTooLow => "reader_battery_too_low",
+        /// The reader restarts by itself in a moment: nothing was started.
+        ReaderRestartsSoon => "reader_restarts_soon",
+        /// The reader says that it is out of service.
+        ReaderOutOfService => "reader_out_of_service",
+        /// The reader runs something else.
+        ReaderBusy => "reader_busy",
+        /// The reader does not answer.
+        ReaderNoAnswer => "reader_no_answer",
         /// The link to the reader was lost before the card was read.
         LinkLost => "link_lost",
         /// The app ended before the card was read.
@@ -156,4 +170,46 @@ pub enum Via {
     Inquiry,
     /// Read after an event of the feed.
     Feed,
+}
+
+words! {
+    /// What is wrong with a card reader, the worst of it.
+    ReaderTrouble {
+        /// It was opened: it destroys its keys and takes no payments any more.
+        Tampered => "tampered",
+        /// A key is missing or cannot be used.
+        KeysMissing => "keys_missing",
+        /// It is locked by its maker or its owner.
+        Locked => "locked",
+        /// It says that it cannot work, for a reason of its own.
+        OutOfService => "out_of_service",
+        /// It does not answer what must be known before a payment.
+        NoAnswer => "no_answer",
+        /// Too cold to work.
+        TooCold => "too_cold",
+        /// Too hot to work.
+        TooHot => "too_hot",
+        /// So little charge is left that a payment may not end: fifteen percent or less.
+        BatteryLow => "battery_low",
+    }
+}
+
+words! {
+    /// How the cardholder was verified, from EMV tag `9F34` (EMV 4.3 book 4, annex A4).
+    Verification {
+        /// Nobody asked for anything.
+        None => "none",
+        /// A signature on the receipt.
+        Signature => "signature",
+        /// A PIN, checked by the chip.
+        PinByChip => "pin_by_chip",
+        /// A PIN, checked by the issuer.
+        PinOnline => "pin_online",
+        /// A PIN, and a signature too.
+        PinAndSignature => "pin_and_signature",
+        /// The phone or watch asked its owner.
+        OnDevice => "on_device",
+        /// What was asked for failed.
+        Failed => "failed",
+    }
 }

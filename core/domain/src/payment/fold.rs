@@ -34,6 +34,7 @@ impl PaymentState {
             restored: None,
             attempts: Vec::new(),
             card: None,
+            receipt: None,
             blob_held: false,
             acceptance: None,
             refused_by: None,
@@ -98,6 +99,7 @@ impl PaymentState {
             PaymentEvent::AttemptStarted(_)
             | PaymentEvent::CardRead(_)
             | PaymentEvent::ReaderConcluded(_)
+            | PaymentEvent::ReceiptDataRead(_)
             | PaymentEvent::AttemptEnded(_) => self.step_at_reader(event, at_ms)?,
             PaymentEvent::Accepted(accepted) => self.accept(accepted, at_ms)?,
             PaymentEvent::OfflineRefused(refused) => {
@@ -192,6 +194,11 @@ impl PaymentState {
             PaymentEvent::ReaderConcluded(code) => {
                 let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;
                 attempt.concluded = Some(code.clone());
+            }
+            PaymentEvent::ReceiptDataRead(receipt) => {
+                ensure(self.card.is_some(), "no card was read")?;
+                ensure(self.receipt.is_none(), "a receipt's data is read once")?;
+                self.receipt = Some(receipt.clone());
             }
             PaymentEvent::AttemptEnded(ended) => {
                 let attempt = self.attempts.last_mut().ok_or("nobody asked for a card")?;

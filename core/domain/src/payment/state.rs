@@ -3,8 +3,8 @@
 use super::sends::Sends;
 use crate::axes::words;
 use crate::event::{
-    AttemptEnd, CardRead, ChargeStarted, Class, NoticeKind, ParkReason, PaymentReported, ReaderConcluded, Restored,
-    ReversalOutcome, ReversalReason,
+    AttemptEnd, CardRead, ChargeStarted, Class, NoticeKind, ParkReason, PaymentReported, ReaderConcluded,
+    ReceiptDataRead, Restored, ReversalOutcome, ReversalReason,
 };
 use crate::{AttemptId, PaymentId};
 
@@ -86,6 +86,8 @@ pub struct PaymentState {
     pub attempts: Vec<Attempt>,
     /// The card, once read, and when (wall clock, milliseconds UTC): the moment of capture.
     pub card: Option<(CardRead, i64)>,
+    /// What the reader told for the receipt.
+    pub receipt: Option<ReceiptDataRead>,
     /// Ciphertext is still on the phone.
     pub blob_held: bool,
     /// The acceptance, if there is one.

@@ -117,6 +117,22 @@ fn ledger_events() -> Vec<Any<Event>> {
             },
         )),
         of((any::<u64>(), any::<u64>()).prop_map(|(payments, payouts)| HistoryRestored { payments, payouts })),
+        of((
+            text(),
+            text(),
+            text(),
+            maybe(any::<u8>().boxed()),
+            maybe(any::<bool>().boxed()),
+            maybe(word(ReaderTrouble::ALL)),
+        )
+            .prop_map(|(serial, model, firmware, battery_percent, charging, trouble)| ReaderSeen {
+                serial,
+                model,
+                firmware,
+                battery_percent,
+                charging,
+                trouble,
+            })),
     ]
 }
 
@@ -155,6 +171,15 @@ fn till_events() -> Vec<Any<Event>> {
             code,
             unexpected,
         })),
+        of((maybe(text()), maybe(text()), maybe(word(Verification::ALL)), any::<bool>(), maybe(text()), maybe(text()))
+            .prop_map(|(aid, application_name, verification, signature, tvr, tsi)| ReceiptDataRead {
+                aid,
+                application_name,
+                verification,
+                signature,
+                tvr,
+                tsi,
+            })),
         of(word(AttemptEnd::ALL).prop_map(|why| AttemptEnded { why })),
         of((word(Class::ALL), maybe(ms())).prop_map(|(class, deadline_ms)| Accepted { class, deadline_ms })),
         of(text().prop_map(|rule| OfflineRefused { rule })),

@@ -3,7 +3,7 @@
 use takings_domain::alert::{self, AlertKind};
 use takings_domain::event::{
     Activated, ActivationStarted, ClockJumped, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted,
-    Recorded, SignedOn, TermsAdopted, UnsentThen,
+    ReaderSeen, ReaderTrouble, Recorded, SignedOn, TermsAdopted, UnsentThen,
 };
 use takings_domain::ledger::LedgerState;
 use takings_domain::{LedgerId, OperationId};
@@ -108,4 +108,74 @@ fn what_was_lost_and_what_was_read_in_again_is_known_and_told() {
     let unknown = HistoryLost { unsent: Vec::new(), ..lost };
     assert_eq!(alert::about_of_ledger(&unknown.into()), None);
     assert_eq!(alert::of_ledger(&before, &read_in.into(), 3), Some((AlertKind::HistoryRestored, 3)));
+}
+
+fn reader(serial: &str, trouble: Option<ReaderTrouble>) -> LedgerEvent {
+    ReaderSeen {
+        serial: serial.into(),
+        model: "DynaFlex II Go".into(),
+        firmware: "1000009550-A0".into(),
+        battery_percent: Some(80),
+        charging: Some(false),
+        trouble,
+    }
+    .into()
+}
+
+#[test]
+fn a_reader_is_known_by_what_it_said_last() {
+    let at_noon = |seq, after_ms, event| Recorded { seq, at: at(NOON_MS + after_ms), operator: None, event };
+    let history = [
+        at_noon(1, 0, opened()),
+        at_noon(2, 1_000, reader("B61378A", None)),
+        at_noon(3, 2_000, reader("C000001", None)),
+        at_noon(4, 3_000, reader("B61378A", Some(ReaderTrouble::BatteryLow))),
+    ];
+    let state = LedgerState::fold(&history).unwrap();
+    let known = &state.readers["B61378A"];
+    assert_eq!((known.first_seen_ms, known.last_seen_ms, known.seq), (NOON_MS + 1_000, NOON_MS + 3_000, 4));
+    assert_eq!(known.seen.trouble, Some(ReaderTrouble::BatteryLow));
+    assert_eq!(state.readers.len(), 2);
+}
+
+#[test]
+fn readers_are_bounded_and_the_one_seen_longest_ago_is_forgotten() {
+    let mut events = vec![opened()];
+    events.extend((0..100).map(|number| reader(&format!("R{number:03}"), None)));
+    events.push(reader("R068", None));
+    events.push(reader("R200", None));
+    let state = LedgerState::fold(&recorded(&events)).unwrap();
+    assert_eq!(state.readers.len(), 32);
+    let kept = ["R068", "R099", "R200"].map(|serial| state.readers.contains_key(serial));
+    assert_eq!((kept, state.readers.contains_key("R069")), ([true; 3], false));
+}
+
+#[test]
+fn p7_what_is_wrong_with_a_reader_is_told_when_it_begins() {
+    let told = |before: &[LedgerEvent], event: &LedgerEvent| {
+        let state = LedgerState::fold(&recorded(before)).unwrap();
+        alert::of_ledger(&state, event, 9).map(|(kind, version)| {
+            assert_eq!(version, 9);
+            kind
+        })
+    };
+    let alerts = [
+        (ReaderTrouble::Tampered, Some(AlertKind::ReaderTampered)),
+        (ReaderTrouble::KeysMissing, Some(AlertKind::ReaderKeysMissing)),
+        (ReaderTrouble::BatteryLow, Some(AlertKind::ReaderBatteryLow)),
+        (ReaderTrouble::TooHot, None),
+        (ReaderTrouble::NoAnswer, None),
+    ];
+    for (trouble, kind) in alerts {
+        let event = reader("B61378A", Some(trouble));
+        assert_eq!(told(&[opened()], &event), kind, "a reader never seen before");
+        assert_eq!(told(&[opened(), reader("B61378A", None)], &event), kind, "one that was well");
+        assert_eq!(told(&[opened(), event.clone()], &event), None, "it goes on");
+        assert_eq!(
+            told(&[opened(), reader("C000001", Some(trouble))], &event),
+            kind,
+            "another reader's is not this one's"
+        );
+    }
+    assert_eq!(told(&[opened()], &reader("B61378A", None)), None);
 }

@@ -5,12 +5,11 @@
 
 use takings_domain::{EntryMode, MaskedCard, Scheme};
 
+use crate::emv::EmvData;
 use crate::interface::ReceiptData;
 use crate::masked_card::{self, MaskRule, clean_text};
 use crate::sensitive::SensitiveBytes;
 use crate::tlv::{self, Tag, TlvError};
-
-use super::commands::from_bcd;
 
 /// What [`ArqcData::blob`] is: an `F9` object with the members an acquirer's host needs, verbatim.
 pub const BLOB_FORMAT: &str = "magtek-mms-arqc";
@@ -226,24 +225,8 @@ pub fn parse_batch(body: &[u8], rule: MaskRule) -> Result<ReceiptData, CardDataE
             _ => None,
         }))
     };
-    let amount = |tag| -> Result<Option<i64>, TlvError> {
-        let value = tlv::find(merchant, tag)?.filter(|value| value.len() == 6);
-        Ok(value.and_then(from_bcd).and_then(|number| i64::try_from(number).ok()))
-    };
-    let currency = tlv::find(merchant, Tag(0x5F2A))?.filter(|value| value.len() == 2);
-    let aid = tlv::find(merchant, Tag(0x9F06))?.filter(|value| (5..=16).contains(&value.len()));
-    let cvm_result = tlv::find(merchant, Tag(0x9F34))?.and_then(|value| value.try_into().ok());
-    let name = tlv::find(merchant, Tag(0x9F12))?.map(|value| clean_text(value, 16));
     Ok(ReceiptData {
-        amount_minor: amount(Tag(0x9F02))?,
-        other_amount_minor: amount(Tag(0x9F03))?,
-        currency_numeric: currency.and_then(from_bcd).and_then(|code| u16::try_from(code).ok()),
-        aid_hex: aid.map(hex),
-        application_name: name.filter(|name| !name.is_empty()),
-        entry_mode_code: one(merchant, Tag(0x9F39))?,
-        transaction_type: one(merchant, Tag(0x9C))?,
-        cvm_result,
-        pan_sequence: one(merchant, Tag(0x5F34))?,
+        emv: EmvData::read(merchant)?,
         signature: one(merchant, Tag(0xDF_DF40))?,
         decision: one(result, Tag(0xDF_DF1A))?,
         decision_reason: one(result, Tag(0xDF_DF1B))?,

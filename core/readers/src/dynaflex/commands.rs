@@ -16,6 +16,8 @@ pub const SELECT: u16 = 0x1802;
 pub const SUBSCRIBE: u16 = 0x1F02;
 /// Read a property.
 pub const GET_PROPERTY: u16 = 0xD101;
+/// Write a property.
+pub const SET_PROPERTY: u16 = 0xD111;
 /// Echo.
 pub const ECHO: u16 = 0xDF01;
 
@@ -44,6 +46,8 @@ pub enum Command {
     Subscribe,
     /// Read a property.
     Get(Property),
+    /// Write a property of one byte. The reader's memory wears: only what differs.
+    Set(Property, u8),
 }
 
 impl Command {
@@ -56,6 +60,7 @@ impl Command {
             Self::Select(_) => SELECT,
             Self::Subscribe => SUBSCRIBE,
             Self::Get(_) => GET_PROPERTY,
+            Self::Set(..) => SET_PROPERTY,
         }
     }
 
@@ -64,7 +69,7 @@ impl Command {
     pub const fn response_ms(&self) -> u64 {
         match self {
             Self::Start(_) | Self::Cancel => 5_000,
-            Self::Select(_) | Self::Subscribe | Self::Get(_) => 3_000,
+            Self::Select(_) | Self::Subscribe | Self::Get(_) | Self::Set(..) => 3_000,
         }
     }
 
@@ -80,6 +85,7 @@ impl Command {
                 body
             }
             Self::Get(property) => property.encode(&[]),
+            Self::Set(property, value) => property.encode(&[*value]),
         };
         message::request(reference, self.number(), &body)
     }

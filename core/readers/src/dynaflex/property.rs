@@ -39,6 +39,12 @@ pub enum Property {
     Firmware,
     /// Percent.
     Battery,
+    /// 00 to 04 on a charger, 08 on none.
+    Charger,
+    /// A bit for each slot with a key.
+    TransactionKeys,
+    /// The terminal's number, ASCII.
+    TerminalId,
     /// Leading digits a masked card number keeps.
     MaskLeading,
     /// Trailing digits a masked card number keeps.
@@ -56,6 +62,9 @@ impl Property {
         Self::Model,
         Self::Firmware,
         Self::Battery,
+        Self::Charger,
+        Self::TransactionKeys,
+        Self::TerminalId,
         Self::MaskLeading,
         Self::MaskTrailing,
     ];
@@ -69,6 +78,9 @@ impl Property {
             Self::Model => [2, 1, 2, 2, 2, 1],
             Self::Firmware => [2, 1, 2, 2, 2, 2],
             Self::Battery => [2, 3, 1, 2, 1, 4],
+            Self::Charger => [2, 3, 1, 2, 1, 5],
+            Self::TransactionKeys => [2, 3, 1, 1, 1, 2],
+            Self::TerminalId => [1, 1, 1, 1, 1, 1],
             Self::MaskLeading => [1, 1, 2, 2, 1, 3],
             Self::MaskTrailing => [1, 1, 2, 2, 1, 4],
         }
@@ -77,13 +89,13 @@ impl Property {
     /// Written as the maker's examples write it.
     const fn form(self) -> Form {
         match self {
-            Self::Model | Self::Firmware => Form::Nested,
+            Self::Model | Self::Firmware | Self::TransactionKeys | Self::TerminalId | Self::MaskLeading => Form::Nested,
             Self::Serial => Form::ShortWithOid,
             _ => Form::Short,
         }
     }
 
-    /// The parameters of a get (empty value) or of its answer.
+    /// The parameters of a get (empty value), of its answer, or of a set.
     #[must_use]
     pub fn encode(self, value: &[u8]) -> Vec<u8> {
         let [first, middle @ .., last] = self.path();

@@ -12,6 +12,8 @@ pub(super) struct Making<'a> {
     pub(super) seed: u64,
     pub(super) serial: &'a str,
     pub(super) ksn_counter: u32,
+    /// How many leading digits the reader shows.
+    pub(super) visible: u8,
     pub(super) amount_minor: u64,
     pub(super) currency_numeric: u16,
 }
@@ -51,7 +53,7 @@ impl Making<'_> {
         let mut out = ARQC.to_vec();
         patch(&mut out, at::TECHNOLOGY, &[card.technology()]);
         patch(&mut out, at::SERIAL, &self.device_serial());
-        patch(&mut out, at::TRACK, &masked_track(card));
+        patch(&mut out, at::TRACK, &masked_track(card, self.visible));
         patch(&mut out, at::CARD_TYPE, &[card.card_type()]);
         patch(&mut out, at::CIPHERTEXT, &self.ciphertext(CIPHERTEXT_LEN, 1));
         patch(&mut out, at::KSN, &self.ksn());
@@ -66,6 +68,13 @@ impl Making<'_> {
         out
     }
 
+    /// The same, saying of itself that nothing is encrypted.
+    pub(super) fn spoilt_arqc(&self, card: &CardScript) -> Vec<u8> {
+        let mut out = self.arqc(card);
+        patch(&mut out, at::ENCRYPTION_TYPE, &[0x00]);
+        out
+    }
+
     /// "Batch data attached", with the merchant's part in clear.
     pub(super) fn batch(&self, card: &CardScript) -> Vec<u8> {
         let mut result = tlv::object(Tag(0xDF_DF1A), &[0x01]);
@@ -76,16 +85,19 @@ impl Making<'_> {
         tlv::put(&mut encrypted, Tag(0xDF_DF57), &[0x80]);
         tlv::put(&mut encrypted, Tag(0xDF_DF58), &[0x03]);
 
-        let mut merchant = tlv::object(Tag(0xDF_DF40), &[0x00]);
+        let mut merchant = tlv::object(Tag(0xDF_DF40), &[u8::from(card.wants_signature())]);
         tlv::put(&mut merchant, Tag(0x5F2A), &bcd::<2>(u64::from(self.currency_numeric)));
         tlv::put(&mut merchant, Tag(0x9F02), &bcd::<6>(self.amount_minor));
         tlv::put(&mut merchant, Tag(0x9F03), &[0; 6]);
-        tlv::put(&mut merchant, Tag(0x9F06), card.aid());
+        if card.has_chip_data() {
+            tlv::put(&mut merchant, Tag(0x9F06), card.aid());
+            tlv::put(&mut merchant, Tag(0x9F12), card.application_name().as_bytes());
+        }
         tlv::put(&mut merchant, Tag(0x9F39), &[card.entry_mode_code()]);
         tlv::put(&mut merchant, Tag(0x9C), &[0x00]);
-        tlv::put(&mut merchant, Tag(0x9F34), &[0x1F, 0x03, 0x02]);
+        tlv::put(&mut merchant, Tag(0x9F34), &card.cvm_result);
         tlv::put(&mut merchant, Tag(0x5F34), &[0x01]);
-        tlv::put(&mut merchant, Tag(0xDF_DF4D), &masked_track(card));
+        tlv::put(&mut merchant, Tag(0xDF_DF4D), &masked_track(card, self.visible));
 
         let mut batch = tlv::object(Tag(0xF1), &result);
         tlv::put(&mut batch, Tag(0xF8), &encrypted);
@@ -115,9 +127,9 @@ fn patch(out: &mut [u8], offset: usize, bytes: &[u8]) {
 }
 
 /// `;number=expiry service code zeros?`, filled to the length of the example.
-fn masked_track(card: &CardScript) -> Vec<u8> {
+fn masked_track(card: &CardScript, visible: u8) -> Vec<u8> {
     let mut track = vec![b';'];
-    track.extend_from_slice(&card.masked_number());
+    track.extend_from_slice(&card.masked_number(visible));
     track.extend_from_slice(b"=2812201");
     track.resize(TRACK_LEN - 1, b'0');
     track.push(b'?');

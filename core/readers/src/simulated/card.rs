@@ -2,6 +2,8 @@
 
 use takings_domain::EntryMode;
 
+use crate::emv;
+
 /// What the card and its holder do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behaviour {
@@ -26,7 +28,7 @@ pub enum Behaviour {
 /// One presentation of one card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardScript {
-    /// Leading digits of the number; the reader shows the first four.
+    /// Leading digits of the number; the reader shows the first four, or six where it was told to.
     pub leading: String,
     /// The last four digits.
     pub last_four: String,
@@ -34,9 +36,16 @@ pub struct CardScript {
     pub number_len: usize,
     /// How it is presented.
     pub entry_mode: EntryMode,
+    /// How its holder is verified, as EMV tag `9F34` says it: `1F0302` not at all, `1E0300` by signature.
+    pub cvm_result: [u8; 3],
     /// What happens then.
     pub behaviour: Behaviour,
 }
+
+/// Nobody is asked for anything.
+pub const NO_VERIFICATION: [u8; 3] = [0x1F, 0x03, 0x02];
+/// The holder signs the receipt.
+pub const BY_SIGNATURE: [u8; 3] = [0x1E, 0x03, 0x00];
 
 impl CardScript {
     /// A card of 16 digits that behaves.
@@ -47,6 +56,7 @@ impl CardScript {
             last_four: last_four.to_owned(),
             number_len: 16,
             entry_mode,
+            cvm_result: NO_VERIFICATION,
             behaviour: Behaviour::Normal,
         }
     }
@@ -56,6 +66,22 @@ impl CardScript {
     pub fn behaving(mut self, behaviour: Behaviour) -> Self {
         self.behaviour = behaviour;
         self
+    }
+
+    /// The same card, its holder verified so.
+    #[must_use]
+    pub fn verified(mut self, cvm_result: [u8; 3]) -> Self {
+        self.cvm_result = cvm_result;
+        self
+    }
+
+    pub(super) fn wants_signature(&self) -> bool {
+        emv::verification(self.cvm_result).is_some_and(emv::wants_signature)
+    }
+
+    /// A stripe has no application.
+    pub(super) fn has_chip_data(&self) -> bool {
+        matches!(self.entry_mode, EntryMode::Chip | EntryMode::Contactless)
     }
 
     /// First byte of every code that tells of this card.
@@ -103,13 +129,26 @@ impl CardScript {
         }
     }
 
-    /// The masked number as a real reader writes it: four digits, zeros with one of them changed so
+    /// The name the batch gives the application.
+    pub(super) fn application_name(&self) -> &'static str {
+        use takings_domain::Scheme;
+        match crate::masked_card::scheme_of(&self.leading) {
+            Scheme::Visa => "VISA CREDIT",
+            Scheme::Amex => "AMERICAN EXPRESS",
+            Scheme::Discover | Scheme::Diners => "DISCOVER",
+            Scheme::Jcb => "JCB CREDIT",
+            Scheme::Unionpay => "UNIONPAY DEBIT",
+            Scheme::Mastercard | Scheme::Unknown => "MASTERCARD",
+        }
+    }
+
+    /// The masked number as a real reader writes it: so many digits, zeros with one of them changed so
     /// that the check digit fits, four digits.
-    pub(super) fn masked_number(&self) -> Vec<u8> {
+    pub(super) fn masked_number(&self, visible: u8) -> Vec<u8> {
         let len = self.number_len.clamp(14, 19);
         let mut digits: Vec<u8> = vec![b'0'; len];
         let plain = |text: &str| -> Vec<u8> { text.bytes().filter(u8::is_ascii_digit).collect() };
-        for (digit, &from) in digits.iter_mut().zip(plain(&self.leading).iter().take(4)) {
+        for (digit, &from) in digits.iter_mut().zip(plain(&self.leading).iter().take(usize::from(visible.min(6)))) {
             *digit = from;
         }
         let last = plain(&self.last_four);

@@ -32,6 +32,7 @@ pub(super) mod at {
     pub(in crate::simulated) const CARD_TYPE: usize = 152;
     pub(in crate::simulated) const CIPHERTEXT: usize = 163;
     pub(in crate::simulated) const KSN: usize = 495;
+    pub(in crate::simulated) const ENCRYPTION_TYPE: usize = 509;
 }
 
 /// How long they are.

@@ -10,6 +10,7 @@
 mod bytes;
 mod card;
 mod example;
+mod failure;
 mod requests;
 mod transaction;
 
@@ -19,8 +20,11 @@ use crate::dynaflex::commands::NOTE_DEVICE;
 use crate::dynaflex::message;
 use crate::link::{Reassembler, Segmenter};
 
-pub use card::{Behaviour, CardScript};
-use transaction::{Next, Transaction};
+pub use card::{BY_SIGNATURE, Behaviour, CardScript, NO_VERIFICATION};
+pub use failure::Failure;
+
+use failure::{Failures, Fate};
+use transaction::{Mishaps, Next, Transaction};
 
 /// How far the simulated reader is with a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +50,13 @@ pub struct SimulatedReader {
     serial: String,
     ksn_counter: u32,
     battery_percent: u8,
+    charging: bool,
     tampered: bool,
     usable: bool,
+    keys: bool,
+    mask_leading: u8,
+    memory_writes: u32,
+    failures: Failures,
     link: Option<Link>,
     waiting_card: Option<CardScript>,
     transaction: Option<Transaction>,
@@ -61,6 +70,8 @@ struct Link {
     subscribed: bool,
     messages: VecDeque<Vec<u8>>,
     values: VecDeque<Vec<u8>>,
+    /// What goes out before anything else: values that came twice or changed places.
+    displaced: Option<Vec<u8>>,
 }
 
 impl Clone for Link {
@@ -79,6 +90,7 @@ impl Link {
             subscribed: false,
             messages: VecDeque::new(),
             values: VecDeque::new(),
+            displaced: None,
         }
     }
 }
@@ -93,12 +105,23 @@ impl SimulatedReader {
             serial: serial.to_ascii_uppercase(),
             ksn_counter: 0,
             battery_percent: 100,
+            charging: false,
             tampered: false,
             usable: true,
+            keys: true,
+            mask_leading: 4,
+            memory_writes: 0,
+            failures: Failures::default(),
             link: None,
             waiting_card: None,
             transaction: None,
         }
+    }
+
+    /// How often a property was written: a real reader's memory wears.
+    #[must_use]
+    pub fn memory_writes(&self) -> u32 {
+        self.memory_writes
     }
 
     /// How many payments have used a key so far.
@@ -127,9 +150,24 @@ impl SimulatedReader {
         self.usable = !tampered;
     }
 
+    /// Puts it on a charger, or takes it off.
+    pub fn set_charging(&mut self, charging: bool) {
+        self.charging = charging;
+    }
+
+    /// Loads its keys, or loses them.
+    pub fn set_keys(&mut self, loaded: bool) {
+        self.keys = loaded;
+    }
+
     /// Makes the reader call itself usable or not.
     pub fn set_usable(&mut self, usable: bool) {
         self.usable = usable;
+    }
+
+    /// From now on this goes wrong, once; what was said before does too.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failures.add(failure);
     }
 
     /// Tells that the daily restart comes in so many minutes.
@@ -151,6 +189,7 @@ impl SimulatedReader {
     /// The link comes up; counters start anew, nothing is subscribed. `value_len` in bytes.
     pub fn link_up(&mut self, value_len: usize) {
         self.link = Some(Link::new(value_len));
+        self.failures.speaks_again();
     }
 
     /// The link goes: what was not fetched is lost. A payment that waits for a card goes on waiting;
@@ -180,6 +219,31 @@ impl SimulatedReader {
 
     /// The next value to notify, or none if there is nothing to say now.
     pub fn outbound(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if self.failures.is_silent() {
+                return None;
+            }
+            if let Some(value) = self.link.as_mut()?.displaced.take() {
+                return Some(value);
+            }
+            let value = self.next_value()?;
+            match self.failures.fate() {
+                None => return Some(value),
+                Some(Fate::Lost) => {}
+                Some(Fate::Doubled) => {
+                    self.link.as_mut()?.displaced = Some(value.clone());
+                    return Some(value);
+                }
+                Some(Fate::Swapped) => {
+                    let Some(next) = self.next_value() else { return Some(value) };
+                    self.link.as_mut()?.displaced = Some(value);
+                    return Some(next);
+                }
+            }
+        }
+    }
+
+    fn next_value(&mut self) -> Option<Vec<u8>> {
         loop {
             let link = self.link.as_mut()?;
             if let Some(value) = link.values.pop_front() {
@@ -213,8 +277,13 @@ impl SimulatedReader {
                 Next::NeedsCard => {
                     let card = self.waiting_card.take_if(|card| transaction.takes(card))?;
                     self.ksn_counter += 1;
-                    let making = transaction.making(self.seed, &self.serial, self.ksn_counter);
-                    let steps = transaction::script(&making, &card, transaction.timeout_s());
+                    let making = transaction.making(self.seed, &self.serial, self.ksn_counter, self.mask_leading);
+                    let mishaps = Mishaps {
+                        spoilt: self.failures.spoils_card_data(),
+                        second_end: self.failures.second_end(),
+                        no_receipt_data: self.failures.no_receipt_data(),
+                    };
+                    let steps = transaction::script(&making, &card, transaction.timeout_s(), &mishaps);
                     transaction.run(steps);
                 }
             }

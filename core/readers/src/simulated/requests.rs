@@ -1,6 +1,6 @@
 //! How the simulated reader answers requests.
 
-use crate::dynaflex::commands::{CANCEL, ECHO, GET_PROPERTY, SELECT, START, SUBSCRIBE};
+use crate::dynaflex::commands::{CANCEL, ECHO, GET_PROPERTY, NOTE_DEVICE, SELECT, SET_PROPERTY, START, SUBSCRIBE};
 use crate::dynaflex::message;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
@@ -43,6 +43,13 @@ impl SimulatedReader {
                 }
                 None => BAD_PARAMETER,
             },
+            SET_PROPERTY => match self.set_property(body) {
+                Some(answer) => {
+                    result = Some(answer);
+                    Status::DONE
+                }
+                None => BAD_PARAMETER,
+            },
             START => self.begin(body),
             CANCEL => match self.transaction.as_ref().map(Transaction::is_cancellable) {
                 Some(true) => {
@@ -78,11 +85,18 @@ impl SimulatedReader {
         if self.transaction.is_some() {
             return BUSY;
         }
-        if !self.usable {
+        if let Some(reason) = self.failures.refusal() {
+            return Status::refused(reason);
+        }
+        if !self.usable || !self.keys {
             return OUT_OF_SERVICE;
         }
         if self.battery_percent <= TOO_LOW_PERCENT {
             return BATTERY_TOO_LOW;
+        }
+        while let Some((code, body)) = self.failures.complaint() {
+            let body = (!body.is_empty()).then_some(body.as_slice());
+            self.say_unasked(message::notification(NOTE_DEVICE, code, body));
         }
         self.transaction = Transaction::from_start(body);
         if self.transaction.is_some() { Status::STARTED } else { BAD_PARAMETER }
@@ -103,7 +117,7 @@ impl SimulatedReader {
     fn property(&self, property: Property) -> Vec<u8> {
         match property {
             Property::OperationalStatus => vec![if self.usable { 0x02 } else { 0x01 }],
-            Property::OfflineDetail => vec![u8::from(self.tampered)],
+            Property::OfflineDetail => vec![u8::from(self.tampered) | u8::from(!self.keys) << 2],
             Property::Tampered => vec![u8::from(self.tampered)],
             Property::Serial => {
                 let packed = format!("{:0>7}0", self.serial);
@@ -112,7 +126,20 @@ impl SimulatedReader {
             Property::Model => b"DynaFlex II Go\0".to_vec(),
             Property::Firmware => b"1000009550-A0-SIM\0\0".to_vec(),
             Property::Battery => vec![self.battery_percent],
-            Property::MaskLeading | Property::MaskTrailing => vec![4],
+            Property::Charger => vec![if self.charging { 0x01 } else { 0x08 }],
+            Property::TransactionKeys => u32::from(self.keys).to_be_bytes().to_vec(),
+            Property::TerminalId => b"11111111".to_vec(),
+            Property::MaskLeading => vec![self.mask_leading],
+            Property::MaskTrailing => vec![4],
         }
+    }
+
+    /// Writes how many leading digits stay visible; nothing else of this reader can be written.
+    fn set_property(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        let property = Property::asked_for(body).filter(|property| *property == Property::MaskLeading)?;
+        let Ok(Some([digits @ 0..=8])) = property.value(body) else { return None };
+        self.mask_leading = *digits;
+        self.memory_writes = self.memory_writes.saturating_add(1);
+        Some(property.encode(&[*digits]))
     }
 }

@@ -101,8 +101,15 @@ impl Transaction {
         }
     }
 
-    pub(super) fn making<'a>(&self, seed: u64, serial: &'a str, ksn_counter: u32) -> Making<'a> {
-        Making { seed, serial, ksn_counter, amount_minor: self.amount_minor, currency_numeric: self.currency_numeric }
+    pub(super) fn making<'a>(&self, seed: u64, serial: &'a str, ksn_counter: u32, visible: u8) -> Making<'a> {
+        Making {
+            seed,
+            serial,
+            ksn_counter,
+            visible,
+            amount_minor: self.amount_minor,
+            currency_numeric: self.currency_numeric,
+        }
     }
 
     pub(super) fn run(&mut self, steps: Vec<Step>) {
@@ -167,8 +174,17 @@ fn information(code: [u8; 4]) -> Vec<u8> {
     message::notification(NOTE_TRANSACTION, code, None)
 }
 
+/// What goes wrong with this card beyond what it does itself.
+pub(super) struct Mishaps {
+    /// The card data is not encrypted as it must be.
+    pub(super) spoilt: bool,
+    /// It ends a second time, so.
+    pub(super) second_end: Option<[u8; 4]>,
+    pub(super) no_receipt_data: bool,
+}
+
 /// What happens once this card is there.
-pub(super) fn script(making: &Making<'_>, card: &CardScript, timeout_s: u8) -> Vec<Step> {
+pub(super) fn script(making: &Making<'_>, card: &CardScript, timeout_s: u8, mishaps: &Mishaps) -> Vec<Step> {
     let technology = card.technology();
     let here = |note| Step::Say(note, Stage::CardPresent);
     let seen = match card.entry_mode {
@@ -180,7 +196,7 @@ pub(super) fn script(making: &Making<'_>, card: &CardScript, timeout_s: u8) -> V
     let mut steps: Vec<Step> = seen.into_iter().map(|code| here(information(code))).collect();
     let deferred = [technology, 0x02, 0x07, 0x00];
     match &card.behaviour {
-        Behaviour::Normal => online(&mut steps, making, card, deferred),
+        Behaviour::Normal => online(&mut steps, making, card, deferred, mishaps),
         Behaviour::RemovedEarly => {
             steps.push(here(information([technology, 0x01, 0x03, 0x00])));
             end(&mut steps, [technology, 0x02, 0x08, 0x00]);
@@ -188,19 +204,19 @@ pub(super) fn script(making: &Making<'_>, card: &CardScript, timeout_s: u8) -> V
         Behaviour::CollisionThenNormal => {
             let collision = here(information([0x20, 0x01, 0x05, 0x00]));
             steps.splice(0..0, [collision, here(bytes::prompt("PRESENT ONE CARD ONLY", true))]);
-            online(&mut steps, making, card, deferred);
+            online(&mut steps, making, card, deferred, mishaps);
         }
         Behaviour::ChooseApplication(items) => {
             steps.push(Step::Say(bytes::choice(items, timeout_s), Stage::Choosing));
             steps.push(Step::AwaitChoice);
-            online(&mut steps, making, card, deferred);
+            online(&mut steps, making, card, deferred, mishaps);
         }
         Behaviour::UserCancels => end(&mut steps, [0x00, 0x03, 0x02, 0x00]),
         Behaviour::EndsWith(code) => end(&mut steps, *code),
-        Behaviour::OnlineThenEndsWith(code) => online(&mut steps, making, card, *code),
+        Behaviour::OnlineThenEndsWith(code) => online(&mut steps, making, card, *code, mishaps),
         Behaviour::CardDataTwice => {
             steps.push(Step::Say(making.arqc(card), Stage::CardDataSent));
-            online(&mut steps, making, card, deferred);
+            online(&mut steps, making, card, deferred, mishaps);
         }
     }
     steps
@@ -211,14 +227,20 @@ fn end(steps: &mut Vec<Step>, code: [u8; 4]) {
 }
 
 /// Card data, outcome, batch, and the card is gone.
-fn online(steps: &mut Vec<Step>, making: &Making<'_>, card: &CardScript, code: [u8; 4]) {
+fn online(steps: &mut Vec<Step>, making: &Making<'_>, card: &CardScript, code: [u8; 4], mishaps: &Mishaps) {
     let chip = card.entry_mode == EntryMode::Chip;
-    steps.push(Step::Say(making.arqc(card), Stage::CardDataSent));
+    let data = if mishaps.spoilt { making.spoilt_arqc(card) } else { making.arqc(card) };
+    steps.push(Step::Say(data, Stage::CardDataSent));
     if chip {
         steps.push(Step::Say(bytes::prompt("REMOVE CARD", false), Stage::CardDataSent));
     }
     end(steps, code);
-    steps.push(Step::Say(making.batch(card), Stage::OutcomeSent));
+    if let Some(second) = mishaps.second_end {
+        end(steps, second);
+    }
+    if !mishaps.no_receipt_data {
+        steps.push(Step::Say(making.batch(card), Stage::OutcomeSent));
+    }
     if chip || card.entry_mode == EntryMode::Contactless {
         let gone = information([card.technology(), 0x01, 0x03, 0x00]);
         steps.push(Step::Say(gone, Stage::OutcomeSent));

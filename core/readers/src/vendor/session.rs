@@ -3,10 +3,11 @@
 use std::fmt;
 
 use crate::interface::{
-    LinkLoss, OutOfServiceReason, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, StartRequest, TimerId,
+    LinkLoss, OutOfServiceReason, ReaderAbout, ReaderEvent, ReaderInput, ReaderOutput, ReaderSession, StartRequest,
+    TimerId,
 };
 use crate::outcome::Outcome;
-use crate::trouble::{Asked, Fault, ReaderError, Refusal};
+use crate::trouble::{Asked, Fault, LOW_BATTERY_PERCENT, ReaderError, Refusal};
 
 use super::payment::{Card, Payment};
 use super::{VendorAbout, VendorCard, VendorCommand, VendorEvent, checks};
@@ -63,7 +64,11 @@ impl ReaderSession for VendorSession {
             ReaderInput::Start(request) => self.start(request)?,
             ReaderInput::Cancel => self.cancel()?,
             ReaderInput::ChooseApplication(index) => self.choose(index)?,
-            ReaderInput::LinkUp | ReaderInput::Bytes(_) | ReaderInput::WriteDone | ReaderInput::WriteFailed => {
+            ReaderInput::LinkUp
+            | ReaderInput::ValueLen(_)
+            | ReaderInput::Bytes(_)
+            | ReaderInput::WriteDone
+            | ReaderInput::WriteFailed => {
                 return Err(ReaderError::OtherKind);
             }
         }
@@ -87,19 +92,25 @@ impl VendorSession {
         }
         let serial = checks::serial(&about.serial);
         self.serial.clone_from(&serial);
-        if about.tampered {
-            self.phase = Phase::OutOfService;
-            self.tell(ReaderEvent::OutOfService { serial, reason: OutOfServiceReason::Tampered });
-            return Ok(());
-        }
-        self.phase = Phase::Ready;
-        self.tell(ReaderEvent::Ready {
+        let checked = ReaderAbout {
             serial,
             model: checks::text(&about.model),
             firmware: checks::text(&about.firmware),
             battery_percent: about.battery_percent.and_then(percent),
-            tampered: false,
-        });
+            charging: None,
+            terminal_id: String::new(),
+        };
+        if about.tampered {
+            self.phase = Phase::OutOfService;
+            self.tell(ReaderEvent::OutOfService { about: checked, reason: OutOfServiceReason::Tampered });
+            return Ok(());
+        }
+        self.phase = Phase::Ready;
+        let low = checked.battery_percent.filter(|&left| left <= LOW_BATTERY_PERCENT);
+        self.tell(ReaderEvent::Ready { about: checked });
+        if let Some(percent) = low {
+            self.tell(ReaderEvent::BatteryLow(percent));
+        }
         Ok(())
     }
 

@@ -13,21 +13,24 @@ fn connect_start_card_data_outcome() {
         assert_eq!(
             events,
             [ReaderEvent::Ready {
-                serial: "B61378A".into(),
-                model: "DynaFlex II Go".into(),
-                firmware: "1000009550-A0-SIM".into(),
-                battery_percent: Some(100),
-                tampered: false,
+                about: ReaderAbout {
+                    serial: "B61378A".into(),
+                    model: "DynaFlex II Go".into(),
+                    firmware: "1000009550-A0-SIM".into(),
+                    battery_percent: Some(100),
+                    charging: Some(false),
+                    terminal_id: "11111111".into(),
+                },
             }]
         );
         assert!(bench.timers.is_empty(), "{:?}", bench.timers);
 
-        bench.simulated.present(CardScript::new("6222", "0048", EntryMode::Chip));
+        bench.simulated.present(CardScript::new("622200", "0048", EntryMode::Chip));
         let events = bench.give(ReaderInput::Start(payment(12_50))).unwrap();
         assert_eq!(outcomes(&events), [(Outcome::Deferred, Some([0x10, 0x02, 0x07, 0x00]))]);
         let [request] = online_requests(&events)[..] else { panic!("{events:?}") };
         assert_eq!(request.masked_card.last_four(), "0048");
-        assert_eq!(request.masked_card.first(), "6222");
+        assert_eq!(request.masked_card.first(), "622200", "six digits, as the reader was told");
         assert_eq!((request.scheme, request.entry_mode), (Scheme::Unionpay, EntryMode::Chip));
         assert_eq!(request.ksn_hex, "9010010B61378A000001");
         assert_eq!(request.key_id, "9010010B61");
@@ -38,8 +41,9 @@ fn connect_start_card_data_outcome() {
             _ => None,
         });
         let receipt = receipt.expect("receipt data");
-        assert_eq!((receipt.amount_minor, receipt.currency_numeric), (Some(12_50), Some(156)));
-        assert_eq!(receipt.aid_hex.as_deref(), Some("A000000333010101"));
+        assert_eq!((receipt.emv.amount_minor, receipt.emv.currency_numeric), (Some(12_50), Some(156)));
+        assert_eq!(receipt.emv.aid_hex.as_deref(), Some("A000000333010101"));
+        assert_eq!(receipt.emv.application_name.as_deref(), Some("UNIONPAY DEBIT"));
         assert!(!bench.reader.has_open_payment());
         bench.fire(TimerId::Closing);
         assert!(bench.timers.is_empty(), "{:?}", bench.timers);

@@ -1,6 +1,6 @@
 //! The reader's end by hand: any message at any moment.
 
-use takings_readers::dynaflex::commands::{CANCEL, GET_PROPERTY, START, SUBSCRIBE};
+use takings_readers::dynaflex::commands::{CANCEL, GET_PROPERTY, SET_PROPERTY, START, SUBSCRIBE};
 use takings_readers::dynaflex::message::{self, Message};
 use takings_readers::dynaflex::property::Property;
 use takings_readers::dynaflex::status::Status;
@@ -21,6 +21,8 @@ pub(crate) struct Raw {
     pub(crate) requests: Vec<(u8, u16, Vec<u8>)>,
     /// Every output but writes, in order.
     pub(crate) outputs: Vec<ReaderOutput>,
+    /// What is written while connecting is accepted, whatever becomes of it.
+    pub(crate) accept_sets: bool,
 }
 
 impl Raw {
@@ -31,6 +33,7 @@ impl Raw {
             from_host: Reassembler::new(),
             requests: Vec::new(),
             outputs: Vec::new(),
+            accept_sets: false,
         };
         raw.give(ReaderInput::LinkUp);
         raw
@@ -46,6 +49,9 @@ impl Raw {
             Property::Model => b"DynaFlex II Go".to_vec(),
             Property::Firmware => b"1".to_vec(),
             Property::Battery => vec![80],
+            Property::Charger => vec![8],
+            Property::TransactionKeys => vec![0, 0, 0, 1],
+            Property::TerminalId => b"11111111".to_vec(),
             Property::MaskLeading | Property::MaskTrailing => vec![4],
         });
         assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })));
@@ -64,6 +70,8 @@ impl Raw {
                     let value = property(asked);
                     self.answer(reference, command, Status::DONE, Some(&asked.encode(&value)));
                 }
+                SET_PROPERTY if self.accept_sets => self.answer(reference, command, Status::DONE, Some(&body)),
+                SET_PROPERTY => self.answer(reference, command, Status::refused([2, 1, 2]), None),
                 other => panic!("{other:04X} while connecting"),
             }
         }
@@ -78,13 +86,20 @@ impl Raw {
 
     /// A payment runs.
     pub(crate) fn running() -> Self {
-        let mut raw = Self::starting();
-        let (reference, command, _) = raw.requests.pop().expect("a start");
-        assert_eq!(command, START);
-        raw.answer(reference, command, Status::STARTED, None);
-        assert_eq!(raw.events(), [ReaderEvent::Started]);
-        raw.outputs.clear();
+        let mut raw = Self::ready();
+        raw.start_running();
         raw
+    }
+
+    /// Ready before; now a payment runs, and the outputs so far are gone.
+    pub(crate) fn start_running(&mut self) {
+        self.outputs.clear();
+        self.give(ReaderInput::Start(payment(999)));
+        let (reference, command, _) = self.requests.pop().expect("a start");
+        assert_eq!(command, START);
+        self.answer(reference, command, Status::STARTED, None);
+        assert_eq!(self.events(), [ReaderEvent::Started]);
+        self.outputs.clear();
     }
 
     /// A payment runs and its card data has come.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use takings_readers::dynaflex::card_data::{BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
-use takings_readers::dynaflex::commands::Command;
+use takings_readers::dynaflex::commands::{Command, SET_PROPERTY};
 use takings_readers::dynaflex::message::{self, Message};
 use takings_readers::dynaflex::property::Property;
 use takings_readers::link::{Reassembler, Segmenter};
@@ -139,6 +139,8 @@ fn our_requests_are_the_printed_ones() {
         ("mms.subscribe.req", 0x55, Command::Subscribe),
         ("mms.get.serial.req", 0xB5, Command::Get(Property::Serial)),
         ("mms.get.battery.req", 0x55, Command::Get(Property::Battery)),
+        ("mms.get.charger.req", 0x55, Command::Get(Property::Charger)),
+        ("mms.get.txnkeys.req", 0x0F, Command::Get(Property::TransactionKeys)),
         ("mms.get.opstatus.req", 0x55, Command::Get(Property::OperationalStatus)),
         ("mms.get.tamper.req", 0x55, Command::Get(Property::Tampered)),
         ("mms.get.model.req", 0x06, Command::Get(Property::Model)),
@@ -146,6 +148,8 @@ fn our_requests_are_the_printed_ones() {
     ] {
         assert_eq!(command.encode(reference), bytes(id), "{id}");
     }
+    let set = Property::TerminalId.encode(b"11111111");
+    assert_eq!(message::request(0x3E, SET_PROPERTY, &set), bytes("mms.set.terminalid.req"));
 }
 
 #[test]
@@ -153,6 +157,9 @@ fn printed_answers_hold_the_printed_values() {
     for (id, property, value) in [
         ("mms.get.serial.rsp", Property::Serial, &[0xB6, 0x13, 0x78, 0xA0][..]),
         ("mms.get.battery.rsp", Property::Battery, &[100]),
+        ("mms.get.charger.rsp", Property::Charger, &[0x04]),
+        ("mms.get.txnkeys.rsp", Property::TransactionKeys, &[0, 0, 0, 0x81]),
+        ("mms.set.terminalid.rsp", Property::TerminalId, b"11111111"),
         ("mms.get.opstatus.rsp", Property::OperationalStatus, &[0x02]),
         ("mms.get.tamper.rsp", Property::Tampered, &[0x00]),
         ("mms.get.model.rsp", Property::Model, b"DynaFlex Pro\0"),
@@ -219,12 +226,12 @@ fn the_printed_batch_is_read() {
     let bytes = bytes("mms.batch.ntf");
     let Ok(Message::Notification { body, .. }) = message::parse(&bytes) else { panic!() };
     let receipt = parse_batch(body, MaskRule::default()).unwrap();
-    assert_eq!(receipt.amount_minor, Some(9_99));
-    assert_eq!(receipt.currency_numeric, Some(840));
-    assert_eq!(receipt.aid_hex.as_deref(), Some("A0000000041010"));
-    assert_eq!(receipt.application_name.as_deref(), Some("Debit MasterCard"));
-    assert_eq!(receipt.cvm_result, Some([0x1E, 0x03, 0x00]));
-    assert_eq!((receipt.entry_mode_code, receipt.pan_sequence), (Some(5), Some(1)));
+    assert_eq!(receipt.emv.amount_minor, Some(9_99));
+    assert_eq!(receipt.emv.currency_numeric, Some(840));
+    assert_eq!(receipt.emv.aid_hex.as_deref(), Some("A0000000041010"));
+    assert_eq!(receipt.emv.application_name.as_deref(), Some("Debit MasterCard"));
+    assert_eq!(receipt.emv.cvm_result, Some([0x1E, 0x03, 0x00]));
+    assert_eq!((receipt.emv.entry_mode_code, receipt.emv.pan_sequence), (Some(5), Some(1)));
     assert_eq!((receipt.signature, receipt.decision), (Some(0), Some(0)));
     assert_eq!(receipt.card.unwrap().0.last_four(), "0029");
 }

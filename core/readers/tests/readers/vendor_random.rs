@@ -109,7 +109,7 @@ fn card_numbers(text: &str) -> Vec<String> {
 /// Everything of an event that is text and may be shown, kept or sent, but for the key's serial number.
 fn texts_of(event: &ReaderEvent) -> Vec<String> {
     match event {
-        ReaderEvent::Ready { serial, model, firmware, .. } => vec![serial.clone(), model.clone(), firmware.clone()],
+        ReaderEvent::Ready { about } => vec![about.serial.clone(), about.model.clone(), about.firmware.clone()],
         ReaderEvent::Prompt { prompt, .. } => vec![prompt.text().to_owned()],
         ReaderEvent::ChooseApplication(items) => items.clone(),
         ReaderEvent::OnlineRequest(request) => vec![

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use takings_domain::alert::AlertKind;
-use takings_domain::event::Subject;
+use takings_domain::event::{Event, LedgerEvent, Subject};
 use takings_domain::{Money, PaymentId, PayoutId};
 
 use crate::StoreError;
@@ -25,6 +25,8 @@ pub struct Alert {
     pub version: i64,
     /// The money it is about.
     pub amount: Option<Money>,
+    /// The serial number of the card reader it is about.
+    pub reader: Option<String>,
 }
 
 /// The newest acknowledged number; 0 if none was.
@@ -38,7 +40,7 @@ pub(crate) fn acknowledged(conn: &Connection) -> Result<u64, StoreError> {
 pub(crate) fn after(conn: &Connection, seq: u64, limit: u32) -> Result<Vec<Alert>, StoreError> {
     let columns = column_list_of::<AlertRow>("a");
     let sql = format!(
-        "SELECT e.at_ms, p.payment_id, o.payout_id, {columns} FROM alert AS a JOIN event AS e ON e.seq = a.seq
+        "SELECT e.at_ms, p.payment_id, o.payout_id, e.kind, e.body_version, e.body, {columns} FROM alert AS a JOIN event AS e ON e.seq = a.seq
          LEFT JOIN payment AS p ON p.key = a.subject LEFT JOIN payout AS o ON o.key = a.subject
          WHERE a.seq > ? ORDER BY a.seq LIMIT ?"
     );
@@ -50,7 +52,7 @@ pub(crate) fn after(conn: &Connection, seq: u64, limit: u32) -> Result<Vec<Alert
 fn read(row: &rusqlite::Row<'_>) -> Result<Alert, StoreError> {
     let payment: Option<PaymentId> = column(row, 1, "payment.payment_id")?;
     let payout = Option::<PayoutId>::from_value(row.get_ref(2)?).ok_or(StoreError::Unreadable { what: "payout_id" })?;
-    let alert = AlertRow::read(row, 3)?;
+    let alert = AlertRow::read(row, 6)?;
     let amount = match (alert.amount_minor, alert.currency) {
         (Some(amount_minor), Some(currency)) => Some(Money::new(amount_minor, currency)?),
         _ => None,
@@ -60,5 +62,17 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Alert, StoreError> {
         (None, Some(id)) => Subject::Payout(id),
         (None, None) => Subject::Ledger,
     };
-    Ok(Alert { seq: alert.seq, at_ms: row.get(0)?, kind: alert.kind, subject, version: alert.version, amount })
+    let reader = match subject {
+        Subject::Ledger => reader_of(row)?,
+        Subject::Payment(_) | Subject::Payout(_) => None,
+    };
+    Ok(Alert { seq: alert.seq, at_ms: row.get(0)?, kind: alert.kind, subject, version: alert.version, amount, reader })
+}
+
+fn reader_of(row: &rusqlite::Row<'_>) -> Result<Option<String>, StoreError> {
+    let (kind, version, body): (String, u32, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
+    Ok(match Event::read(&kind, version, &body) {
+        Ok(Event::Ledger(LedgerEvent::ReaderSeen(seen))) => Some(seen.serial),
+        _ => None,
+    })
 }

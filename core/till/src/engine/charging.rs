@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use takings_domain::event::{
     Abandoned, AttemptEnd, AttemptEnded, AttemptStarted, ChargeMode, ChargeStarted, DuplicateOverridden, EraseReason,
-    OfflineRefused, ReaderConcluded,
+    OfflineRefused, PaymentEvent,
 };
 use takings_domain::payment::Stage;
 use takings_domain::policy::{self, BeforeCard, Refusal};
 use takings_domain::settlement::local_date;
 use takings_domain::{Currency, Money, Now, PaymentId};
-use takings_readers::{ReaderSession, TimerId};
+use takings_readers::{ReaderAbout, ReaderSession, TimerId};
 use takings_store::Transaction;
 
 use super::book::Book;
@@ -38,8 +38,10 @@ pub(super) struct OpenCharge {
     /// How often the reader was lost before the card.
     pub(super) losses: u8,
     pub(super) card_read: bool,
-    /// The reader's last word on a live payment, if it is the expected one: written down with the answer, or at the end.
-    pub(super) concluded: Option<ReaderConcluded>,
+    /// What the reader of this charge said of itself.
+    pub(super) about: Option<ReaderAbout>,
+    /// What the reader said after the card, until it is written down: with the answer, or at the end.
+    pub(super) last_words: Vec<PaymentEvent>,
     pub(super) outcome: Option<ChargeOutcome>,
     pub(super) waiting: Vec<Ticket>,
     /// Nobody holds it any more.
@@ -61,7 +63,8 @@ impl OpenCharge {
             attempt_open: true,
             losses: 0,
             card_read: false,
-            concluded: None,
+            about: None,
+            last_words: Vec::new(),
             outcome: None,
             waiting: Vec::new(),
             left: false,
@@ -208,7 +211,7 @@ impl Engine {
         charge.left = true;
         let before_card = !charge.card_read;
         let ended = if before_card { self.end_attempt(id, AttemptEnd::Cancelled, true, now) } else { Ok(()) };
-        let done = ended.and_then(|()| self.write_concluded(id, now));
+        let done = ended.and_then(|()| self.write_held(id, now));
         if done.is_err() && before_card {
             // Nobody holds it any more, and that could not be written down: it is settled like what a crash left open.
             self.left_open = true;

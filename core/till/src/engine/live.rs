@@ -15,6 +15,7 @@ use super::book::Book;
 use super::charging::erase_blob;
 use super::exchange::Slot;
 use super::offline::{Judgement, accept_offline};
+use super::reader::append_last_words;
 use super::run::Wanted;
 use super::session::SIGN_ON_BUDGET_MS;
 use super::submission::BlobRecord;
@@ -200,7 +201,7 @@ impl Engine {
         if trouble.code() == Some(ProblemSlug::LateOriginal.as_str()) && matches!(trouble, Trouble::Refused { .. }) {
             return self.not_received(id, self.server_ms(now), true, now);
         }
-        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
+        let (operator, words) = (self.operator_of(id), self.last_words(id));
         if !matches!(trouble, Trouble::NotSent { .. }) {
             // A customer waits for what is in doubt: rests of before do not count.
             self.rest_over();
@@ -211,9 +212,7 @@ impl Engine {
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
         let Some(op) = payment.sends.open else { return Ok(()) };
-        if let Some(concluded) = concluded {
-            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-        }
+        append_last_words(&mut tx, now, operator.as_deref(), id, &words)?;
         let ended = SendEnded {
             op,
             n: payment.sends.count,
@@ -240,6 +239,7 @@ impl Engine {
             Some(_) => Some(ChargeOutcome::NotConfirmed),
         };
         tx.commit()?;
+        self.last_words_are_written(id, &words);
         if again && outcome.is_none() {
             self.repeated.insert(id);
             self.waiting_live.push_back(id);
@@ -293,7 +293,7 @@ impl Engine {
         is_final: bool,
         now: Now,
     ) -> Result<(), TillError> {
-        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
+        let (operator, words) = (self.operator_of(id), self.last_words(id));
         let mut tx = self.ledger.begin()?;
         let payment = known(&mut tx, id)?;
         if payment.report.is_some() {
@@ -301,14 +301,13 @@ impl Engine {
             drop(tx);
             return self.request_reversal(id, ReversalReason::Other, now);
         }
-        if let Some(concluded) = concluded {
-            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-        }
+        append_last_words(&mut tx, now, operator.as_deref(), id, &words)?;
         tx.append_payment(now, operator.as_deref(), id, NotReceived { as_of_ms, is_final }.into())?;
         if is_final && payment.acceptance.is_none() {
             erase_blob(&mut tx, now, operator.as_deref(), id, EraseReason::Answered)?;
         }
         tx.commit()?;
+        self.last_words_are_written(id, &words);
         if is_final {
             self.decide(id, ChargeOutcome::NotCharged { cause: "not_received".to_owned(), detail: None });
         } else {

@@ -24,6 +24,7 @@ mod errors;
 mod exchange;
 mod failures;
 mod feed;
+mod inventory;
 mod keepsakes;
 mod lanes;
 mod lists;
@@ -144,6 +145,8 @@ pub struct Engine {
     waiting_live: VecDeque<PaymentId>,
     /// Charges that wait for a session, so that they belong to the batch in force.
     waiting_charges: Vec<(Ticket, ChargeRequest)>,
+    /// When readers restart or switch off by themselves, by serial number: monotonic clock, milliseconds.
+    restarts: BTreeMap<String, i64>,
     /// Live payments that were sent again after a new sign-on: once.
     repeated: BTreeSet<PaymentId>,
     /// Ticks whose doings are under way: answered when nothing is any more.
@@ -239,7 +242,7 @@ impl Engine {
             Command::CountReceipt { payment, copy } => self.count_receipt(payment, copy),
             Command::Status => self.status(now).map(|status| Reply::Status(Box::new(status))),
             Command::Verify => self.verify(),
-            Command::Background => self.background(),
+            Command::Background => self.background(now),
             #[cfg(any(test, feature = "panicking"))]
             #[expect(clippy::panic, reason = "that is what it is for")]
             Command::Panic => panic!("planted"),

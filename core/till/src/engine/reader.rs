@@ -1,8 +1,9 @@
 //! The reader's side of a charge: what the link brings becomes events, what the reader needs becomes a step.
 
+mod last_words;
 mod link_input;
 
-use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderConcluded};
+use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderTrouble};
 use takings_domain::{Money, Now, PaymentId};
 use takings_readers::{
     Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest,
@@ -12,8 +13,10 @@ use takings_readers::{
 use super::Engine;
 use super::book::Book;
 use super::charging::OpenCharge;
-use crate::charge::{ChargeOutcome, PromptView, Step, VendorAsk, VendorCommand, VendorStart};
+use super::inventory::{end_of, lasting, start_refused, trouble_of};
+use crate::charge::{PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
+pub(super) use last_words::append_last_words;
 use link_input::{OwnedInput, inputs};
 
 /// How long the reader waits for each thing the cardholder does, seconds.
@@ -29,6 +32,13 @@ pub enum LinkEvent {
         value_len: u32,
         /// Counts connections.
         generation: u32,
+    },
+    /// See `Charge::value_length`.
+    ValueLen {
+        /// Of which connection.
+        generation: u32,
+        /// The longest value of the link from now on, bytes.
+        value_len: u32,
     },
     /// See `Charge::bytes`.
     Bytes {
@@ -104,7 +114,7 @@ impl Engine {
         }
         match event {
             LinkEvent::Down { .. } => {
-                self.write_concluded(id, now)?;
+                self.write_last_words(id, now)?;
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.reader = None;
                     charge.timers.clear();
@@ -161,7 +171,14 @@ impl Engine {
 
     fn on_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) -> Result<(), TillError> {
         match event {
-            ReaderEvent::Ready { serial, .. } => self.start_reader(id, serial, step, now),
+            ReaderEvent::Ready { about } => {
+                self.see_reader(&about, None, now);
+                let serial = about.serial.clone();
+                if let Some(charge) = self.charges.get_mut(&id) {
+                    charge.about = Some(about);
+                }
+                self.start_reader(id, serial, step, now)
+            }
             // How it ended is said by the charge alone.
             ReaderEvent::Prompt { prompt, .. } if prompt.is_verdict() || self.is_over(id, &prompt) => Ok(()),
             ReaderEvent::Prompt { prompt, .. } => {
@@ -175,22 +192,60 @@ impl Engine {
             }
             ReaderEvent::OnlineRequest(request) => self.on_card(id, &request, now),
             ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, outcome, code, now),
-            ReaderEvent::OutOfService { .. }
-            | ReaderEvent::Refused { asked: Asked::Start, .. }
-            | ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
+            ReaderEvent::OutOfService { about, reason } => {
+                let trouble = trouble_of(reason);
+                self.see_reader(&about, Some(trouble), now);
+                self.end_attempt(id, end_of(trouble), true, now)
+            }
+            ReaderEvent::Refused { asked: Asked::Start, refusal } => {
+                self.reader_says(id, lasting(refusal), now);
+                self.end_attempt(id, start_refused(refusal), true, now)
+            }
+            ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
             ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => self.lost(id, now),
+            ReaderEvent::ReceiptData(data) => self.on_receipt_data(id, &data, now),
+            ReaderEvent::BatteryLow(_)
+            | ReaderEvent::ResetSoon { .. }
+            | ReaderEvent::PowerDownSoon
+            | ReaderEvent::Fault(_) => {
+                self.on_state_of_reader(id, &event, now);
+                Ok(())
+            }
             ReaderEvent::LinkLost(LinkLoss::AfterOnlineRequest)
             | ReaderEvent::CardSeen(_)
             | ReaderEvent::CardRemoved
             | ReaderEvent::SeveralCards
             | ReaderEvent::Started
-            | ReaderEvent::ReceiptData(_)
-            | ReaderEvent::BatteryLow(_)
-            | ReaderEvent::ResetSoon { .. }
-            | ReaderEvent::PowerDownSoon
             | ReaderEvent::FrameLost
-            | ReaderEvent::Refused { .. }
-            | ReaderEvent::Fault(_) => Ok(()),
+            | ReaderEvent::Refused { .. } => Ok(()),
+        }
+    }
+
+    /// What the reader says of itself while a charge is open.
+    fn on_state_of_reader(&mut self, id: PaymentId, event: &ReaderEvent, now: Now) {
+        let Some(about) = self.charges.get_mut(&id).and_then(|charge| charge.about.as_mut()) else { return };
+        match event {
+            ReaderEvent::BatteryLow(percent) => {
+                about.battery_percent = Some(*percent);
+                self.reader_says(id, None, now);
+            }
+            ReaderEvent::ResetSoon { minutes } => {
+                let serial = about.serial.clone();
+                self.restart_announced(&serial, *minutes, now);
+            }
+            ReaderEvent::PowerDownSoon => {
+                let serial = about.serial.clone();
+                self.power_down_announced(&serial, now);
+            }
+            ReaderEvent::Fault(Fault::TooCold(_)) => self.reader_says(id, Some(ReaderTrouble::TooCold), now),
+            ReaderEvent::Fault(Fault::TooHot(_)) => self.reader_says(id, Some(ReaderTrouble::TooHot), now),
+            _ => {}
+        }
+    }
+
+    fn reader_says(&mut self, id: PaymentId, trouble: Option<ReaderTrouble>, now: Now) {
+        if let Some(about) = self.charges.get(&id).and_then(|charge| charge.about.clone()) {
+            self.see_reader(&about, trouble, now);
         }
     }
 
@@ -209,11 +264,16 @@ impl Engine {
 
     /// The reader is ready: the intent (this attempt's, too) is on disk before it is told to start.
     fn start_reader(&mut self, id: PaymentId, serial: String, step: &mut Step, now: Now) -> Result<(), TillError> {
-        let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         if charge.outcome.is_some() || charge.card_read {
             step.disconnect = true;
             return Ok(());
         }
+        if self.restarts_soon(&serial, now) {
+            step.disconnect = true;
+            return self.end_attempt(id, AttemptEnd::ReaderRestartsSoon, true, now);
+        }
+        let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         let start = StartRequest {
             amount_minor: charge.amount.amount_minor(),
             currency_numeric: charge.amount.currency().numeric(),
@@ -249,23 +309,7 @@ impl Engine {
         if !charge.card_read {
             return self.end_attempt(id, attempt_end(outcome), true, now);
         }
-        let operator = charge.operator.clone();
-        let concluded = ReaderConcluded {
-            outcome: outcome.as_str().to_owned(),
-            code: code.map(|code| crate::hex::encode(&code)).unwrap_or_default(),
-            unexpected: outcome != Outcome::Deferred,
-        };
-        // It adds nothing that a customer should wait for: no commit of its own before the shell heard how it ends.
-        if !concluded.unexpected && charge.outcome != Some(ChargeOutcome::Saved) {
-            if let Some(charge) = self.charges.get_mut(&id) {
-                charge.concluded = Some(concluded);
-            }
-            return Ok(());
-        }
-        let mut tx = self.ledger.begin()?;
-        tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-        tx.commit()?;
-        Ok(())
+        self.reader_concluded(id, outcome, code, now)
     }
 
     fn cancel_without_reader(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
@@ -283,25 +327,6 @@ impl Engine {
             step.disconnect |= charge.outcome.is_some() && charge.reader.is_none();
         }
         Ok(step)
-    }
-
-    /// The reader's word that was kept for another commit.
-    pub(super) fn take_concluded(&mut self, id: PaymentId) -> Option<ReaderConcluded> {
-        self.charges.get_mut(&id).and_then(|charge| charge.concluded.take())
-    }
-
-    /// The answer came before the reader's last word: that has no other commit to share.
-    pub(super) fn write_concluded(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
-        if self.charges.get(&id).is_none_or(|charge| charge.outcome.is_none()) {
-            return Ok(());
-        }
-        let operator = self.operator_of(id);
-        if let Some(concluded) = self.take_concluded(id) {
-            let mut tx = self.ledger.begin()?;
-            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-            tx.commit()?;
-        }
-        Ok(())
     }
 }
 

@@ -63,6 +63,7 @@ impl Engine {
             charges: BTreeMap::new(),
             waiting_live: VecDeque::new(),
             waiting_charges: Vec::new(),
+            restarts: BTreeMap::new(),
             ticks: Vec::new(),
             repeated: BTreeSet::new(),
             missing_events: report.missing_events,

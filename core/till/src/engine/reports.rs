@@ -18,6 +18,7 @@ use super::Engine;
 use super::book::Book;
 use super::charging::erase_blob;
 use super::live::known;
+use super::reader::append_last_words;
 use super::run::BATCH_ITEMS;
 use super::trouble::Trouble;
 use crate::charge::ChargeOutcome;
@@ -32,15 +33,14 @@ pub(super) struct Rules<'a> {
 impl Engine {
     /// The answer to a live send.
     pub(super) fn on_live_report(&mut self, id: PaymentId, report: &PaymentReport, now: Now) -> Result<(), TillError> {
-        let (operator, concluded) = (self.operator_of(id), self.take_concluded(id));
+        let (operator, words) = (self.operator_of(id), self.last_words(id));
         let rules = Rules { terms: self.documents.terms.as_ref(), calendar: self.documents.calendar() };
         let mut tx = self.ledger.begin()?;
-        if let Some(concluded) = concluded {
-            tx.append_payment(now, operator.as_deref(), id, concluded.into())?;
-        }
+        append_last_words(&mut tx, now, operator.as_deref(), id, &words)?;
         apply(&mut tx, now, operator.as_deref(), report, Via::Answer, &rules)?;
         let payment = known(&mut tx, id)?;
         tx.commit()?;
+        self.last_words_are_written(id, &words);
         self.count(&payment);
         self.tell(&payment);
         // There is a line: what waits need not wait for the end of a rest.

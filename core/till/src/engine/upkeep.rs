@@ -264,6 +264,7 @@ impl Engine {
             last_seq,
             missing_events: self.missing_events,
             read_only: self.read_only.clone(),
+            readers: self.readers(),
             trouble,
         })
     }
@@ -307,8 +308,9 @@ impl Engine {
     }
 
     /// Everything is already on disk; the caller may be suspended when this is answered.
-    pub(super) fn background(&mut self) -> Result<Reply, TillError> {
+    pub(super) fn background(&mut self, now: Now) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
+            self.write_all_last_words(now)?;
             self.tidy()?;
         }
         Ok(Reply::Done)

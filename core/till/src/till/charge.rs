@@ -38,6 +38,14 @@ impl Charge {
         self.step(LinkEvent::Up { value_len, generation })
     }
 
+    /// The usable length of one value changed while the link is up (ATT MTU less 3): for what is written from now on.
+    ///
+    /// # Errors
+    /// As [`Charge::link_up`]; *fix input* for a vendor's reader, which has no values.
+    pub fn value_length(&self, generation: u32, value_len: u32) -> Result<Step, TillError> {
+        self.step(LinkEvent::ValueLen { generation, value_len })
+    }
+
     /// One value from the reader.
     ///
     /// # Errors

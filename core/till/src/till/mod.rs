@@ -264,7 +264,8 @@ impl Till {
         let counted = self.inner.runtime.ask(Command::CountReceipt { payment, copy: word }).await;
         let printed = expect_reply!(counted, Reply::ReceiptCount(printed) => printed)?;
         let at = self.inner.reading.local_time(detail.payment.captured_at_ms);
-        Ok(receipt::receipt(&detail.payment, merchant.as_ref(), copy, printed, self.inner.language, at))
+        let (merchant, language) = (merchant.as_ref(), self.inner.language);
+        Ok(receipt::receipt(&receipt::Paper { detail: &detail, merchant, copy, printed, language, at }))
     }
 
     /// Walks the whole ledger: hashes, folds, projections, balances.

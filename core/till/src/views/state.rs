@@ -85,8 +85,31 @@ pub struct StatusView {
     pub missing_events: u64,
     /// The ledger can only be read, and why.
     pub read_only: Option<String>,
+    /// The card readers that were connected, by serial number.
+    pub readers: Vec<ReaderView>,
     /// What went wrong last, if the newest contact with the acquirer did not end well or the phone's disk refused.
     pub trouble: Option<TroubleView>,
+}
+
+/// A card reader, as it last said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReaderView {
+    /// Its serial number.
+    pub serial: String,
+    /// Model name; empty if it does not tell.
+    pub model: String,
+    /// Firmware version; empty if it does not tell.
+    pub firmware: String,
+    /// Charge left, percent.
+    pub battery_percent: Option<u32>,
+    /// It is on a charger.
+    pub charging: Option<bool>,
+    /// What is wrong with it: a word of `takings_domain::event::ReaderTrouble`.
+    pub trouble: Option<String>,
+    /// First connected, wall clock, milliseconds UTC.
+    pub first_seen_ms: i64,
+    /// Last said so, wall clock, milliseconds UTC: on record when something changed, and once a day.
+    pub last_seen_ms: i64,
 }
 
 /// What customers went away with that no bank has confirmed yet, against what the acquirer allows. Minor units.
@@ -153,9 +176,9 @@ pub struct AlertView {
     pub at_ms: i64,
     /// A word of `takings_domain::alert::AlertKind`.
     pub alert_kind: String,
-    /// `payment`, `payout` or `ledger`.
+    /// `payment`, `payout`, `reader` or `ledger`.
     pub subject_kind: String,
-    /// The payment's or payout's id.
+    /// The payment's or payout's id, the reader's serial number.
     pub subject_id: String,
     /// The money it is about, minor units, where it is about money.
     pub amount_minor: Option<i64>,

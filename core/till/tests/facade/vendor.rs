@@ -283,13 +283,13 @@ async fn an_sdk_that_never_starts_ends_the_charge_and_is_told_to_stop() {
     assert_eq!(sdk.wait_ms, Some(20_000));
     stall.clock.pass(20_000);
     sdk.take(charge.tick().unwrap());
-    assert_eq!(sdk.outcome, not_charged("abandoned", "reader_fault"));
+    assert_eq!(sdk.outcome, not_charged("abandoned", "reader_no_answer"));
     assert_eq!(sdk.told.last(), Some(&VendorCommand::Cancel));
     assert_eq!(stands(&stall, &till, &charge).await, nothing_charged("abandoned"));
 
     let tampered = till.charge(request(1_000, ChargeMode::PreferOnline)).unwrap();
     let step = tampered.vendor_up(VendorAbout { tampered: true, ..about() }, 2).unwrap();
-    assert_eq!((step.saved, step.commands), (not_charged("abandoned", "reader_fault"), Vec::new()));
+    assert_eq!((step.saved, step.commands), (not_charged("abandoned", "reader_tampered"), Vec::new()));
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ impl Reader {
             Command::Start(_) => self.start_answered(status),
             Command::Cancel => self.cancel_answered(status),
             Command::Select(_) => self.choice_answered(status),
-            Command::Subscribe | Command::Get(_) => {}
+            Command::Subscribe | Command::Get(_) | Command::Set(..) => {}
         }
     }
 

@@ -79,7 +79,7 @@ impl Reader {
     pub fn new(generation: u32, value_len: usize) -> Self {
         Self {
             generation,
-            value_len: value_len.clamp(MIN_VALUE_LEN, MAX_VALUE_LEN),
+            value_len: usable(value_len),
             session: Session::New,
             inbound: Reassembler::new(),
             outbound: Segmenter::new(),
@@ -124,6 +124,7 @@ impl Reader {
     pub fn handle(&mut self, input: ReaderInput<'_>) -> Result<Vec<ReaderOutput>, ReaderError> {
         match input {
             ReaderInput::LinkUp => self.link_up()?,
+            ReaderInput::ValueLen(len) => self.value_len = usable(len),
             ReaderInput::LinkDown => self.end_session(),
             ReaderInput::Bytes(value) => self.receive(value),
             ReaderInput::WriteDone => self.write_done(),
@@ -229,4 +230,8 @@ impl Reader {
     fn clear_timer(&mut self, id: TimerId) {
         self.outputs.push(ReaderOutput::ClearTimer(id));
     }
+}
+
+fn usable(value_len: usize) -> usize {
+    value_len.clamp(MIN_VALUE_LEN, MAX_VALUE_LEN)
 }

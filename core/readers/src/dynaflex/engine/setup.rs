@@ -5,17 +5,20 @@ use crate::dynaflex::card_data::hex;
 use crate::dynaflex::commands::Command;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
-use crate::interface::{OutOfServiceReason, ReaderEvent};
+use crate::interface::{OutOfServiceReason, ReaderAbout, ReaderEvent};
 use crate::masked_card::clean_text;
-use crate::trouble::Refusal;
+use crate::trouble::{LOW_BATTERY_PERCENT, Refusal};
 
 use super::Reader;
 
 const USABLE: u8 = 0x02;
 const TAMPERED: u8 = 0x01;
 
-/// At this charge readers warn by themselves, in percent.
-const LOW_BATTERY_PERCENT: u8 = 15;
+/// On no charger; less than this is a kind of charging.
+const NO_CHARGER: u8 = 0x08;
+
+/// Rules name cards by six leading digits, and more may not be kept.
+const LEADING_DIGITS: u8 = 6;
 
 const MAX_NAME_LEN: usize = 32;
 
@@ -34,10 +37,10 @@ pub(super) struct Known {
     status: Option<u8>,
     offline_detail: Option<u8>,
     tampered: Option<u8>,
-    serial: String,
-    model: String,
-    firmware: String,
-    battery_percent: Option<u8>,
+    keys: Option<u32>,
+    /// It was asked to show six leading digits: once in a session.
+    asked_to_show: bool,
+    about: ReaderAbout,
     last_refusal: Option<Refusal>,
 }
 
@@ -71,15 +74,16 @@ impl Known {
             Property::OperationalStatus => self.status = byte,
             Property::OfflineDetail => self.offline_detail = byte,
             Property::Tampered => self.tampered = byte,
-            Property::Serial => self.serial = hex(value.get(..4).unwrap_or_default()),
-            Property::Model => self.model = clean_text(value, MAX_NAME_LEN),
-            Property::Firmware => self.firmware = clean_text(value, MAX_NAME_LEN),
-            Property::Battery => self.battery_percent = byte.filter(|&percent| percent <= 100),
+            Property::Serial => self.about.serial = serial(value),
+            Property::Model => self.about.model = clean_text(value, MAX_NAME_LEN),
+            Property::Firmware => self.about.firmware = clean_text(value, MAX_NAME_LEN),
+            Property::Battery => self.about.battery_percent = byte.filter(|&percent| percent <= 100),
+            Property::Charger => {
+                self.about.charging = byte.filter(|&state| state <= NO_CHARGER).map(|state| state != NO_CHARGER);
+            }
+            Property::TransactionKeys => self.keys = value.try_into().ok().map(u32::from_be_bytes),
+            Property::TerminalId => self.about.terminal_id = clean_text(value, MAX_NAME_LEN),
             Property::MaskLeading | Property::MaskTrailing => {}
-        }
-        // Seven digits in four bytes: the last half is filling.
-        if property == Property::Serial {
-            self.serial.truncate(7);
         }
     }
 
@@ -88,7 +92,8 @@ impl Known {
             return Some(OutOfServiceReason::Tampered);
         }
         match (self.status, self.tampered) {
-            (Some(USABLE), Some(0)) if !self.serial.is_empty() => None,
+            (Some(USABLE), Some(0)) if self.keys == Some(0) => Some(OutOfServiceReason::KeysMissing),
+            (Some(USABLE), Some(0)) if !self.about.serial.is_empty() => None,
             (Some(status), _) if status != USABLE => Some(OutOfServiceReason::Offline { detail: self.offline_detail }),
             _ => Some(OutOfServiceReason::NoAnswer(self.last_refusal.unwrap_or(Refusal::Protocol))),
         }
@@ -120,8 +125,15 @@ impl Reader {
                     (true, _) => known.last_refusal = Some(Refusal::Protocol),
                     (false, _) => known.last_refusal = Some(status.refusal()),
                 }
-                known.next_property().map(Command::Get)
+                let hides = *property == Property::MaskLeading && self.mask.leading < usize::from(LEADING_DIGITS);
+                if hides && !std::mem::replace(&mut known.asked_to_show, true) {
+                    Some(Command::Set(Property::MaskLeading, LEADING_DIGITS))
+                } else {
+                    known.next_property().map(Command::Get)
+                }
             }
+            // What the reader says that it does counts, not what it was told.
+            Command::Set(property, _) if status.is_ok() => Some(Command::Get(*property)),
             _ => known.next_property().map(Command::Get),
         };
         match next {
@@ -144,22 +156,23 @@ impl Reader {
     }
 
     fn end_setup(&mut self, known: &Known, reason: Option<OutOfServiceReason>) {
-        let serial = known.serial.clone();
+        let about = known.about.clone();
         if let Some(reason) = reason {
             self.setup = Setup::OutOfService;
-            self.tell(ReaderEvent::OutOfService { serial, reason });
+            self.tell(ReaderEvent::OutOfService { about, reason });
             return;
         }
         self.setup = Setup::Ready;
-        self.tell(ReaderEvent::Ready {
-            serial,
-            model: known.model.clone(),
-            firmware: known.firmware.clone(),
-            battery_percent: known.battery_percent,
-            tampered: false,
-        });
-        if let Some(percent) = known.battery_percent.filter(|&p| p <= LOW_BATTERY_PERCENT) {
+        self.tell(ReaderEvent::Ready { about });
+        if let Some(percent) = known.about.battery_percent.filter(|&p| p <= LOW_BATTERY_PERCENT) {
             self.tell(ReaderEvent::BatteryLow(percent));
         }
     }
+}
+
+/// Seven digits in four bytes: the last half is filling.
+fn serial(value: &[u8]) -> String {
+    let mut serial = hex(value.get(..4).unwrap_or_default());
+    serial.truncate(7);
+    serial
 }

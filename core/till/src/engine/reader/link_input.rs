@@ -9,6 +9,7 @@ use crate::engine::charging::OpenCharge;
 /// A reader input that owns its bytes, so that it can be kept while the engine is borrowed.
 pub(super) enum OwnedInput {
     LinkUp,
+    ValueLen(usize),
     Bytes(Vec<u8>),
     WriteDone,
     WriteFailed,
@@ -26,6 +27,7 @@ impl OwnedInput {
     pub(super) fn borrow(&self) -> ReaderInput<'_> {
         match self {
             Self::LinkUp => ReaderInput::LinkUp,
+            Self::ValueLen(len) => ReaderInput::ValueLen(*len),
             Self::Bytes(bytes) => ReaderInput::Bytes(bytes),
             Self::WriteDone => ReaderInput::WriteDone,
             Self::WriteFailed => ReaderInput::WriteFailed,
@@ -47,6 +49,10 @@ pub(super) fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Ve
     let if_current = |generation: &u32, input| if current == Some(*generation) { vec![input] } else { Vec::new() };
     match event {
         LinkEvent::Up { .. } => vec![OwnedInput::LinkUp],
+        LinkEvent::ValueLen { generation, value_len } => {
+            let value_len = usize::try_from(*value_len).unwrap_or(usize::MAX);
+            if_current(generation, OwnedInput::ValueLen(value_len))
+        }
         LinkEvent::Bytes { generation, value } => if_current(generation, OwnedInput::Bytes(value.clone())),
         LinkEvent::WriteDone { generation } => if_current(generation, OwnedInput::WriteDone),
         LinkEvent::WriteFailed { generation } => if_current(generation, OwnedInput::WriteFailed),

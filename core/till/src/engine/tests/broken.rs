@@ -12,11 +12,13 @@ use super::stall::Sale;
 use crate::charge::ChargeOutcome;
 use crate::engine::{Command, Failures, LinkEvent, Reply};
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 21] = [
     "charge_started",
     "attempt_started",
     "card_read",
+    "reader_seen",
     "reader_concluded",
+    "receipt_data_read",
     "accepted",
     "offline_refused",
     "send_started",

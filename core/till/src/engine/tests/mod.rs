@@ -13,6 +13,8 @@ mod honest;
 mod kept;
 mod line;
 mod once;
+mod readers;
+mod receipts;
 mod recovered;
 mod rest;
 mod secret;

@@ -1,6 +1,7 @@
 package app.takings
 
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.emptyFlow
 import kotlinx.coroutines.flow.map
 
 /** Tells a charge what happened at its reader, on the connection of that number. */
@@ -13,6 +14,9 @@ internal interface Carrier {
 
     /** What comes from the reader since it was connected, as it is told to the charge; ends with the connection. */
     fun said(): Flow<Tell>
+
+    /** How long its values may be from now on, as it is told to the charge. */
+    fun resized(): Flow<Tell> = emptyFlow()
 
     /** Returns when the reader confirmed the value, or throws an `IOException`. */
     suspend fun write(value: ByteArray)
@@ -31,6 +35,8 @@ internal class LinkCarrier(
     }
 
     override fun said(): Flow<Tell> = link.values().map { value -> { charge.bytes(it, value) } }
+
+    override fun resized(): Flow<Tell> = link.valueLengths().map { valueLen -> { charge.valueLength(it, valueLen.toUInt()) } }
 
     override suspend fun write(value: ByteArray) = link.write(value)
 

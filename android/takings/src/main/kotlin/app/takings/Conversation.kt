@@ -146,6 +146,8 @@ internal class Conversation(
         launch(start = CoroutineStart.UNDISPATCHED) {
             values.close(runCatching { carrier.said().collect(values::trySend) }.exceptionOrNull())
         }
+        // Without it values are cut as before: what it throws changes nothing.
+        launch { runCatching { carrier.resized().collect(values::trySend) } }
         return values
     }
 

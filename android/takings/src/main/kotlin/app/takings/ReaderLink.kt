@@ -1,6 +1,7 @@
 package app.takings
 
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.emptyFlow
 import java.io.IOException
 
 /**
@@ -23,6 +24,12 @@ public interface ReaderLink {
      * link is gone. Collected once for each connection.
      */
     public fun values(): Flow<ByteArray>
+
+    /**
+     * The usable length of one value, each time it changes while the link is up: a phone may agree on a larger MTU late.
+     * Never, unless overridden. Collected once for each connection, beside [values].
+     */
+    public fun valueLengths(): Flow<Int> = emptyFlow()
 
     /**
      * Writes one value and returns when the reader confirmed it.

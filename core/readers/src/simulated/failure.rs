@@ -1,0 +1,179 @@
+//! What goes wrong at the simulated reader, each once: on the link, at the start, with the card.
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is said any more until the link comes up anew.
+    Silent,
+    /// The next start is refused, for this reason: group, subgroup, code.
+    RefusesStart([u8; 3]),
+    /// After so many more values one is lost.
+    LosesValue(u32),
+    /// After so many more values one comes twice.
+    DoublesValue(u32),
+    /// After so many more values two change places.
+    SwapsValues(u32),
+    /// The next card's data is not encrypted as it must be.
+    SpoilsCardData,
+    /// The next payment ends a second time, with this code.
+    EndsAgain([u8; 4]),
+    /// The next card's receipt data never comes.
+    NoReceiptData,
+    /// When the next payment starts it says that it restarts in so many minutes.
+    RestartsSoon(u8),
+    /// When the next payment starts it says that it switches off within a minute.
+    SwitchesOff,
+    /// When the next payment starts it says that it is too cold to work; degrees Celsius.
+    TooCold(i8),
+    /// When the next payment starts it says that it is too hot to work; degrees Celsius.
+    TooHot(i8),
+}
+
+impl Failure {
+    /// The failure of this word: `silent`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `swaps_values:3`,
+    /// `spoils_card_data`, `ends_again:10028000`, `no_receipt_data`, `restarts_soon:3`, `switches_off`, `too_cold:-12`,
+    /// `too_hot:55`. Codes are hex.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        let (kind, argument) = word.split_once(':').unwrap_or((word, ""));
+        let count = || argument.parse::<u32>().ok();
+        let code = |digits: usize| {
+            let plain = argument.len() == digits && argument.bytes().all(|digit| digit.is_ascii_hexdigit());
+            u32::from_str_radix(argument, 16).ok().filter(|_| plain)
+        };
+        match (kind, argument.is_empty()) {
+            ("silent", true) => Some(Self::Silent),
+            ("spoils_card_data", true) => Some(Self::SpoilsCardData),
+            ("no_receipt_data", true) => Some(Self::NoReceiptData),
+            ("switches_off", true) => Some(Self::SwitchesOff),
+            ("restarts_soon", false) => argument.parse().ok().map(Self::RestartsSoon),
+            ("too_cold", false) => argument.parse().ok().map(Self::TooCold),
+            ("too_hot", false) => argument.parse().ok().map(Self::TooHot),
+            ("refuses_start", false) => code(6).map(|code| {
+                let [_, group, subgroup, reason] = code.to_be_bytes();
+                Self::RefusesStart([group, subgroup, reason])
+            }),
+            ("ends_again", false) => code(8).map(|code| Self::EndsAgain(code.to_be_bytes())),
+            ("loses_value", false) => count().map(Self::LosesValue),
+            ("doubles_value", false) => count().map(Self::DoublesValue),
+            ("swaps_values", false) => count().map(Self::SwapsValues),
+            _ => None,
+        }
+    }
+}
+
+/// What is to happen to one value on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Lost,
+    Doubled,
+    Swapped,
+}
+
+/// What is still to go wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Failures(Vec<Failure>);
+
+impl Failures {
+    pub(super) fn add(&mut self, failure: Failure) {
+        self.0.push(failure);
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.0.contains(&Failure::Silent)
+    }
+
+    /// A new link: it speaks again.
+    pub(super) fn speaks_again(&mut self) {
+        self.0.retain(|failure| *failure != Failure::Silent);
+    }
+
+    pub(super) fn refusal(&mut self) -> Option<[u8; 3]> {
+        self.take(|failure| match failure {
+            Failure::RefusesStart(reason) => Some(reason),
+            _ => None,
+        })
+    }
+
+    pub(super) fn spoils_card_data(&mut self) -> bool {
+        self.take(|failure| (failure == Failure::SpoilsCardData).then_some(())).is_some()
+    }
+
+    pub(super) fn second_end(&mut self) -> Option<[u8; 4]> {
+        self.take(|failure| match failure {
+            Failure::EndsAgain(code) => Some(code),
+            _ => None,
+        })
+    }
+
+    /// The code of the next thing it says of itself when a payment starts, and what goes with it.
+    pub(super) fn complaint(&mut self) -> Option<([u8; 4], Vec<u8>)> {
+        self.take(|failure| match failure {
+            Failure::RestartsSoon(minutes) => Some(([0x00, 0x01, 0x00, 0x00], vec![minutes])),
+            Failure::SwitchesOff => Some(([0x00, 0x02, 0x01, 0x00], Vec::new())),
+            Failure::TooCold(degrees) => Some(([0x04, 0x00, 0x00, degrees.cast_unsigned()], Vec::new())),
+            Failure::TooHot(degrees) => Some(([0x04, 0x00, 0x01, degrees.cast_unsigned()], Vec::new())),
+            _ => None,
+        })
+    }
+
+    pub(super) fn no_receipt_data(&mut self) -> bool {
+        self.take(|failure| (failure == Failure::NoReceiptData).then_some(())).is_some()
+    }
+
+    /// One more value goes out: what happens to it.
+    pub(super) fn fate(&mut self) -> Option<Fate> {
+        let due = self.take(|failure| match failure {
+            Failure::LosesValue(0) => Some(Fate::Lost),
+            Failure::DoublesValue(0) => Some(Fate::Doubled),
+            Failure::SwapsValues(0) => Some(Fate::Swapped),
+            _ => None,
+        });
+        for failure in &mut self.0 {
+            if let Failure::LosesValue(left) | Failure::DoublesValue(left) | Failure::SwapsValues(left) = failure {
+                *left = left.saturating_sub(1);
+            }
+        }
+        due
+    }
+
+    fn take<T>(&mut self, wanted: impl Fn(Failure) -> Option<T>) -> Option<T> {
+        let (at, found) =
+            self.0.iter().enumerate().find_map(|(at, failure)| wanted(*failure).map(|found| (at, found)))?;
+        self.0.remove(at);
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_failures() {
+        for (word, failure) in [
+            ("silent", Some(Failure::Silent)),
+            ("refuses_start:020316", Some(Failure::RefusesStart([2, 3, 0x16]))),
+            ("loses_value:0", Some(Failure::LosesValue(0))),
+            ("doubles_value:12", Some(Failure::DoublesValue(12))),
+            ("swaps_values:3", Some(Failure::SwapsValues(3))),
+            ("spoils_card_data", Some(Failure::SpoilsCardData)),
+            ("ends_again:10028000", Some(Failure::EndsAgain([0x10, 2, 0x80, 0]))),
+            ("no_receipt_data", Some(Failure::NoReceiptData)),
+            ("restarts_soon:3", Some(Failure::RestartsSoon(3))),
+            ("switches_off", Some(Failure::SwitchesOff)),
+            ("too_cold:-12", Some(Failure::TooCold(-12))),
+            ("too_hot:55", Some(Failure::TooHot(55))),
+            ("too_hot:555", None),
+            ("", None),
+            ("silent:1", None),
+            ("loses_value", None),
+            ("loses_value:-1", None),
+            ("refuses_start:16", None),
+            ("ends_again:+1002800", None),
+            ("explodes", None),
+        ] {
+            assert_eq!(Failure::from_word(word), failure, "{word}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the reader says of a card that was read: how it ended there, and what the receipt needs. It adds nothing that a
+//! customer should wait for, so it shares the commit of the answer; where that is over, it has one of its own.
+
+use takings_domain::event::{PaymentEvent, ReaderConcluded, ReceiptDataRead};
+use takings_domain::{Now, PaymentId};
+use takings_readers::{Outcome, ReceiptData, emv};
+use takings_store::Transaction;
+
+use crate::engine::Engine;
+use crate::engine::book::Book;
+use crate::engine::live::known;
+use crate::error::TillError;
+
+/// The reader says that the cardholder's signature is needed.
+const SIGNATURE_NEEDED: u8 = 0x01;
+
+impl Engine {
+    /// The reader's completion code after the card.
+    pub(super) fn reader_concluded(
+        &mut self,
+        id: PaymentId,
+        outcome: Outcome,
+        code: Option<[u8; 4]>,
+        now: Now,
+    ) -> Result<(), TillError> {
+        let unexpected = outcome != Outcome::Deferred;
+        let concluded = ReaderConcluded {
+            outcome: outcome.as_str().to_owned(),
+            code: code.map(|code| crate::hex::encode(&code)).unwrap_or_default(),
+            unexpected,
+        };
+        self.keep_word(id, concluded.into());
+        // A flag on the payment is for whoever looks now.
+        if unexpected { self.write_held(id, now) } else { Ok(()) }
+    }
+
+    /// What the receipt needs: the last thing a reader says of a card.
+    pub(super) fn on_receipt_data(&mut self, id: PaymentId, data: &ReceiptData, now: Now) -> Result<(), TillError> {
+        if self.charges.get(&id).is_none_or(|charge| !charge.card_read) {
+            return Ok(());
+        }
+        self.keep_word(id, receipt_data(data).into());
+        self.write_last_words(id, now)
+    }
+
+    fn keep_word(&mut self, id: PaymentId, word: PaymentEvent) {
+        if let Some(charge) = self.charges.get_mut(&id)
+            && !charge.last_words.contains(&word)
+        {
+            charge.last_words.push(word);
+        }
+    }
+
+    /// What waits for another commit. It stays until that is on disk: [`Engine::last_words_are_written`].
+    pub(in crate::engine) fn last_words(&self, id: PaymentId) -> Vec<PaymentEvent> {
+        self.charges.get(&id).map(|charge| charge.last_words.clone()).unwrap_or_default()
+    }
+
+    pub(in crate::engine) fn last_words_are_written(&mut self, id: PaymentId, words: &[PaymentEvent]) {
+        if let Some(charge) = self.charges.get_mut(&id) {
+            charge.last_words.retain(|word| !words.contains(word));
+        }
+    }
+
+    /// The answer is here, or nobody waits for one: what is held has no other commit to share.
+    pub(in crate::engine) fn write_last_words(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        match self.charges.get(&id) {
+            Some(charge) if charge.outcome.is_some() => self.write_held(id, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// The app goes to the background, and may not come back.
+    pub(in crate::engine) fn write_all_last_words(&mut self, now: Now) -> Result<(), TillError> {
+        let ids: Vec<PaymentId> = self.charges.keys().copied().collect();
+        ids.into_iter().try_for_each(|id| self.write_held(id, now))
+    }
+
+    /// Whatever is held, now.
+    pub(in crate::engine) fn write_held(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
+        let (operator, words) = (self.operator_of(id), self.last_words(id));
+        if words.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.ledger.begin()?;
+        append_last_words(&mut tx, now, operator.as_deref(), id, &words)?;
+        tx.commit()?;
+        self.last_words_are_written(id, &words);
+        Ok(())
+    }
+}
+
+/// Appends what is not there yet: a commit that failed may have been kept.
+pub(in crate::engine) fn append_last_words(
+    tx: &mut Transaction<'_>,
+    now: Now,
+    operator: Option<&str>,
+    id: PaymentId,
+    words: &[PaymentEvent],
+) -> Result<(), TillError> {
+    for word in words {
+        let payment = known(tx, id)?;
+        let there = match word {
+            PaymentEvent::ReaderConcluded(concluded) => {
+                payment.attempts.last().is_none_or(|attempt| attempt.concluded.as_ref() == Some(concluded))
+            }
+            PaymentEvent::ReceiptDataRead(_) => payment.receipt.is_some() || payment.card.is_none(),
+            _ => false,
+        };
+        if !there {
+            tx.append_payment(now, operator, id, word.clone())?;
+        }
+    }
+    Ok(())
+}
+
+fn receipt_data(data: &ReceiptData) -> ReceiptDataRead {
+    let verification = data.emv.cvm_result.and_then(emv::verification);
+    let signature = data.signature == Some(SIGNATURE_NEEDED) || verification.is_some_and(emv::wants_signature);
+    ReceiptDataRead {
+        aid: data.emv.aid_hex.clone(),
+        application_name: data.emv.application_name.clone(),
+        verification,
+        signature,
+        tvr: data.emv.tvr.map(|bits| crate::hex::encode(&bits).to_ascii_uppercase()),
+        tsi: data.emv.tsi.map(|bits| crate::hex::encode(&bits).to_ascii_uppercase()),
+    }
+}
