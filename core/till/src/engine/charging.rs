@@ -16,6 +16,7 @@ use takings_store::Transaction;
 use super::book::Book;
 use super::live::known;
 use super::offline::ClockFacts;
+use super::presenting::Presenting;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest};
 use crate::error::TillError;
@@ -37,7 +38,11 @@ pub(super) struct OpenCharge {
     pub(super) attempt_open: bool,
     /// How often the reader was lost before the card.
     pub(super) losses: u8,
+    /// Which presentation of a card this is, and what the next may use.
+    pub(super) presenting: Presenting,
     pub(super) card_read: bool,
+    /// The reader is driven by its vendor's SDK.
+    pub(super) is_vendors: bool,
     /// What the reader of this charge said of itself.
     pub(super) about: Option<ReaderAbout>,
     /// What the reader said after the card, until it is written down: with the answer, or at the end.
@@ -62,7 +67,9 @@ impl OpenCharge {
             timers: BTreeMap::new(),
             attempt_open: true,
             losses: 0,
+            presenting: Presenting::default(),
             card_read: false,
+            is_vendors: false,
             about: None,
             last_words: Vec::new(),
             outcome: None,

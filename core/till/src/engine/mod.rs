@@ -35,6 +35,7 @@ mod pace;
 mod payouts;
 #[cfg(feature = "planted")]
 mod planted;
+mod presenting;
 mod reader;
 mod recovery;
 mod refill;

@@ -103,6 +103,7 @@ impl Engine {
             newer(charge, generation)?;
             charge.reader = Some((generation, session));
             charge.last_generation = Some(generation);
+            charge.is_vendors = matches!(event, LinkEvent::VendorUp { .. });
             charge.timers.clear();
         }
         for input in inputs(charge, &event, now) {
@@ -191,7 +192,7 @@ impl Engine {
                 Ok(())
             }
             ReaderEvent::OnlineRequest(request) => self.on_card(id, &request, now),
-            ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, outcome, code, now),
+            ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, (outcome, code), step, now),
             ReaderEvent::OutOfService { about, reason } => {
                 let trouble = trouble_of(reason);
                 self.see_reader(&about, Some(trouble), now);
@@ -263,7 +264,13 @@ impl Engine {
     }
 
     /// The reader is ready: the intent (this attempt's, too) is on disk before it is told to start.
-    fn start_reader(&mut self, id: PaymentId, serial: String, step: &mut Step, now: Now) -> Result<(), TillError> {
+    pub(super) fn start_reader(
+        &mut self,
+        id: PaymentId,
+        serial: String,
+        step: &mut Step,
+        now: Now,
+    ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         if charge.outcome.is_some() || charge.card_read {
             step.disconnect = true;
@@ -279,9 +286,9 @@ impl Engine {
             currency_numeric: charge.amount.currency().numeric(),
             currency_exponent: charge.amount.currency().exponent(),
             timeout_s: CARDHOLDER_TIMEOUT_S,
-            contact: true,
-            contactless: true,
-            magstripe: true,
+            contact: charge.presenting.contact,
+            contactless: charge.presenting.contactless,
+            magstripe: charge.presenting.magstripe,
         };
         let (attempt_open, operator) = (charge.attempt_open, charge.operator.clone());
         if !attempt_open {
@@ -297,17 +304,19 @@ impl Engine {
         self.feed_reader(id, OwnedInput::Start(start), step, now)
     }
 
-    /// The reader's completion code: before the card it ends the charge, after it it only adds.
+    /// The reader's completion code: before the card it ends the presentation, after it it only adds.
     fn on_outcome(
         &mut self,
         id: PaymentId,
-        outcome: Outcome,
-        code: Option<[u8; 4]>,
+        (outcome, code): (Outcome, Option<[u8; 4]>),
+        step: &mut Step,
         now: Now,
     ) -> Result<(), TillError> {
-        let Some(charge) = self.charges.get(&id) else { return Ok(()) };
-        if !charge.card_read {
-            return self.end_attempt(id, attempt_end(outcome), true, now);
+        match self.charges.get(&id) {
+            None => return Ok(()),
+            Some(charge) if charge.card_read => {}
+            Some(charge) if charge.outcome.is_some() => return Ok(()),
+            Some(_) => return self.present_again(id, (outcome, code), attempt_end(outcome), step, now),
         }
         self.reader_concluded(id, outcome, code, now)
     }

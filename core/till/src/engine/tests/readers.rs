@@ -1,8 +1,8 @@
 //! The readers of the stall: what is on record of each, what is told of them, and why one took no payment.
 
-use takings_domain::EntryMode;
 use takings_domain::event::AttemptEnd;
-use takings_readers::simulated::{CardScript, SimulatedReader};
+use takings_domain::{EntryMode, PaymentId};
+use takings_readers::simulated::{Behaviour, CardScript, SimulatedReader};
 
 use super::bench::{Bench, DAY, HOUR, MINUTE, SECOND};
 use super::stall::Sale;
@@ -196,4 +196,78 @@ fn values_are_cut_to_what_the_link_takes_now() {
     bench.link(id, LinkEvent::ValueLen { generation: generation + 1, value_len: 244 });
     bench.talk_until_saved(id, CardScript::new("6222", "0048", EntryMode::Chip));
     assert_eq!(bench.outcome(id), Some(ChargeOutcome::Saved));
+}
+
+/// One sale with one card after the other; each is presented when the reader waits for a card.
+fn presented(bench: &mut Bench, sale: &Sale, cards: Vec<CardScript>) -> (PaymentId, Option<ChargeOutcome>) {
+    let id = bench.begin(sale).unwrap();
+    let mut writes = bench.connect(id);
+    for card in cards {
+        bench.talk(id, &mut writes, Some(card));
+    }
+    bench.run();
+    let outcome = bench.outcome_now(id);
+    bench.lose_link(id);
+    (id, outcome)
+}
+
+fn chip() -> CardScript {
+    CardScript::new("6222", "0048", EntryMode::Chip)
+}
+
+#[test]
+fn a_card_that_could_not_be_read_is_presented_again_in_the_same_charge() {
+    let again = |entry_mode, code| CardScript::new("6222", "0048", entry_mode).behaving(Behaviour::EndsWith(code));
+    let fails = again(EntryMode::Chip, [0x10, 0x02, 0x0F, 0x02]);
+    let swiped = CardScript::new("6222", "0048", EntryMode::Fallback);
+    let rows = [
+        // A swipe that could not be read, and a second one.
+        (
+            vec![
+                again(EntryMode::Stripe, [0x08, 0x03, 0x05, 0x00]),
+                CardScript::new("6222", "0048", EntryMode::Stripe),
+            ],
+            "stripe",
+        ),
+        // A tap that is not taken is inserted.
+        (vec![again(EntryMode::Contactless, [0x20, 0x02, 0x01, 0x00]), chip()], "chip"),
+        // A chip that failed three times is swiped; one whose reader says so, at once.
+        (vec![fails.clone(), fails.clone(), fails.clone(), swiped.clone()], "fallback"),
+        (vec![again(EntryMode::Chip, [0x10, 0x02, 0x08, 0x03]), swiped], "fallback"),
+    ];
+    for (cards, entry_mode) in rows {
+        let mut bench = Bench::ready(1);
+        let presentations = cards.len();
+        // Swipes are for when there is a line.
+        let (id, outcome) = presented(&mut bench, &Sale::live(1_000), cards);
+        assert_eq!(outcome, Some(ChargeOutcome::Approved { approved_minor: 1_000 }), "{entry_mode}");
+        assert_eq!(bench.view(id).entry_mode.as_deref(), Some(entry_mode));
+        assert_eq!(bench.count(id, "attempt_started"), presentations, "each is on record");
+        assert_eq!(bench.count(id, "attempt_ended"), presentations - 1);
+        assert_eq!(bench.authorizations(id), 1);
+        bench.judge();
+        bench.assert_verified();
+    }
+}
+
+#[test]
+fn presentations_are_bounded_and_the_last_reason_is_told() {
+    let unread =
+        CardScript::new("6222", "0048", EntryMode::Stripe).behaving(Behaviour::EndsWith([0x08, 0x03, 0x05, 0x00]));
+    let mut bench = Bench::ready(1);
+    let (id, outcome) = presented(&mut bench, &Sale::offline(1_000), vec![unread.clone(); 9]);
+    assert_eq!(outcome, Some(not_charged(AttemptEnd::ReadError)));
+    assert_eq!(bench.count(id, "attempt_started"), 5);
+
+    // The customer gives up: nobody came again is not why.
+    let mut bench = Bench::ready(2);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, Some(unread));
+    assert_eq!(bench.outcome_now(id), None, "the reader waits for the next try");
+    bench.pass(61 * SECOND);
+    bench.reader.advance_ms(61_000);
+    bench.talk(id, &mut writes, None);
+    assert_eq!(bench.outcome_now(id), Some(not_charged(AttemptEnd::ReadError)));
+    bench.judge();
 }

@@ -1,0 +1,80 @@
+//! One charge, several presentations of a card: a card that could not be read is presented again, a chip that fails is
+//! swiped, a tap that is not taken is inserted. Each presentation is on record; so many end the charge.
+
+use takings_domain::event::AttemptEnd;
+use takings_domain::{Now, PaymentId};
+use takings_readers::Outcome;
+
+use super::Engine;
+use crate::charge::Step;
+use crate::error::TillError;
+
+/// So often a card is presented for one charge.
+const MOST: u8 = 5;
+/// First byte of a completion code: what was tried was a tap.
+const CONTACTLESS: u8 = 0x20;
+
+/// Where a charge stands with its presentations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Presenting {
+    /// How many presentations came to nothing.
+    failed: u8,
+    /// Why the last of them did.
+    pub(super) why: Option<AttemptEnd>,
+    /// The ways that the next one may use.
+    pub(super) contact: bool,
+    pub(super) contactless: bool,
+    pub(super) magstripe: bool,
+}
+
+impl Default for Presenting {
+    fn default() -> Self {
+        Self { failed: 0, why: None, contact: true, contactless: true, magstripe: true }
+    }
+}
+
+impl Presenting {
+    /// The next presentation after this end, if there is one.
+    fn after(self, outcome: Outcome, code: Option<[u8; 4]>, why: AttemptEnd) -> Option<Self> {
+        let next = Self { failed: self.failed.saturating_add(1), why: Some(why), ..Self::default() };
+        let next = match outcome {
+            Outcome::TryAgain | Outcome::ReadError | Outcome::FallbackChipRetry => next,
+            Outcome::FallbackMagstripe => Self { contact: false, ..next },
+            Outcome::TryOtherInterface => match code {
+                Some([CONTACTLESS, ..]) => Self { contactless: false, ..next },
+                Some(_) => next,
+                // A card with a chip was swiped.
+                None => Self { magstripe: false, ..next },
+            },
+            _ => return None,
+        };
+        (next.failed < MOST).then_some(next)
+    }
+}
+
+impl Engine {
+    /// A presentation brought no card data. Where another one may, the reader is started anew; the vendor of an SDK knows
+    /// better when to ask again.
+    pub(super) fn present_again(
+        &mut self,
+        id: PaymentId,
+        (outcome, code): (Outcome, Option<[u8; 4]>),
+        why: AttemptEnd,
+        step: &mut Step,
+        now: Now,
+    ) -> Result<(), TillError> {
+        let Some(charge) = self.charges.get(&id) else { return Ok(()) };
+        let next = charge.presenting.after(outcome, code, why).filter(|_| !charge.is_vendors);
+        let serial = charge.about.as_ref().map(|about| about.serial.clone());
+        let Some((next, serial)) = next.zip(serial) else {
+            // That nobody came a second time is not why the first came to nothing.
+            let why = charge.presenting.why.filter(|_| outcome == Outcome::TimedOut).unwrap_or(why);
+            return self.end_attempt(id, why, true, now);
+        };
+        self.end_attempt(id, why, false, now)?;
+        if let Some(charge) = self.charges.get_mut(&id) {
+            charge.presenting = next;
+        }
+        self.start_reader(id, serial, step, now)
+    }
+}
