@@ -100,7 +100,7 @@ import Testing
         let silent = FakeSDK(onStart: { _ in })
         let world = stall.world
         let outcome = try await charge.take(with: silent, pause: { try world.advance(ms: $0) })
-        try await judge(stall, charge, outcome, is: notCharged("reader_fault"), asked: 0)
+        try await judge(stall, charge, outcome, is: notCharged("reader_no_answer"), asked: 0)
         #expect(silent.commands == ["start", "cancel"])
     }
 

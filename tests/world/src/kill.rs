@@ -6,9 +6,10 @@
 //! * [`run`]: a short day killed before its k-th sync (and, if asked, before its k-th write), for every k; then days killed
 //!   at random moments, their acquirer now and then with them.
 //! * `till`, `acquirer`: the two processes. `stall`: both of them, and the merchant between, who looks before charging again.
-//! * `points`: the k-th system call, by strace. `moments`: chance. `judge`: said saved, the ledger, the acquirer's book.
+//! * `points`: the k-th system call, by strace. `moments`: chance. `judge`: said saved, the ledger, the acquirer's book. `card_data`: the files' bytes.
 
 mod acquirer;
+mod card_data;
 mod judge;
 mod moments;
 mod points;
@@ -91,6 +92,8 @@ pub struct Report {
     pub in_ledger: u64,
     /// Of these, never said: the till died between its commit and its word.
     pub kept_unsaid: u64,
+    /// Dead tills whose files held ciphertext: what says that the bytes looked for are the right ones.
+    pub with_ciphertext: u32,
     /// Payments in the acquirers' books.
     pub at_acquirer: u64,
     /// Captures there.
@@ -122,6 +125,7 @@ impl fmt::Display for Report {
             "{} said saved, {} in the ledgers ({} of them kept but never said), {} at the acquirers, {} captures",
             self.said_saved, self.in_ledger, self.kept_unsaid, self.at_acquirer, self.captures
         )?;
+        writeln!(f, "{} dead tills held ciphertext, none after the last answer", self.with_ciphertext)?;
         writeln!(f, "{} violations", self.wrong.len())?;
         self.wrong.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
@@ -215,7 +219,11 @@ pub fn run(asked: &Asked, programs: &Programs, progress: &(dyn Fn(usize, usize) 
             worker.join().unwrap_or_else(|_| Err(KillError::Unfit("a thread of the test panicked".to_owned())))
         })
     })?;
-    Ok(sum.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if asked.key.is_none() && sum.kills >= KILLS_A_DAY && sum.with_ciphertext == 0 {
+        sum.wrong.push("no dead till held ciphertext: the bytes that are looked for are not this reader's".to_owned());
+    }
+    Ok(sum)
 }
 
 fn play(job: &Job, asked: &Asked, programs: &Programs) -> Result<Verdict, KillError> {
@@ -233,6 +241,7 @@ fn add(sum: &mut Report, of: Verdict) {
     sum.said_saved += of.said_saved;
     sum.in_ledger += of.in_ledger;
     sum.kept_unsaid += of.kept_unsaid;
+    sum.with_ciphertext += of.with_ciphertext;
     sum.at_acquirer += of.at_acquirer;
     sum.captures += of.captures;
     sum.wrong.extend(of.wrong);

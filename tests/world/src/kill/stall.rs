@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::acquirer::Acquirer;
+use super::card_data;
 use super::judge::{self, Verdict};
 use super::till::{Dies, Heard, Start, Till};
 use super::{About as _, Asked, KillError, Programs, Trouble};
@@ -86,8 +87,6 @@ impl<'a> Stall<'a> {
         let place = asked.dir.clone().unwrap_or_else(std::env::temp_dir);
         let dir = tempfile::Builder::new().prefix("takings-kill-").tempdir_in(place).about("a place for the till")?;
         let acquirer = Acquirer::start(programs, dir.path(), seed, START_MS)?;
-        // The simulated reader shows four leading digits: too few for a rule that names six.
-        acquirer.admin("POST", "/admin/policy", &json!({"bin_deny": null}))?;
         let mut issued = acquirer.admin("POST", "/admin/activation-codes", &json!({}))?;
         let code = issued.get_mut("activation_code").map(Value::take).unwrap_or_default();
         Ok(Self {
@@ -131,12 +130,28 @@ impl<'a> Stall<'a> {
     pub(super) fn open_again(&mut self, dies: Option<Dies>) -> Result<bool, Trouble> {
         self.now_ms += RESTART_MS;
         self.acquirer.clock(self.now_ms)?;
+        self.look_at_the_dead()?;
         if !self.open(&[], dies)? {
             return Ok(false);
         }
         let Some(payments) = self.everything()? else { return Ok(false) };
         let lost: Vec<&String> = self.said.iter().filter(|id| !payments.contains_key(*id)).collect();
         if lost.is_empty() { Ok(true) } else { Err(Trouble::Wrong(format!("said saved, not in the ledger: {lost:?}"))) }
+    }
+
+    /// What a dead till leaves is looked at before the next one touches it.
+    fn look_at_the_dead(&mut self) -> Result<(), Trouble> {
+        let dir = self.dir.path().join("till");
+        if self.asked.key.is_some() || !dir.exists() {
+            return Ok(());
+        }
+        let found = card_data::files_with_ciphertext(&dir).about("the till's files")?;
+        self.verdict.with_ciphertext += u32::from(!found.is_empty());
+        match card_data::wrong_in_the_ledger(&dir) {
+            Ok(wrong) if wrong.is_empty() => Ok(()),
+            Ok(wrong) => Err(Trouble::Wrong(wrong.join("; "))),
+            Err(error) => Err(Trouble::Wrong(format!("the files of a dead till cannot be read: {error}"))),
+        }
     }
 
     /// Does it; false if the till died on the way. Also a dead till's time passes.
@@ -272,7 +287,12 @@ impl<'a> Stall<'a> {
             self.verdict.wrong.push(format!("the ledger does not verify: {report}"));
         }
         let payments = self.everything()?.unwrap_or_default();
+        self.perform(&Deed::Background)?;
         self.close_till()?;
+        let left = card_data::files_with_ciphertext(&self.dir.path().join("till")).about("the till's files")?;
+        if !left.is_empty() {
+            self.verdict.wrong.push(format!("everything is answered, and card data lies in {left:?}"));
+        }
         judge::judge(&self.said, &payments, &self.acquirer.book()?, &mut self.verdict);
         Ok(())
     }

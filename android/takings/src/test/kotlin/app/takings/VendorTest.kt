@@ -135,7 +135,7 @@ class VendorTest {
                     say(VendorEvent.Prompt("please_wait", false))
                 }
             val charged = VendorCardReader(silent, lastWords).charge(till, request(1_250))
-            judge(till, charged, notCharged("reader_fault"), asked = 0)
+            judge(till, charged, notCharged("reader_no_answer"), asked = 0)
             assertEquals(listOf("start", "cancel"), silent.told)
         }
 
