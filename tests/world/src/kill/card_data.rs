@@ -92,6 +92,9 @@ mod tests {
         conn.execute_batch("DELETE FROM card_blob WHERE subject = 4; INSERT INTO card_blob VALUES (2, x'00')").unwrap();
         let wrong = wrong_in_the_ledger(dir.path()).unwrap();
         assert_eq!(wrong.len(), 2, "{wrong:?}");
-        assert!(wrong[0].starts_with("04: accepted and unanswered") && wrong[1].starts_with("02: answered"), "{wrong:?}");
+        assert!(
+            wrong[0].starts_with("04: accepted and unanswered") && wrong[1].starts_with("02: answered"),
+            "{wrong:?}"
+        );
     }
 }

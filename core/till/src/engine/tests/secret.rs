@@ -3,11 +3,15 @@
 use std::fs;
 
 use takings_domain::PaymentId;
+use takings_readers::simulated::Failure;
 
 use super::bench::{Bench, MINUTE};
 use super::line::Fault;
 use super::stall::Sale;
-use crate::engine::Command;
+use crate::engine::{Command, LinkEvent};
+use crate::receipt::{Paper, receipt};
+use crate::texts::Language;
+use crate::views::ReceiptCopy;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -123,4 +127,85 @@ fn p8_no_card_data_in_events_views_errors_and_debug_prints() {
     );
     assert_eq!(card_numbers(said.as_bytes()), Vec::<String>::new());
     assert!(said.contains("0048"), "the last four are for everybody");
+}
+
+/// What the reader says in clear beside the ciphertext: the holder's name, expiry with service code, the track's form.
+const IN_CLEAR: [&str; 4] = ["CARDHOLDER", "2812201", "=2812", ";6222"];
+
+fn in_clear(bytes: &[u8]) -> Vec<&'static str> {
+    IN_CLEAR.into_iter().filter(|needle| contains(bytes, needle.as_bytes())).collect()
+}
+
+/// A whole sale; answers every value the reader said.
+fn listened_to(bench: &mut Bench, sale: &Sale) -> (PaymentId, Vec<u8>) {
+    let id = bench.begin(sale).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    bench.reader.present(sale.card.clone());
+    let mut said = Vec::new();
+    while let Some(value) = bench.reader.outbound() {
+        said.extend_from_slice(&value);
+        let generation = bench.generation;
+        let step = bench.link(id, LinkEvent::Bytes { generation, value });
+        assert!(step.writes.is_empty());
+    }
+    (id, said)
+}
+
+#[test]
+fn p8_what_a_reader_says_in_clear_beside_the_ciphertext_is_neither_kept_nor_said() {
+    let mut bench = Bench::ready(1);
+    let (id, said) = listened_to(&mut bench, &Sale::offline(1_000));
+    assert_eq!(in_clear(&said), IN_CLEAR, "the scan sees it where it is");
+
+    let mut texts = format!("{:?} {:?}", bench.detail(id), bench.payments());
+    for copy in [ReceiptCopy::Customer, ReceiptCopy::Merchant] {
+        for language in [Language::Zh, Language::En] {
+            let detail = bench.detail(id);
+            let paper = Paper { detail: &detail, merchant: None, copy, printed: 0, language, at: String::new() };
+            texts.push_str(&format!("{:?}", receipt(&paper)));
+        }
+    }
+    texts.push_str(&format!("{:?}", bench.status()));
+    texts.push_str(&format!("{:?}", bench.reader));
+    texts.push_str(&format!("{:?}", bench.engine().ledger));
+    // Card data that cannot be used, and a disk that refuses what can: both make errors.
+    bench.reader.fail(Failure::SpoilsCardData);
+    let (spoilt, _) = listened_to(&mut bench, &Sale::offline(2_000));
+    texts.push_str(&format!("{:?}", bench.outcome(spoilt)));
+    bench.lose_link(spoilt);
+    bench.refuse_to_write("card_read");
+    let sale = Sale::offline(3_000);
+    let refused = bench.begin(&sale).unwrap();
+    bench.try_to_present(refused, &sale);
+    texts.push_str(&format!("{:?} {:?}", bench.outcome(refused), bench.status()));
+    bench.mend_the_disk();
+    bench.live_on(MINUTE);
+    bench.drain();
+    texts.push_str(&format!("{:?} {:?}", bench.alerts(), bench.detail(refused)));
+
+    assert_eq!(in_clear(texts.as_bytes()), Vec::<&str>::new());
+    assert_eq!(card_numbers(texts.as_bytes()), Vec::<String>::new());
+    for (name, bytes) in files(&bench) {
+        assert_eq!(in_clear(&bytes), Vec::<&str>::new(), "in {name}");
+    }
+}
+
+#[test]
+fn p8_what_the_engine_says_when_it_fails_holds_no_card_data() {
+    let mut bench = Bench::ready(1);
+    let (id, said) = listened_to(&mut bench, &Sale::live(1_000));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let engine = bench.engine();
+        let shown = format!(
+            "{:?}",
+            engine.charges.get(&id).map(|charge| charge.reader.as_ref().map(|(_, reader)| format!("{reader:?}")))
+        );
+        panic!("as somebody might put it: {shown}");
+    }));
+    let payload = caught.unwrap_err();
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(text.contains("Reader"), "the session is in it: {text}");
+    assert_eq!((in_clear(text.as_bytes()), card_numbers(text.as_bytes())), (Vec::new(), Vec::new()));
+    assert_eq!(in_clear(&said), IN_CLEAR);
 }
