@@ -87,8 +87,6 @@ def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Pa
     acquirer = subprocess.Popen([arguments.sandbox], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = json.loads(acquirer.stdout.readline())["listening"]
-        # The simulated reader shows four leading digits: too few for a rule that names six.
-        admin(url, "/admin/policy", {"bin_deny": None})
         till = Till(arguments, directory, log, url)
         till.ask(cmd="activate", code=admin(url, "/admin/activation-codes", {})["activation_code"])
         till.ask(cmd="sign_on")

@@ -138,8 +138,6 @@ impl Day {
         let status = self.must(&json!({"cmd": "status"}))?;
         if status["status"]["activation"].is_null() {
             if self.journal.activation_code.is_none() {
-                // The simulated reader shows four leading digits: too few for a rule that names six.
-                self.acquirer.admin("POST", "/admin/policy", Some(&json!({"bin_deny": null})))?;
                 let code = self.acquirer.admin(
                     "POST",
                     "/admin/activation-codes",

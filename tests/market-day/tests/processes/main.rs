@@ -94,7 +94,6 @@ struct Till {
 
 impl Till {
     fn ready(dir: &Dir, acquirer: &Acquirer) -> Self {
-        acquirer.admin("POST", "/admin/policy", &json!({"bin_deny": null}));
         let code = acquirer.admin("POST", "/admin/activation-codes", &json!({}));
         let mut till = Self::start(&dir.0, &acquirer.url);
         till.must(&json!({"cmd": "activate", "code": code["activation_code"]}));

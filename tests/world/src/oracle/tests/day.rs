@@ -239,6 +239,7 @@ pub(super) fn status(unsent: i64, last_seq: u64) -> StatusView {
         last_seq,
         missing_events: 0,
         read_only: None,
+        readers: Vec::new(),
         trouble: None,
     }
 }
