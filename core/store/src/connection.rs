@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::OpenConfig;
-use crate::write_ahead::{Log, put_on_disk};
+use crate::write_ahead::{Log, fold_on_close, put_on_disk};
 use crate::{StoreError, migration, settings};
 
 /// Prepared statements kept; there are fewer different ones.
@@ -41,10 +41,10 @@ pub(crate) fn open_writer(config: &OpenConfig, log: Log) -> Result<(Connection, 
     settings::check_version()?;
     let conn = open(config, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // Closing would write the log back: not into a file that is not ours, or not with this key.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    fold_on_close(&conn, Log::Doubtful)?;
     let found = identify(&conn, config)?;
     let log = if found != Found::Nothing && log == Log::Doubtful { put_on_disk(config)? } else { Log::Synced };
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    fold_on_close(&conn, log)?;
     settings::apply_writer(&conn)?;
     Ok((conn, found, log))
 }

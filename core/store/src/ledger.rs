@@ -19,7 +19,7 @@ use crate::rebuild::Stands;
 use crate::room::Room;
 use crate::transaction::Transaction;
 use crate::verify::{self, Verification};
-use crate::write_ahead::{Log, checkpoint, put_on_disk, settle};
+use crate::write_ahead::{Log, checkpoint, fold_on_close, put_on_disk, settle};
 use crate::{StoreError, event_log, migration, rebuild, settings};
 
 /// An open ledger: the only writer of its directory, until it is dropped.
@@ -88,9 +88,7 @@ impl Ledger {
             self.make_room();
         }
         self.reopen_if_needed()?;
-        if self.position.log == Log::Doubtful {
-            self.position.log = put_on_disk(&self.config)?;
-        }
+        self.is_log_synced()?;
         let conn = self.conn.as_ref().ok_or(StoreError::Spoiled)?;
         Transaction::begin(conn, &mut self.position)
     }
@@ -107,10 +105,25 @@ impl Ledger {
         if self.room.is_enough_for_a_charge() { Ok(()) } else { Err(StoreError::DiskFull) }
     }
 
+    /// Whether the log is on the disk; one that may not be is written once more. Until it is, nothing goes behind it, and
+    /// nothing of it into the file: a power cut would leave half of each.
+    fn is_log_synced(&mut self) -> Result<bool, StoreError> {
+        if self.position.log == Log::Doubtful {
+            self.position.log = put_on_disk(&self.config)?;
+            if let Some(conn) = &self.conn {
+                fold_on_close(conn, self.position.log)?;
+            }
+        }
+        Ok(self.position.log == Log::Synced)
+    }
+
     /// The disk is as good as full: the ballast goes, and the log is written back into the file, so that its room is
     /// used again. What fails here fails again, and is told, when something is written.
     fn make_room(&mut self) {
         self.room.make();
+        if !self.reopen_if_needed().and_then(|()| self.is_log_synced()).unwrap_or(false) {
+            return;
+        }
         let _ = self.connection().and_then(|conn| {
             conn.busy_timeout(std::time::Duration::ZERO)?;
             let done = checkpoint(conn, "TRUNCATE");
@@ -133,12 +146,15 @@ impl Ledger {
             let log = if self.position.broken { Log::Doubtful } else { self.position.log };
             let (conn, found, log) = connection::open_writer(&self.config, log)?;
             self.position.log = log;
+            fold_on_close(&conn, log)?;
             if found == Found::Nothing || migration::ledger_id(&conn)? != self.ledger_id {
                 return Err(StoreError::NotALedger);
             }
             if self.position.broken {
+                if log == Log::Doubtful {
+                    return Err(StoreError::DiskFull);
+                }
                 settle(&conn, &self.config)?;
-                self.position.log = Log::Synced;
             }
             if self.position.read_only.is_none() && migration::projections_are_old(&conn)? {
                 opening::serve(&conn)?;
@@ -215,6 +231,10 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn checkpoint_idle(&mut self) -> Result<bool, StoreError> {
+        self.reopen_if_needed()?;
+        if !self.is_log_synced()? {
+            return Ok(false);
+        }
         let conn = self.connection()?;
         let worthwhile = checkpoint(conn, "NOOP")?.waiting() >= settings::IDLE_PAGES;
         if worthwhile {
@@ -232,6 +252,10 @@ impl Ledger {
     pub fn truncate_after_erase(&mut self) -> Result<bool, StoreError> {
         #[cfg(feature = "planted")]
         if takings_domain::planted::is("erased_blob_stays_in_log") {
+            return Ok(false);
+        }
+        self.reopen_if_needed()?;
+        if !self.is_log_synced()? {
             return Ok(false);
         }
         let conn = self.connection()?;

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::StoreError;
 use crate::config::OpenConfig;
@@ -70,6 +71,12 @@ pub(crate) fn settle(conn: &Connection, config: &OpenConfig) -> Result<(), Store
         return Err(rusqlite::Error::SqliteFailure(busy, Some("a reader is in the way".to_owned())).into());
     }
     Ok(again(config, &config.log_path())?)
+}
+
+/// Closing writes the log back, unless it may not be on the disk.
+pub(crate) fn fold_on_close(conn: &Connection, log: Log) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, log == Log::Doubtful)?;
+    Ok(())
 }
 
 fn again(config: &OpenConfig, log: &Path) -> io::Result<()> {

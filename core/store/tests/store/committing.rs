@@ -98,6 +98,30 @@ fn p1_kept_nothing_goes_behind_a_log_for_which_there_was_no_room() {
     assert_eq!(ledger.verify().unwrap(), Verification::Sound { events: before + 4 });
 }
 
+/// Nor is anything of it taken into the file: half of each would be left by a power cut, and neither whole.
+#[test]
+fn p5_nothing_of_a_log_for_which_there_was_no_room_goes_into_the_file() {
+    thread_local!(static FULL: Cell<bool> = const { Cell::new(true) });
+    let dir = tempdir().unwrap();
+    let when_full = |_: &Path| if FULL.get() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) };
+    let (mut ledger, reader) = with_a_log_left(&dir, when_full);
+    // Nobody is in the way of a checkpoint any more.
+    drop(reader);
+    let file = || std::fs::read(dir.path().join("ledger.db")).unwrap();
+    let before = file();
+    assert!(!ledger.checkpoint_idle().unwrap());
+    assert!(!ledger.truncate_after_erase().unwrap());
+    ledger.rest();
+    assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_some());
+    drop(ledger);
+    assert!(file() == before, "the file is as it was");
+    FULL.set(false);
+    let mut ledger = Ledger::open(config(dir.path())).unwrap().0;
+    assert!(ledger.begin().unwrap().payment(id(2)).unwrap().is_some(), "and the log is still there");
+    drop(ledger);
+    assert!(file() != before, "with room it goes where it belongs");
+}
+
 /// What lies in the log is written once more where another process may have left it, and not where this one knows that
 /// every sync succeeded: coming back from the background costs no sync.
 #[test]
