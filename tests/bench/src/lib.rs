@@ -3,7 +3,7 @@
 //! * [`syncs`], [`statements`]: what is counted. [`measure`]: how durations become a line. [`table`]: the lines.
 //! * [`acquirer`], [`stall`], [`history`], [`bare`]: a sandbox behind a socket, a till with a reader, long ledgers,
 //!   and plain SQLite and plain files to compare with.
-//! * [`capture`], [`lists`], [`drain`], [`disk`] and, with the feature of that name, `peers`: what is measured. [`machine`]: on what.
+//! * [`capture`], [`readers`], [`lists`], [`drain`], [`disk`] and, with the feature of that name, `peers`: what is measured. [`machine`]: on what.
 
 pub mod acquirer;
 pub mod bare;
@@ -17,6 +17,7 @@ pub mod measure;
 pub mod openings;
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod readers;
 pub mod stall;
 pub mod statements;
 pub mod syncs;

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use takings_bench::history::Life;
 use takings_bench::table::Table;
-use takings_bench::{Outcome, capture, disk, drain, lists, machine, openings, syncs};
+use takings_bench::{Outcome, capture, disk, drain, lists, machine, openings, readers, syncs};
 
 const USAGE: &str = "takings-bench [PART …] [--dir DIR] [--small]
 
-  PART    capture, lists, openings, drain, disk, peers (with that feature); default: all
+  PART    capture, readers, lists, openings, drain, disk, peers (with that feature); default: all
           profile: what SQLite does in a capture and a drain; anatomy: what lies in the file
   --dir   where ledgers and comparisons are written, on the disk to measure (default target/bench)
   --payments N
@@ -52,15 +52,16 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
                 asked.payments = value.parse().map_err(|_| format!("--payments {value}: not a number"))?;
             }
             "--small" => asked.small = true,
-            "capture" | "lists" | "openings" | "drain" | "disk" | "peers" | "profile" | "anatomy" => {
+            "capture" | "readers" | "lists" | "openings" | "drain" | "disk" | "peers" | "profile" | "anatomy" => {
                 asked.parts.push(word)
             }
             _ => return Err(format!("{word}?\n\n{USAGE}")),
         }
     }
     if asked.parts.is_empty() {
-        let usual =
-            ["capture", "lists", "openings", "drain", "disk"].iter().chain(cfg!(feature = "peers").then_some(&"peers"));
+        let usual = ["capture", "readers", "lists", "openings", "drain", "disk"]
+            .iter()
+            .chain(cfg!(feature = "peers").then_some(&"peers"));
         asked.parts = usual.map(|part| (*part).to_owned()).collect();
     }
     Ok(asked)
@@ -89,6 +90,7 @@ fn measure(table: &mut Table, part: &str, dir: &Path, asked: &Asked) -> Outcome<
             let ram = (ram.is_dir() && syncs::are_ours()?).then_some(ram);
             capture::run(table, dir, ram, if small { 40 } else { 1_500 })
         }
+        "readers" => readers::run(table, if small { 20 } else { 1_000 }, if small { 3 } else { 51 }),
         "lists" => [1_000, if small { 2_000 } else { asked.payments }].into_iter().try_for_each(|payments| {
             let ledger = lists::prepared(dir, payments, table)?;
             lists::run(table, &ledger, payments, if small { 10 } else { 500 })

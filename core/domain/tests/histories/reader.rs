@@ -3,7 +3,7 @@
 use takings_domain::AttemptId;
 use takings_domain::event::{
     Abandoned, AttemptEnd, AttemptEnded, AttemptStarted, BlobErased, ChargeMode, DuplicateOverridden, EraseReason,
-    ReaderConcluded,
+    ReaderConcluded, ReceiptDataRead, Verification,
 };
 
 use crate::history::{History, card_read, deferred, id, story};
@@ -74,4 +74,24 @@ fn a_repeat_knows_its_original() {
     let history = History::asked(ChargeMode::Offline).then(DuplicateOverridden { other });
     assert_eq!(history.state.repeats, Some(other));
     assert_eq!(history.state.id(), id());
+}
+
+#[test]
+fn what_the_receipt_needs_is_read_once_after_the_card_and_changes_nothing() {
+    let told = || ReceiptDataRead {
+        aid: Some("A000000333010101".into()),
+        application_name: None,
+        verification: Some(Verification::Signature),
+        signature: true,
+        tvr: None,
+        tsi: None,
+    };
+    let asked = History::asked(ChargeMode::Offline);
+    assert_eq!(asked.refuses(told()), "no card was read");
+    let saved = History::saved();
+    let line = saved.line();
+    let told_once = saved.then(told());
+    assert_eq!(told_once.line(), line);
+    assert_eq!(told_once.state.receipt, Some(told()));
+    assert_eq!(told_once.refuses(told()), "a receipt's data is read once");
 }

@@ -10,9 +10,9 @@ use takings_domain::event::{
     Abandoned, Activated, ActivationStarted, AttemptEnd, AttemptEnded, BlobErased, CalendarAdopted, CancelledUnsent,
     ChargeMode, ChargeStarted, Class, ClockJumped, DuplicateOverridden, EraseReason, Event, Expired, HistoryLost,
     HistoryRestored, Lane, LedgerEvent, NotReceived, NoticeKind, Noticed, OfflineRefused, OverdueNoticed, ParkReason,
-    Parked, PaymentEvent, PayoutEvent, PolicyAdopted, ReaderConcluded, Reconciled, Restored, ReversalOutcome,
-    ReversalReason, ReversalReported, ReversalRequested, SendEnded, SendResult, SendStarted, ServiceMarked, SignedOn,
-    Subject, TermsAdopted, UnsentThen,
+    Parked, PaymentEvent, PayoutEvent, PolicyAdopted, ReaderConcluded, ReaderSeen, ReaderTrouble, ReceiptDataRead,
+    Reconciled, Restored, ReversalOutcome, ReversalReason, ReversalReported, ReversalRequested, SendEnded, SendResult,
+    SendStarted, ServiceMarked, SignedOn, Subject, TermsAdopted, UnsentThen, Verification as Verified,
 };
 use takings_domain::{Authorization, OperationId, PayoutStatus, ReversalId};
 use takings_store::reading::payments::PaymentFilter;
@@ -106,6 +106,14 @@ fn the_ledger_itself(writer: &mut Writer<'_>) {
         sign_on_again_before_ms: MORNING_MS + 86_400_000,
     };
     let unsent = vec![UnsentThen { count: 2, total: cny(700) }];
+    let reader = ReaderSeen {
+        serial: "B61378A".into(),
+        model: "DynaFlex II Go".into(),
+        firmware: "1000009550-A0".into(),
+        battery_percent: Some(9),
+        charging: Some(false),
+        trouble: Some(ReaderTrouble::BatteryLow),
+    };
     writer.write(
         &Subject::Ledger,
         [
@@ -119,6 +127,7 @@ fn the_ledger_itself(writer: &mut Writer<'_>) {
             ClockJumped { by_ms: -7_200_000 }.into(),
             HistoryLost { witness_seq: 12, found_seq: 0, unsent }.into(),
             HistoryRestored { payments: 1, payouts: 0 }.into(),
+            reader.into(),
         ],
     );
 }
@@ -157,6 +166,14 @@ fn payments(writer: &mut Writer<'_>) {
     writer.pay(8, [charge(8, cny(800)).into(), OfflineRefused { rule: "amount".into() }.into()]);
     let again = ChargeStarted { order_reference: Some("order-3".into()), ..charge(9, cny(300)) };
     let concluded = ReaderConcluded { outcome: "deferred".into(), code: "22".into(), unexpected: false };
+    let for_the_receipt = ReceiptDataRead {
+        aid: Some("A000000333010101".into()),
+        application_name: Some("UNIONPAY DEBIT".into()),
+        verification: Some(Verified::Signature),
+        signature: true,
+        tvr: None,
+        tsi: None,
+    };
     writer.pay(
         9,
         [
@@ -165,6 +182,7 @@ fn payments(writer: &mut Writer<'_>) {
             attempt(9).into(),
             card_read("0009").into(),
             concluded.into(),
+            for_the_receipt.into(),
             deferred().into(),
             CancelledUnsent {}.into(),
             erased(EraseReason::Cancelled),

@@ -11,8 +11,8 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 use takings_domain::event::{
-    Abandoned, AttemptEnd, BlobErased, CancelledUnsent, ClockJumped, EraseReason, Event, Expired, Lane, Reconciled,
-    SendEnded, SendResult, ServiceMarked, Subject, TermsAdopted,
+    Abandoned, AttemptEnd, BlobErased, CancelledUnsent, ClockJumped, EraseReason, Event, Expired, Lane, ReaderSeen,
+    ReaderTrouble, Reconciled, SendEnded, SendResult, ServiceMarked, Subject, TermsAdopted,
 };
 use takings_domain::{Authorization, PayoutStatus};
 use takings_store::reading::payments::PaymentFilter;
@@ -83,6 +83,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => (0..PAYOUTS, turn).prop_map(|(of, turn)| Move::Out(of, turn)),
         1 => Just(Move::Clock),
         1 => (0_u8..3).prop_map(Move::Terms),
+        1 => (0_u8..3, any::<bool>()).prop_map(|(number, low)| Move::Reader { number, low }),
     ];
     prop_oneof![
         4 => prop::collection::vec(one, 1..6),
@@ -148,6 +149,17 @@ impl Phone {
     fn event(&mut self, one: &Move, model: &Model, tried: &BTreeMap<u64, u32>) -> (Subject, Event) {
         match one {
             Move::Clock => (Subject::Ledger, ClockJumped { by_ms: self.step }.into()),
+            Move::Reader { number, low } => {
+                let seen = ReaderSeen {
+                    serial: format!("R{number}"),
+                    model: String::new(),
+                    firmware: String::new(),
+                    battery_percent: None,
+                    charging: None,
+                    trouble: low.then_some(ReaderTrouble::BatteryLow),
+                };
+                (Subject::Ledger, seen.into())
+            }
             Move::Terms(version) => {
                 let (version, digest) = (version.to_string(), "d".to_owned());
                 (Subject::Ledger, TermsAdopted { version, digest, valid_from_ms: 0, valid_until_ms: None }.into())

@@ -40,6 +40,11 @@ pub(crate) enum Move {
     Out(u64, Turn),
     Clock,
     Terms(u8),
+    /// A reader says whether its charge is low.
+    Reader {
+        number: u8,
+        low: bool,
+    },
 }
 
 #[derive(Debug, Clone, Default)]
@@ -82,6 +87,8 @@ pub(crate) struct Model {
     pub(crate) heard: u64,
     pub(crate) balances: BTreeMap<(&'static str, &'static str), i64>,
     terms: Option<u8>,
+    /// Whose charge is low.
+    readers: BTreeMap<u8, bool>,
     /// Which of the last moves were legal.
     pub(crate) legal: Vec<bool>,
 }
@@ -225,6 +232,14 @@ impl Model {
                 Move::Out(of, turn) => self.out(*of, turn),
                 Move::Clock => {
                     self.events.push(("clock_jumped", 0));
+                    true
+                }
+                Move::Reader { number, low } => {
+                    self.events.push(("reader_seen", 0));
+                    if *low && self.readers.insert(*number, *low) != Some(true) {
+                        self.tell("reader_battery_low", 0, i64::try_from(self.seq()).unwrap());
+                    }
+                    self.readers.insert(*number, *low);
                     true
                 }
                 Move::Terms(version) => {
