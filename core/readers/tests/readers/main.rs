@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod happy;
 #[cfg(test)]
 mod link;
