@@ -11,9 +11,13 @@ mod happy;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod meanings;
+#[cfg(test)]
 mod nonsense;
 #[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod printed;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
