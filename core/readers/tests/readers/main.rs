@@ -25,6 +25,8 @@ mod sdk;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod vendor;
