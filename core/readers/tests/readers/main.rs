@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod differential;
 #[cfg(test)]
 mod happy;
