@@ -37,4 +37,7 @@ pub const TARGETS: &[(&str, Target, usize, &[&str])] = &[
     ("arguments", targets::arguments::arguments, 1024, mutation::WORDS),
     ("days", targets::days::days, 8 * 1024, mutation::DAYS),
     ("reader", targets::reader::reader, 2 * 1024, &[]),
+    ("message", targets::message::message, 2 * 1024, &[]),
+    ("framing", targets::framing::framing, 4 * 1024, &[]),
+    ("tlv", targets::tlv::tlv, 2 * 1024, &[]),
 ];

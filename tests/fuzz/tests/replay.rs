@@ -114,3 +114,18 @@ fn days() {
 fn reader() {
     replay("reader", 3_000);
 }
+
+#[test]
+fn message() {
+    replay("message", 20_000);
+}
+
+#[test]
+fn framing() {
+    replay("framing", 10_000);
+}
+
+#[test]
+fn tlv() {
+    replay("tlv", 20_000);
+}

@@ -67,6 +67,24 @@ impl Bench {
         input: ReaderInput<'_>,
         stop: impl Fn(Stage) -> bool,
     ) -> Result<Vec<ReaderEvent>, ReaderError> {
+        self.carry(input, stop, |value| vec![value])
+    }
+
+    /// The same until both sides are silent, but in the place of each of the reader's values come those `way` makes of it.
+    pub(crate) fn give_through(
+        &mut self,
+        input: ReaderInput<'_>,
+        way: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>,
+    ) -> Result<Vec<ReaderEvent>, ReaderError> {
+        self.carry(input, |_| false, way)
+    }
+
+    fn carry(
+        &mut self,
+        input: ReaderInput<'_>,
+        stop: impl Fn(Stage) -> bool,
+        mut way: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>,
+    ) -> Result<Vec<ReaderEvent>, ReaderError> {
         let mut events = Vec::new();
         let mut outputs: VecDeque<_> = self.reader.handle(input)?.into();
         loop {
@@ -97,7 +115,11 @@ impl Bench {
                 return Ok(events);
             }
             match self.simulated.outbound() {
-                Some(value) => outputs.extend(self.reader.handle(ReaderInput::Bytes(&value))?),
+                Some(value) => {
+                    for value in way(value) {
+                        outputs.extend(self.reader.handle(ReaderInput::Bytes(&value))?);
+                    }
+                }
                 None => return Ok(events),
             }
         }

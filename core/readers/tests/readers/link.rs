@@ -35,12 +35,16 @@ proptest! {
     /// the touched ones are missing, and a loss is told by the time the next message is through.
     #[test]
     fn a_damaged_stream_never_makes_up_a_message(
-        value_len in 20_usize..=60,
+        value_len in prop_oneof![3 => 20_usize..=60, 1 => 20_usize..=514],
         lengths in prop::collection::vec(1_usize..200, 2..6),
+        before in prop_oneof![Just(0_usize), 250_usize..=256],
         at in any::<prop::sample::Index>(),
         damage in 0..3,
     ) {
-        let mut segmenter = Segmenter::new();
+        let (mut segmenter, mut link) = (Segmenter::new(), Reassembler::new());
+        for _ in 0..before {
+            prop_assert_eq!(push_all(&mut link, &segmenter.segment(b"before", value_len)).1, 0);
+        }
         let sent: Vec<Vec<u8>> = lengths
             .iter()
             .enumerate()
@@ -58,7 +62,6 @@ proptest! {
         let end = segmenter.segment(b"end", value_len);
         let damaged = damage < 2 || at + 1 < values.len();
         values.extend(end);
-        let mut link = Reassembler::new();
         let (got, losses) = push_all(&mut link, &values);
         for message in &got {
             prop_assert!(sent.contains(message) || message == b"end");
@@ -83,18 +86,42 @@ proptest! {
 }
 
 #[test]
-fn message_counters_wrap_to_00_and_value_counters_to_01() {
+fn every_value_length_from_the_shortest_to_the_longest() {
     let (mut segmenter, mut link) = (Segmenter::new(), Reassembler::new());
-    for round in 0..600 {
-        let values = segmenter.segment(&[7; 30], 20);
-        assert_eq!(usize::from(values[0][0]), round % 256);
-        assert_eq!(push_all(&mut link, &values), (vec![vec![7; 30]], 0));
+    for value_len in 20..=514 {
+        // Seven bytes go before the data of a first value, two before that of a later one.
+        let (first, later) = (value_len - 7, value_len - 2);
+        for len in [1, first - 1, first, first + 1, first + later, first + later + 1, first + 3 * later] {
+            let message: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let values = segmenter.segment(&message, value_len);
+            assert_eq!(values.len(), 1 + len.saturating_sub(first).div_ceil(later), "{len} at {value_len}");
+            let (last, full) = values.split_last().unwrap();
+            assert!(full.iter().all(|value| value.len() == value_len) && last.len() <= value_len);
+            assert_eq!(push_all(&mut link, &values), (vec![message], 0), "{len} at {value_len}");
+        }
     }
-    let long: Vec<u8> = (0..18 * 600).map(|i| u8::try_from(i % 253).unwrap()).collect();
-    let values = segmenter.segment(&long, 20);
-    assert_eq!((values[255][1], values[256][1]), (0xFF, 0x01));
-    assert!(values.iter().skip(1).all(|value| value[1] != 0));
-    assert_eq!(push_all(&mut link, &values), (vec![long], 0));
+}
+
+#[test]
+fn message_counters_wrap_to_00_and_value_counters_to_01() {
+    for value_len in [20, 101, 244, 514] {
+        let (mut segmenter, mut link) = (Segmenter::new(), Reassembler::new());
+        let message = vec![7; value_len + 10];
+        for round in 0..600 {
+            let values = segmenter.segment(&message, value_len);
+            assert!(values.iter().all(|value| usize::from(value[0]) == round % 256));
+            assert_eq!(push_all(&mut link, &values), (vec![message.clone()], 0));
+        }
+        // Long values never come to the end of their counters within a message that is taken.
+        let long: Vec<u8> = (0..value_len * 600).map(|i| u8::try_from(i % 253).unwrap()).collect();
+        let values = segmenter.segment(&long, value_len);
+        assert_eq!((values[255][1], values[256][1]), (0xFF, 0x01));
+        assert_eq!((values[510][1], values[511][1]), (0xFF, 0x01));
+        assert!(values.iter().skip(1).all(|value| value[1] != 0));
+        let taken = &long[..long.len().min(MAX_MESSAGE_LEN)];
+        let (mut segmenter, mut link) = (Segmenter::new(), Reassembler::new());
+        assert_eq!(push_all(&mut link, &segmenter.segment(taken, value_len)), (vec![taken.to_vec()], 0));
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Every "operation complete" code, from every state.
+//! What each "operation complete" code means, and the order of an end, card data and batch.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use takings_readers::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION};
+use takings_readers::dynaflex::status::Status;
 use takings_readers::outcome::{Completion, completion, signature_wanted};
 use takings_readers::{Fault, Outcome, ReaderEvent, ReaderInput, TimerId};
 
@@ -10,8 +12,23 @@ use crate::bench::{online_requests, outcomes, payment};
 use crate::raw::Raw;
 use crate::vectors;
 
-/// The maker's table, written out: code, and what it means.
-fn listed() -> BTreeMap<[u8; 4], Completion> {
+/// The maker's table: code, and what it means.
+pub(crate) fn listed() -> &'static BTreeMap<[u8; 4], Completion> {
+    static LISTED: LazyLock<BTreeMap<[u8; 4], Completion>> = LazyLock::new(written_out);
+    &LISTED
+}
+
+/// What the table says of any code.
+pub(crate) fn meaning(code: [u8; 4]) -> Completion {
+    listed().get(&code).copied().unwrap_or(Completion::Decided(Outcome::Unknown))
+}
+
+/// An approval of the acquirer, or one left to it: there is none without card data.
+pub(crate) fn needs_card_data(end: Outcome) -> bool {
+    matches!(end, Outcome::ApprovedByCard | Outcome::Deferred)
+}
+
+fn written_out() -> BTreeMap<[u8; 4], Completion> {
     use Completion::{Confirmation, Decided, Interim, Irrelevant};
     let mut table = BTreeMap::new();
     let mut put = |code: u32, meaning| {
@@ -75,91 +92,13 @@ fn near_codes() -> impl Iterator<Item = [u8; 4]> {
 
 #[test]
 fn p3_an_unlisted_code_is_unknown() {
-    let listed = listed();
     for code in near_codes() {
-        let unlisted = Completion::Decided(Outcome::Unknown);
-        let wanted = listed.get(&code).copied().unwrap_or(unlisted);
-        assert_eq!(completion(code), wanted, "{code:02X?}");
+        assert_eq!(completion(code), meaning(code), "{code:02X?}");
         if signature_wanted(code) {
             assert_eq!(code[3], 1, "{code:02X?}");
         }
     }
     assert_eq!(completion([0x20, 0, 0, 0]), Completion::Decided(Outcome::Unknown));
-}
-
-fn codes() -> Vec<[u8; 4]> {
-    let unlisted = [[0x20, 0, 0, 0], [0xFF; 4], [0x10, 0x02, 0x11, 0x00], [0x00; 4]];
-    listed().into_keys().chain(unlisted).collect()
-}
-
-#[test]
-fn with_no_payment_a_code_says_nothing() {
-    for code in codes() {
-        for mut raw in [Raw::connecting(), Raw::ready()] {
-            raw.outputs.clear();
-            raw.note(NOTE_COMPLETE, code);
-            assert!(raw.outputs.is_empty(), "{code:02X?}: {:?}", raw.outputs);
-        }
-    }
-}
-
-#[test]
-fn before_the_start_is_answered_a_code_belongs_to_something_older() {
-    for code in codes() {
-        let mut raw = Raw::starting();
-        raw.outputs.clear();
-        raw.note(NOTE_COMPLETE, code);
-        assert_eq!(raw.outputs, [], "{code:02X?}");
-        assert!(raw.reader.has_open_payment());
-    }
-}
-
-#[test]
-fn before_card_data_nothing_that_needs_it_is_believed() {
-    for code in codes() {
-        let mut raw = Raw::running();
-        raw.note(NOTE_COMPLETE, code);
-        let wanted = match completion(code) {
-            Completion::Interim | Completion::Irrelevant => {
-                assert!(outcomes(&raw.events()).is_empty() && raw.timer(TimerId::Closing).is_none());
-                continue;
-            }
-            Completion::Confirmation => (Outcome::Unknown, None),
-            Completion::Decided(Outcome::Deferred | Outcome::ApprovedByCard) => (Outcome::Unknown, Some(code)),
-            Completion::Decided(outcome) => (outcome, Some(code)),
-        };
-        if outcomes(&raw.events()).is_empty() {
-            assert_eq!(raw.timer(TimerId::Closing), Some(5_000), "{code:02X?}");
-            raw.fire(TimerId::Closing);
-        }
-        assert_eq!(outcomes(&raw.events()), [wanted], "{code:02X?}");
-        assert!(!raw.reader.has_open_payment());
-    }
-}
-
-#[test]
-fn after_card_data_the_first_end_stands() {
-    for code in codes() {
-        let mut raw = Raw::online();
-        raw.note(NOTE_COMPLETE, code);
-        let told = outcomes(&raw.events());
-        match completion(code) {
-            Completion::Decided(outcome) => assert_eq!(told, [(outcome, Some(code))]),
-            _ => assert!(told.is_empty(), "{code:02X?}"),
-        }
-    }
-}
-
-#[test]
-fn a_second_end_changes_nothing_and_is_not_kept_quiet() {
-    for code in codes() {
-        let mut raw = Raw::concluded();
-        raw.note(NOTE_COMPLETE, code);
-        let first = [0x10, 0x02, 0x07, 0x00];
-        let differs = matches!(completion(code), Completion::Decided(end) if end != Outcome::Deferred);
-        let wanted: &[ReaderEvent] = &[ReaderEvent::Fault(Fault::ContradictoryOutcome { first, second: code })];
-        assert_eq!(raw.events(), if differs { wanted } else { &[] }, "{code:02X?}");
-    }
 }
 
 #[test]
@@ -250,7 +189,7 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     let mut raw = Raw::running();
     raw.note(NOTE_COMPLETE, [0x10, 0x02, 0x08, 0x03]);
     raw.give(ReaderInput::Start(payment(5)));
-    raw.answer_last(takings_readers::dynaflex::status::Status::STARTED);
+    raw.answer_last(Status::STARTED);
     raw.outputs.clear();
     raw.say(&swiped);
     let events = raw.events();
@@ -258,7 +197,7 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     // And for the next payment it is not.
     raw.note(NOTE_COMPLETE, [0x08, 0x02, 0x07, 0x00]);
     raw.give(ReaderInput::Start(payment(5)));
-    raw.answer_last(takings_readers::dynaflex::status::Status::STARTED);
+    raw.answer_last(Status::STARTED);
     raw.outputs.clear();
     raw.say(&swiped);
     assert_eq!(online_requests(&raw.events()).len(), 0);
