@@ -63,6 +63,12 @@ impl Outcome {
         Self::ALL.iter().copied().find(|outcome| outcome.as_str() == word).unwrap_or(Self::Unknown)
     }
 
+    /// An end that means nothing without card data: whoever hears it first waits for that a moment longer.
+    #[must_use]
+    pub const fn needs_card_data(self) -> bool {
+        matches!(self, Self::Deferred | Self::ApprovedByCard | Self::ApprovedOffline)
+    }
+
     /// The word for JSON and the ledger.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -263,7 +263,7 @@ impl VendorSession {
 
     fn ended(&mut self, outcome: Outcome) {
         let Some(payment) = self.payment.as_mut().filter(|payment| payment.is_heard()) else { return };
-        let needs_card = matches!(outcome, Outcome::Deferred | Outcome::ApprovedByCard | Outcome::ApprovedOffline);
+        let needs_card = outcome.needs_card_data();
         match (payment.ended, payment.held) {
             (Some(first), _) if first != outcome => {
                 self.tell(ReaderEvent::Fault(Fault::ContradictoryEnd { first, second: outcome }));

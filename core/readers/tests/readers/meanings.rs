@@ -7,6 +7,7 @@ use takings_readers::dynaflex::commands::Command;
 use takings_readers::dynaflex::message::{self, Message, MessageError};
 use takings_readers::dynaflex::property::Property;
 use takings_readers::dynaflex::status::Progress;
+use takings_readers::emv::EmvData;
 use takings_readers::tlv::{Tag, TlvError, object};
 use takings_readers::*;
 
@@ -163,7 +164,7 @@ fn notes() -> Vec<(&'static str, Check)> {
         // The manual's own example of an end, and on none of its lists.
         ("mms.complete.ntf", end(Raw::online, 0x2000_0000, Outcome::Unknown)),
         ("mms.done.approved.ntf", end(Raw::online, 0x1002_0600, Outcome::ApprovedByCard)),
-        ("mms.done.offline_approved.ntf", end(Raw::running, 0x1002_0200, Outcome::ApprovedOffline)),
+        ("mms.done.offline_approved.ntf", end(Raw::online, 0x1002_0200, Outcome::ApprovedOffline)),
         ("mms.done.offline_declined.ntf", end(Raw::running, 0x1002_0300, Outcome::DeclinedOffline)),
         ("mms.done.quickchip.ntf", end(Raw::online, 0x1002_0700, Outcome::Deferred)),
         ("mms.done.declined.ntf", end(Raw::online, 0x1002_8000, Outcome::Declined)),
@@ -214,16 +215,20 @@ fn printed_request() -> OnlineRequest {
 
 fn printed_receipt() -> ReceiptData {
     ReceiptData {
-        amount_minor: Some(9_99),
-        other_amount_minor: Some(0),
-        currency_numeric: Some(840),
-        aid_hex: Some("A0000000041010".into()),
-        application_name: Some("Debit MasterCard".into()),
-        entry_mode_code: Some(5),
-        transaction_type: Some(0),
-        // Signature, always asked for, its result not known.
-        cvm_result: Some([0x1E, 0x03, 0x00]),
-        pan_sequence: Some(1),
+        emv: EmvData {
+            amount_minor: Some(9_99),
+            other_amount_minor: Some(0),
+            currency_numeric: Some(840),
+            aid_hex: Some("A0000000041010".into()),
+            application_name: Some("Debit MasterCard".into()),
+            entry_mode_code: Some(5),
+            transaction_type: Some(0),
+            // Signature, always asked for, its result not known.
+            cvm_result: Some([0x1E, 0x03, 0x00]),
+            pan_sequence: Some(1),
+            tvr: None,
+            tsi: None,
+        },
         signature: Some(0),
         decision: Some(0),
         decision_reason: Some(0),

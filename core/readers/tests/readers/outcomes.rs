@@ -23,9 +23,9 @@ pub(crate) fn meaning(code: [u8; 4]) -> Completion {
     listed().get(&code).copied().unwrap_or(Completion::Decided(Outcome::Unknown))
 }
 
-/// An approval of the acquirer, or one left to it: there is none without card data.
+/// An approval, or one left to the acquirer: there is none without card data.
 pub(crate) fn needs_card_data(end: Outcome) -> bool {
-    matches!(end, Outcome::ApprovedByCard | Outcome::Deferred)
+    matches!(end, Outcome::ApprovedByCard | Outcome::ApprovedOffline | Outcome::Deferred)
 }
 
 fn written_out() -> BTreeMap<[u8; 4], Completion> {

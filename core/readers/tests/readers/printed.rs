@@ -130,8 +130,10 @@ fn the_printed_answers_make_a_reader_ready() {
             (_, Some(Property::Model)) => "mms.get.model.rsp",
             (_, Some(Property::Firmware)) => "mms.get.fw.rsp",
             (_, Some(Property::Battery)) => "mms.get.battery.rsp",
+            (_, Some(Property::Charger)) => "mms.get.charger.rsp",
+            (_, Some(Property::TransactionKeys)) => "mms.get.txnkeys.rsp",
             // No example is printed of these.
-            (_, Some(Property::MaskLeading | Property::MaskTrailing)) => {
+            (_, Some(Property::TerminalId | Property::MaskLeading | Property::MaskTrailing)) => {
                 raw.answer(reference, command, Status::refused([1, 1, 0x13]), None);
                 continue;
             }
@@ -142,11 +144,15 @@ fn the_printed_answers_make_a_reader_ready() {
     assert_eq!(
         raw.events(),
         [ReaderEvent::Ready {
-            serial: "B61378A".into(),
-            model: "DynaFlex Pro".into(),
-            firmware: "1000007183-A1-PCI".into(),
-            battery_percent: Some(100),
-            tampered: false,
+            about: ReaderAbout {
+                serial: "B61378A".into(),
+                model: "DynaFlex Pro".into(),
+                firmware: "1000007183-A1-PCI".into(),
+                battery_percent: Some(100),
+                // Complete, and still on the charger.
+                charging: Some(true),
+                terminal_id: String::new(),
+            },
         }]
     );
 }

@@ -181,5 +181,5 @@ fn an_end_that_waits_for_card_data_and_another_one() {
             assert!(matches!(outcomes(&raw.events())[..], [(Outcome::Unknown, _)]), "{first:02X?}, then {second:02X?}");
         }
     }
-    assert_eq!(firsts, 30);
+    assert_eq!(firsts, 40);
 }

@@ -284,9 +284,7 @@ impl Reader {
                 self.conclude(Outcome::Unknown, Some(code));
             }
             // These need card data first; it may be on its way.
-            (None, _)
-                if matches!(outcome, Outcome::Deferred | Outcome::ApprovedByCard) && !payment.online_request_seen =>
-            {
+            (None, _) if outcome.needs_card_data() && !payment.online_request_seen => {
                 payment.held = Some(code);
                 self.set_timer(TimerId::Closing, CLOSING_MS);
             }
