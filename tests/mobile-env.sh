@@ -38,7 +38,8 @@ need_phones_library() {
     [ ${#missing[@]} -gt 0 ] || return 0
     if command -v rustup >/dev/null; then
         echo "installing with rustup into ${root##*/}: the library of Rust for ${missing[*]} (30 MB each)"
-        if locked retried rustup --quiet target add --toolchain "${root##*/}" "${missing[@]}"; then return; fi
+        # shellcheck disable=SC2016
+        if locked bash -c 'retried "$@"' - rustup --quiet target add --toolchain "${root##*/}" "${missing[@]}"; then return; fi
         echo "rustup could not: the library is built from source instead"
     fi
     [[ $(rustc --version) == "rustc 1.95.0 "* ]] || fail "the library of Rust for ${missing[*]} is missing, and its source here is that of 1.95.0: $(rustc --version)"
