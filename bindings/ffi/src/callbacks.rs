@@ -1,11 +1,6 @@
 //! What the app implements for the library runs here, and may not wait for the till it serves. Where the app's runtime
 //! ends before the process does, nothing of it is called after that.
 
-#![allow(
-    clippy::missing_const_for_thread_local,
-    reason = "it is one: where threads have no storage of their own in the binary, as on Android, the lint does not see it"
-)]
-
 use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
