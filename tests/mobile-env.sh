@@ -14,7 +14,7 @@ MOBILE=$TOOLS/mobile
 # The source of Rust's own library as Debian packs it, for where rustup is not, or cannot fetch.
 RUST_SOURCE=rust-src_1.95.0+dfsg1-2~bpo13+1_all.deb
 RUST_SOURCE_SUM=7b76db5b880a77f9e52975d2baa6209d2f76d2c9c2789515c3088cb960e2c83b
-BUILD_STD=()
+BUILD_STD=() BUILD_STD_LINTS=()
 export MOBILE RUST_SOURCE RUST_SOURCE_SUM
 
 need_phones() {
@@ -38,7 +38,8 @@ need_phones_library() {
     [ ${#missing[@]} -gt 0 ] || return 0
     if command -v rustup >/dev/null; then
         echo "installing with rustup into ${root##*/}: the library of Rust for ${missing[*]} (30 MB each)"
-        if locked retried rustup --quiet target add --toolchain "${root##*/}" "${missing[@]}"; then return; fi
+        # shellcheck disable=SC2016
+        if locked bash -c 'retried "$@"' - rustup --quiet target add --toolchain "${root##*/}" "${missing[@]}"; then return; fi
         echo "rustup could not: the library is built from source instead"
     fi
     [[ $(rustc --version) == "rustc 1.95.0 "* ]] || fail "the library of Rust for ${missing[*]} is missing, and its source here is that of 1.95.0: $(rustc --version)"
@@ -60,6 +61,9 @@ need_phones_library() {
     # A nightly option on a stable compiler: for checking alone.
     export RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$MOBILE/rust-src
     BUILD_STD=("-Zbuild-std=std,panic_abort")
+    # In a library built so, the lint does not see that a const is one.
+    # shellcheck disable=SC2034
+    BUILD_STD_LINTS=(-A clippy::missing_const_for_thread_local)
 }
 
 # phone_compiler NAME TARGET FLAG…: .tools/mobile/bin/cc-NAME, Zig's clang for TARGET whatever target it is asked for.

@@ -12,7 +12,7 @@ need_phones
 for target in "${PHONES[@]}"; do
     start=$EPOCHSECONDS
     # Clippy checks all that `cargo check` does.
-    for_phone clippy --quiet --locked -p takings-ffi --target "$target" -- -D warnings || fail "takings-ffi for $target: see above"
+    for_phone clippy --quiet --locked -p takings-ffi --target "$target" -- -D warnings "${BUILD_STD_LINTS[@]}" || fail "takings-ffi for $target: see above"
     echo "takings-ffi compiles for $target without a warning: $((EPOCHSECONDS - start)) s"
 done
 

@@ -25,6 +25,9 @@ pub struct KnownReader {
     pub seq: u64,
 }
 
+/// So many settings back are told apart; older ones count as one.
+const MOST_SET_BACK: usize = 16;
+
 /// All that is known of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LedgerState {
@@ -46,6 +49,9 @@ pub struct LedgerState {
     pub calendar: Option<CalendarAdopted>,
     /// How often the wall clock was caught jumping.
     pub clock_jumps: u32,
+    /// How far the wall clock was set back while nobody vouched for it (no sign-on since the phone was switched on),
+    /// milliseconds, with the number of each event: what was dated by it before is older than it looks.
+    pub set_back: Vec<(u64, i64)>,
     /// What was last found lost, with the number of its event.
     pub lost: Option<(u64, HistoryLost)>,
     /// What was last read in from the acquirer, with the number of its event.
@@ -98,7 +104,13 @@ impl LedgerState {
             LedgerEvent::HistoryLost(lost) => self.lost = Some((recorded.seq, lost.clone())),
             LedgerEvent::HistoryRestored(restored) => self.restored = Some((recorded.seq, restored.clone())),
             LedgerEvent::ReaderSeen(seen) => self.see_reader(seen, recorded.at.wall_ms, recorded.seq),
-            LedgerEvent::ClockJumped(_) => self.clock_jumps = self.clock_jumps.saturating_add(1),
+            LedgerEvent::ClockJumped(jump) => {
+                self.clock_jumps = self.clock_jumps.saturating_add(1);
+                let vouched = self.anchor.is_some_and(|anchor| anchor.heard_at.boot_id == recorded.at.boot_id);
+                if jump.by_ms < 0 && !vouched {
+                    self.note_set_back(recorded.seq, jump.by_ms.saturating_neg());
+                }
+            }
         }
         self.last_at = Some(recorded.at);
         self.last_seq = recorded.seq;
@@ -112,6 +124,18 @@ impl LedgerState {
         if self.readers.len() > MOST_READERS {
             let oldest = self.readers.iter().min_by_key(|(_, known)| known.seq).map(|(serial, _)| serial.clone());
             oldest.and_then(|serial| self.readers.remove(&serial));
+        }
+    }
+
+    fn note_set_back(&mut self, seq: u64, by_ms: i64) {
+        self.set_back.push((seq, by_ms));
+        if self.set_back.len() > MOST_SET_BACK
+            && let [(_, first_ms), (_, second_ms), ..] = self.set_back[..]
+        {
+            self.set_back.remove(0);
+            if let Some(oldest) = self.set_back.first_mut() {
+                oldest.1 = first_ms.saturating_add(second_ms);
+            }
         }
     }
 }

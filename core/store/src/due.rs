@@ -247,24 +247,28 @@ impl Transaction<'_> {
     }
 
     /// When the oldest and the newest payment that were accepted offline and can still be sent or answered were captured,
-    /// wall clock, milliseconds UTC.
+    /// wall clock, milliseconds UTC, and the number of the first event of any of them.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn offline_span_ms(&mut self, currency: Currency) -> Result<Option<(i64, i64)>, StoreError> {
+    pub fn offline_span_ms(&mut self, currency: Currency) -> Result<Option<(i64, i64, u64)>, StoreError> {
         self.catch_up()?;
         // Each by itself: so the index answers it.
         let of = |which: &str| {
             format!(
-                "SELECT {which}(captured_at_ms) FROM payment
+                "SELECT {which} FROM payment
                  WHERE unsent = 1 AND currency = ?1 AND class IN ('deferred', 'chip_offline')
                    AND delivery IN ('queued', 'sending', 'in_doubt')"
             )
         };
-        let mut statement = self.conn.prepare_cached(&format!("SELECT ({}), ({})", of("min"), of("max")))?;
-        let span: (Option<i64>, Option<i64>) =
-            statement.query_row([currency.code()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(span.0.zip(span.1))
+        let [oldest, newest, first] = ["min(captured_at_ms)", "max(captured_at_ms)", "min(key)"].map(of);
+        let mut statement = self.conn.prepare_cached(&format!("SELECT ({oldest}), ({newest}), ({first})"))?;
+        let span: (Option<i64>, Option<i64>, Option<i64>) =
+            statement.query_row([currency.code()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(match span {
+            (Some(oldest), Some(newest), Some(first)) => Some((oldest, newest, first.cast_unsigned())),
+            _ => None,
+        })
     }
 
     /// How many payments of this card were accepted offline on this day: all with its last four digits, since readers

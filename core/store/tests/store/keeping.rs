@@ -97,7 +97,7 @@ fn what_is_due_follows_from_the_events() {
     assert_eq!(tx.card_count(&MaskedCard::new("541333", "0001"), "2026-11-21".parse().unwrap()).unwrap(), Some(1));
     assert_eq!(tx.card_count(&MaskedCard::new("54", ""), "2026-11-21".parse().unwrap()).unwrap(), None);
     assert_eq!(tx.offline_sequence().unwrap(), 4);
-    assert_eq!(tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, _)| oldest), Some(at(1).wall_ms));
+    assert_eq!(tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, ..)| oldest), Some(at(1).wall_ms));
     assert_eq!(tx.payments_of_order("order-2").unwrap(), [id(2)]);
     tx.commit().unwrap();
     answer(&mut ledger, 3, Authorization::Approved);
@@ -122,7 +122,7 @@ fn what_is_parked_or_expired_does_not_limit_the_offline_policy_for_ever() {
         (
             sum(&rows, "offline"),
             sum(&rows, "unsent"),
-            tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, _)| oldest),
+            tx.offline_span_ms(Currency::CNY).unwrap().map(|(oldest, ..)| oldest),
         )
     };
     assert_eq!(sums(&mut ledger), ((3, 300), (3, 300), Some(at(1).wall_ms)));

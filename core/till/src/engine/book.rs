@@ -15,6 +15,8 @@ pub(super) struct Exposure {
     pub(super) total: Money,
     pub(super) oldest_captured_at_ms: Option<i64>,
     pub(super) newest_captured_at_ms: Option<i64>,
+    /// The number of the first event of any of them.
+    pub(super) first_seq: Option<u64>,
 }
 
 pub(super) trait Book {
@@ -73,8 +75,9 @@ impl Book for Transaction<'_> {
         Ok(Exposure {
             count: u32::try_from(count).unwrap_or(u32::MAX),
             total: Money::new(amount_minor, currency)?,
-            oldest_captured_at_ms: span_ms.map(|(oldest, _)| oldest),
-            newest_captured_at_ms: span_ms.map(|(_, newest)| newest),
+            oldest_captured_at_ms: span_ms.map(|(oldest, ..)| oldest),
+            newest_captured_at_ms: span_ms.map(|(_, newest, _)| newest),
+            first_seq: span_ms.map(|(_, _, first)| first),
         })
     }
 

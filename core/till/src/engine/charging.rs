@@ -313,7 +313,7 @@ pub(super) fn before_card(
         amount,
         open_count: exposure.count,
         open_total: exposure.total,
-        oldest_open_age_ms: clock.oldest_age_ms(exposure.oldest_captured_at_ms, exposure.newest_captured_at_ms),
+        oldest_open_age_ms: clock.oldest_age_ms(&exposure),
         trusted_age_ms: clock.trusted_age_ms,
         now_pessimistic_ms: clock.now_pessimistic_ms,
     };

@@ -7,7 +7,7 @@ use takings_domain::{Now, PaymentId, RiskPolicy};
 use takings_store::Transaction;
 
 use super::Engine;
-use super::book::Book;
+use super::book::{Book, Exposure};
 use super::charging::{before_card, erase_blob, refused_outcome};
 use super::live::known;
 use super::upkeep::CLOCK_DRIFT_MS;
@@ -21,7 +21,7 @@ pub(super) struct Judgement<'a> {
 }
 
 /// What is known of the time, for limits of age.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ClockFacts {
     /// How long ago the acquirer's clock was heard, milliseconds; none: never.
     pub(super) trusted_age_ms: Option<i64>,
@@ -29,6 +29,8 @@ pub(super) struct ClockFacts {
     pub(super) now_pessimistic_ms: i64,
     /// The acquirer's clock as well as we know it, milliseconds UTC.
     pub(super) server_ms: i64,
+    /// How far a clock nobody vouched for was set back, milliseconds, after the event of each number.
+    set_back: Vec<(u64, i64)>,
 }
 
 impl ClockFacts {
@@ -39,10 +41,16 @@ impl ClockFacts {
     }
 
     /// The age of the oldest of what waits. Where something waits from a time that has not come, a clock was wrong, and it
-    /// may be as old as can be.
-    pub(super) fn oldest_age_ms(&self, oldest_ms: Option<i64>, newest_ms: Option<i64>) -> Option<i64> {
-        let misdated = newest_ms.is_some_and(|newest| self.age_ms(newest) < -CLOCK_DRIFT_MS);
-        if misdated { Some(i64::MAX) } else { oldest_ms.map(|oldest| self.age_ms(oldest)) }
+    /// may be as old as can be; where a clock was set back since, what it dated before is older by as much.
+    pub(super) fn oldest_age_ms(&self, waiting: &Exposure) -> Option<i64> {
+        let misdated = waiting.newest_captured_at_ms.is_some_and(|newest| self.age_ms(newest) < -CLOCK_DRIFT_MS);
+        if misdated {
+            return Some(i64::MAX);
+        }
+        let first = waiting.first_seq.unwrap_or(u64::MAX);
+        let since = self.set_back.iter().filter(|(seq, _)| *seq > first);
+        let set_back_ms = since.fold(0, |sum: i64, (_, by_ms)| sum.saturating_add(*by_ms));
+        waiting.oldest_captured_at_ms.map(|oldest| self.age_ms(oldest).saturating_add(set_back_ms))
     }
 }
 
@@ -52,6 +60,7 @@ impl Engine {
             trusted_age_ms: self.state.anchor.map(|anchor| anchor.age_ms(now)),
             now_pessimistic_ms: self.pessimistic_ms(now),
             server_ms: self.server_ms(now),
+            set_back: self.state.set_back.clone(),
         }
     }
 }

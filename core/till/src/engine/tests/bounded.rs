@@ -161,6 +161,30 @@ fn p9_bounded_an_old_queue_and_an_untrusted_clock_deny() {
 }
 
 #[test]
+fn p9_bounded_what_a_clock_ahead_dated_is_older_by_how_far_it_was_set_back() {
+    let mut bench = with_policy(json!({"max_age_h": 24, "max_clock_age_h": 48}));
+    boot_with_wrong_clock(&mut bench, 5 * HOUR);
+    assert_eq!(bench.charge(&Sale::nth(1)).1, ChargeOutcome::Saved);
+    bench.pass(HOUR);
+    bench.now.wall_ms -= 5 * HOUR;
+    bench.handle(Input::Tick);
+    bench.pass(22 * HOUR);
+    assert_eq!(bench.charge(&Sale::nth(2)).1, ChargeOutcome::Saved, "23 hours, and it looks like 18");
+    // On record, so the next process knows, too.
+    bench.kill_and_reopen();
+    bench.pass(HOUR + MINUTE);
+    refused_before_the_card(&mut bench, &Sale::offline(1_000), "too_old_open");
+
+    // With the acquirer's clock heard since the phone was switched on nothing is dated by the wall clock.
+    let mut bench = with_policy(json!({"max_age_h": 24, "max_clock_age_h": 48}));
+    bench.now.wall_ms += 5 * HOUR;
+    assert_eq!(bench.charge(&Sale::nth(1)).1, ChargeOutcome::Saved);
+    bench.now.wall_ms -= 5 * HOUR;
+    bench.pass(23 * HOUR);
+    assert_eq!(bench.charge(&Sale::nth(2)).1, ChargeOutcome::Saved);
+}
+
+#[test]
 fn p9_bounded_after_a_reboot_the_wall_clock_counts_and_a_future_one_denies() {
     let mut bench = with_policy(json!({"max_clock_age_h": 48}));
     bench.kill();
