@@ -72,6 +72,9 @@ pub enum MessageError {
     /// A mandatory object is missing, or it has the wrong size.
     #[error("object {0} is missing or has the wrong size")]
     Missing(Tag),
+    /// The body repeats another id than the header has.
+    #[error("the body is of message {0:04X}, the header of another")]
+    OtherId(u16),
     /// A message of no known kind.
     #[error("kind {0:02X} is not known")]
     UnknownKind(u8),
@@ -92,18 +95,18 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, MessageError> {
         [KIND_REQUEST, reference, high, low] => Ok(Message::Request {
             reference,
             command: u16::from_be_bytes([high, low]),
-            body: without_id(Some(body.ok_or(MessageError::Missing(TAG_BODY))?))?,
+            body: without_id([high, low], Some(body.ok_or(MessageError::Missing(TAG_BODY))?))?,
         }),
         [KIND_RESPONSE, reference, high, low] => Ok(Message::Response {
             reference,
             command: u16::from_be_bytes([high, low]),
             status: Status::from_bytes(four(status)?),
-            body: without_id(body)?,
+            body: without_id([high, low], body)?,
         }),
         [KIND_NOTIFICATION, _, source, kind] => Ok(Message::Notification {
             id: u16::from_be_bytes([source, kind]),
             detail: four(status)?,
-            body: without_id(body)?,
+            body: without_id([source, kind], body)?,
         }),
         [KIND_FILE_OUT | KIND_FILE_IN, reference, high, low, a, b, c, d] => Ok(Message::DataFile {
             reference,
@@ -125,10 +128,11 @@ fn four(value: Option<&[u8]>) -> Result<[u8; 4], MessageError> {
 }
 
 /// The first two bytes of a body repeat the id. They are not TLV.
-fn without_id(body: Option<&[u8]>) -> Result<&[u8], MessageError> {
+fn without_id(id: [u8; 2], body: Option<&[u8]>) -> Result<&[u8], MessageError> {
     match body {
         None => Ok(&[]),
-        Some([_, _, rest @ ..]) => Ok(rest),
+        Some([high, low, rest @ ..]) if id == [*high, *low] => Ok(rest),
+        Some([high, low, ..]) => Err(MessageError::OtherId(u16::from_be_bytes([*high, *low]))),
         Some(_) => Err(MessageError::Missing(TAG_BODY)),
     }
 }

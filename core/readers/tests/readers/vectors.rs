@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use takings_readers::dynaflex::card_data::{BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
 use takings_readers::dynaflex::commands::{Command, SET_PROPERTY};
-use takings_readers::dynaflex::message::{self, Message};
+use takings_readers::dynaflex::message::{self, Message, MessageError};
 use takings_readers::dynaflex::property::Property;
 use takings_readers::link::{Reassembler, Segmenter};
 use takings_readers::masked_card::MaskRule;
@@ -141,6 +141,30 @@ fn what_is_decoded_encodes_to_the_same_meaning() {
         }
     }
     assert_eq!(seen, 79);
+}
+
+/// A body begins with the id of the header. One that begins with another belongs to another message, and says nothing.
+#[test]
+fn a_body_of_another_message_is_no_body() {
+    let mut seen = 0;
+    for (id, _, bytes) in messages() {
+        let Ok(parsed) = message::parse(&bytes) else { continue };
+        let Some(mut other) = written_anew(&bytes) else { continue };
+        let len = match parsed {
+            Message::Request { body, .. } | Message::Response { body, .. } | Message::Notification { body, .. } => {
+                body.len()
+            }
+            Message::DataFile { .. } => continue,
+        };
+        let at = other.len() - len - 1;
+        other[at] ^= 0x40;
+        // Without a body the last byte is the status.
+        if find(&bytes[2..], Tag(0x84)).unwrap().is_some() {
+            seen += 1;
+            assert!(matches!(message::parse(&other), Err(MessageError::OtherId(_))), "{id}");
+        }
+    }
+    assert!(seen > 60, "{seen}");
 }
 
 #[test]
