@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use takings_till::{TillError, VendorCommand};
+use zeroize::Zeroizing;
 
 use crate::callbacks;
 use crate::error::TakingsError;
@@ -165,6 +166,7 @@ impl Charge {
 
     /// One value from the reader. When the step says `saved`, it is on the disk.
     pub fn bytes(&self, generation: u32, value: Vec<u8>) -> Result<Step, TakingsError> {
+        let value = Zeroizing::new(value);
         guarded(|| self.step(|charge| charge.bytes(generation, &value)))
     }
 

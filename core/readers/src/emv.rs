@@ -12,6 +12,8 @@ use crate::tlv::{self, Tag, TlvError};
 
 /// An application's name is this long at most.
 const MAX_NAME_LEN: usize = 16;
+/// What cleaning leaves of a run of digits that could be a card's.
+const HIDDEN: &str = "****";
 
 /// What may become of a tag's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,22 +99,27 @@ impl EmvData {
         for object in tlv::objects(level) {
             let object = object?;
             let value = object.value;
+            if class_of(object.tag).is_none_or(|class| class > TagClass::Diagnostic) {
+                continue;
+            }
             match object.tag.0 {
-                0x9F02 => found.amount_minor = amount(value),
-                0x9F03 => found.other_amount_minor = amount(value),
-                0x5F2A => found.currency_numeric = number(value, 2).and_then(|code| u16::try_from(code).ok()),
-                0x9F06 => aid = application(value),
-                0x84 => dedicated = application(value),
-                0x4F => on_card = application(value),
-                0x9F12 => preferred = name(value),
-                0x50 => label = name(value),
-                0x9F11 => code_table = number(value, 1),
-                0x9F39 => found.entry_mode_code = one(value),
-                0x9C => found.transaction_type = one(value),
-                0x9F34 => found.cvm_result = value.try_into().ok(),
-                0x95 => found.tvr = value.try_into().ok(),
-                0x9B => found.tsi = value.try_into().ok(),
-                0x5F34 => found.pan_sequence = one(value),
+                0x9F02 => first(&mut found.amount_minor, amount(value)),
+                0x9F03 => first(&mut found.other_amount_minor, amount(value)),
+                0x5F2A => {
+                    first(&mut found.currency_numeric, number(value, 2).and_then(|code| u16::try_from(code).ok()));
+                }
+                0x9F06 => first(&mut aid, application(value)),
+                0x84 => first(&mut dedicated, application(value)),
+                0x4F => first(&mut on_card, application(value)),
+                0x9F12 => first(&mut preferred, name(value)),
+                0x50 => first(&mut label, name(value)),
+                0x9F11 => first(&mut code_table, number(value, 1)),
+                0x9F39 => first(&mut found.entry_mode_code, one(value)),
+                0x9C => first(&mut found.transaction_type, one(value)),
+                0x9F34 => first(&mut found.cvm_result, value.try_into().ok()),
+                0x95 => first(&mut found.tvr, value.try_into().ok()),
+                0x9B => first(&mut found.tsi, value.try_into().ok()),
+                0x5F34 => first(&mut found.pan_sequence, one(value)),
                 _ => {}
             }
         }
@@ -121,6 +128,13 @@ impl EmvData {
         let readable = code_table.is_none_or(|table| table == 1);
         found.application_name = preferred.filter(|_| readable).or(label);
         Ok(found)
+    }
+}
+
+/// Of a tag that comes twice the first usable one counts.
+fn first<T>(slot: &mut Option<T>, value: Option<T>) {
+    if slot.is_none() {
+        *slot = value;
     }
 }
 
@@ -139,26 +153,31 @@ fn amount(value: &[u8]) -> Option<i64> {
     number(value, 6).and_then(|minor| i64::try_from(minor).ok())
 }
 
+/// Registered providers begin with a letter: digits alone could be a card's.
 fn application(value: &[u8]) -> Option<String> {
-    (5..=16).contains(&value.len()).then(|| value.iter().map(|byte| format!("{byte:02X}")).collect())
+    let registered = value.first().is_some_and(|first| *first >= 0xA0);
+    (registered && (5..=16).contains(&value.len())).then(|| value.iter().map(|byte| format!("{byte:02X}")).collect())
 }
 
-/// Cleaned, and none if nothing is left or if what is left could be part of a card number.
+/// Cleaned, and none if nothing is left or if there was in it what could be part of a card number.
 fn name(value: &[u8]) -> Option<String> {
     let name = clean_text(value, MAX_NAME_LEN).trim().to_owned();
-    (!name.is_empty()).then_some(name)
+    (!name.is_empty() && !name.contains(HIDDEN)).then_some(name)
 }
 
 /// How the cardholder was verified, by `9F34`; none for a method on no list.
 #[must_use]
-pub const fn verification([method, _condition, result]: [u8; 3]) -> Option<Verification> {
+pub const fn verification([method, condition, result]: [u8; 3]) -> Option<Verification> {
+    // A phone that asked its owner says so as a plain PIN, always asked for: no chip card has that as its only rule.
+    if let (0x01, 0x00, 0x02) = (method, condition, result) {
+        return Some(Verification::OnDevice);
+    }
     if result == 0x01 {
         return Some(Verification::Failed);
     }
     // Bit 7 says what would have come next had this one failed.
     Some(match method & 0x3F {
         0x00 => Verification::Failed,
-        // Phones that asked their owner say so as a plain PIN of unknown condition.
         0x01 => Verification::PinByChip,
         0x02 => Verification::PinOnline,
         0x03 | 0x05 => Verification::PinAndSignature,
@@ -232,13 +251,16 @@ mod tests {
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"My Bank")]).as_deref(), Some("My Bank"));
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"My Bank"), (0x9F11, &[5])]).as_deref(), Some("DEBIT"));
         assert_eq!(named(&[(0x50, &[0, 0])]), None);
-        assert_eq!(named(&[(0x50, b"5413330089600029")]).as_deref(), Some("****************"), "no number as a name");
+        assert_eq!(named(&[(0x50, b"5413330089600029")]), None, "no number as a name");
+        assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"5413330089600029")]).as_deref(), Some("DEBIT"));
+        assert_eq!(named(&[(0x50, b"DEBIT"), (0x50, b"CREDIT")]).as_deref(), Some("DEBIT"), "the first of two");
     }
 
     #[test]
     fn a_value_of_an_impossible_size_is_absent() {
         let data = EmvData::read(&level(&[(0x9F02, &[1]), (0x9F06, &[1, 2]), (0x9F34, &[1]), (0x95, &[])])).unwrap();
         assert_eq!(data, EmvData::default());
+        assert_eq!(EmvData::read(&level(&[(0x9F06, &[0x41; 8])])).unwrap(), EmvData::default(), "no number as a name");
         assert!(EmvData::read(&[0x9F]).is_err());
     }
 
@@ -250,6 +272,8 @@ mod tests {
             ([0x1F, 0x03, 0x02], Some(Verification::None)),
             ([0x3F, 0x00, 0x00], Some(Verification::None)),
             ([0x41, 0x03, 0x02], Some(Verification::PinByChip)),
+            ([0x01, 0x00, 0x02], Some(Verification::OnDevice)),
+            ([0x01, 0x03, 0x02], Some(Verification::PinByChip)),
             ([0x02, 0x03, 0x00], Some(Verification::PinOnline)),
             ([0x03, 0x03, 0x00], Some(Verification::PinAndSignature)),
             ([0x41, 0x03, 0x01], Some(Verification::Failed)),

@@ -44,4 +44,4 @@ pub use prompt::Prompt;
 pub use sensitive::SensitiveBytes;
 pub use takings_domain::{EntryMode, MaskedCard, Scheme};
 pub use trouble::{Asked, Fault, ReaderError, Refusal};
-pub use vendor::{VendorAbout, VendorCard, VendorCommand, VendorEvent, VendorSession};
+pub use vendor::{VendorAbout, VendorCard, VendorCommand, VendorEvent, VendorReceipt, VendorSession};

@@ -27,7 +27,7 @@ pub mod views;
 
 pub use charge::{
     Asked, ChargeOutcome, ChargeRequest, EntryMode, Interface, PromptView, ReaderOutcome, SensitiveBytes, Step,
-    VendorAbout, VendorAsk, VendorCard, VendorCommand, VendorEvent, VendorStart,
+    VendorAbout, VendorAsk, VendorCard, VendorCommand, VendorEvent, VendorReceipt, VendorStart,
 };
 pub use config::TillConfig;
 pub use error::TillError;

@@ -1,8 +1,9 @@
 //! Receipts as lines of text.
 
-use takings_domain::event::{ReceiptDataRead, Verification};
+use takings_domain::event::{ReaderConcluded, ReceiptDataRead, Verification};
 use takings_domain::{Currency, EntryMode, Money, Scheme};
 use takings_readers::emv;
+use takings_readers::outcome::signature_wanted;
 
 use crate::texts::{Language, ReceiptText as R, Texts};
 use crate::views::{ActivationView, PaymentDetail, PaymentView, Receipt, ReceiptCopy};
@@ -56,7 +57,8 @@ pub(crate) fn receipt(paper: &Paper<'_>) -> Receipt {
     let line = |(label, value): &(R, &Option<String>)| value.as_ref().map(|value| format!("{} {value}", text(*label)));
     lines.extend(references.iter().filter_map(line));
     lines.push(text(standing(payment, offline)).to_owned());
-    let signed = told.is_some_and(|told| told.signature) && payment.stage != "not_charged";
+    let signed = told.is_some_and(|told| told.signature) || signature_asked_by_code(paper.detail);
+    let signed = signed && payment.stage != "not_charged";
     if signed && paper.copy == ReceiptCopy::Merchant {
         lines.push(text(R::Signature).to_owned());
     }
@@ -67,6 +69,16 @@ pub(crate) fn receipt(paper: &Paper<'_>) -> Receipt {
 fn of_the_card(detail: &PaymentDetail) -> Option<ReceiptDataRead> {
     let told = detail.timeline.iter().find(|entry| entry.kind == "receipt_data_read")?;
     serde_json::from_str(&told.body).ok()
+}
+
+/// The receipt's data may never have come: how the reader ended the payment says it, too.
+fn signature_asked_by_code(detail: &PaymentDetail) -> bool {
+    let ends = detail.timeline.iter().filter(|entry| entry.kind == "reader_concluded");
+    let mut codes = ends.filter_map(|entry| serde_json::from_str::<ReaderConcluded>(&entry.body).ok());
+    codes.any(|end| {
+        let code = crate::hex::decode(&end.code).and_then(|code| code.try_into().ok());
+        code.is_some_and(signature_wanted)
+    })
 }
 
 fn card_lines(payment: &PaymentView, told: Option<&ReceiptDataRead>, language: Language) -> Vec<String> {

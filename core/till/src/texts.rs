@@ -223,8 +223,8 @@ texts! {
         PinByChip: "密码（芯片验证）", "PIN, checked by the chip";
         PinOnline: "密码（联机验证）", "PIN, checked by the issuer";
         PinAndSignature: "密码和签名", "PIN and signature";
-        OnDevice: "手机验证", "verified on the device";
-        Failed: "验证未通过", "verification failed";
+        OnDevice: "手机验证", "on the device";
+        Failed: "未通过", "failed";
     }
     AttemptEnd {
         TimedOut: "无人出示卡片", "nobody presented a card";
@@ -254,7 +254,7 @@ texts! {
         ApprovedOnly: "部分批准，余额待收", "Approved in part, the balance is due";
         Card: "卡", "Card";
         Application: "应用", "Application";
-        Verified: "持卡人验证", "Verified by";
+        Verified: "持卡人验证", "Verification:";
         Results: "终端结果", "Results";
         Signature: "持卡人签名 ______________________", "SIGNATURE ______________________";
         Stan: "流水号", "STAN";

@@ -33,7 +33,7 @@ pub struct DemoCard {
     /// How it is read.
     pub entry: CardEntry,
     /// What happens: `normal`, `removed_early`, `collision_then_normal`, `choose_application`, `user_cancels`,
-    /// `card_data_twice`, `ends_with` or `online_then_ends_with` (both with `code`).
+    /// `card_data_twice`, `chip_card_swiped`, `ends_with` or `online_then_ends_with` (both with `code`).
     #[uniffi(default = "normal")]
     pub behaviour: String,
     /// The reader's completion code for the last two, eight hex digits.
@@ -82,6 +82,7 @@ impl DemoCard {
             "choose_application" => Behaviour::ChooseApplication(self.applications.clone()),
             "user_cancels" => Behaviour::UserCancels,
             "card_data_twice" => Behaviour::CardDataTwice,
+            "chip_card_swiped" => Behaviour::ChipCardSwiped,
             "ends_with" => Behaviour::EndsWith(code()?),
             "online_then_ends_with" => Behaviour::OnlineThenEndsWith(code()?),
             _ => return Err(refused("a behaviour of another name")),

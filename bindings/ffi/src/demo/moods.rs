@@ -15,9 +15,10 @@ pub(crate) fn set(readers: &[Arc<Mutex<SimulatedReader>>], asked: &Value) -> Res
     let reader =
         number.and_then(|number| readers.get(number)).ok_or_else(|| refused("reader: there is no such one"))?;
     let mut reader = lock(reader);
-    for word in asked.get("fails").and_then(Value::as_array).into_iter().flatten() {
-        let failure = word.as_str().and_then(Failure::from_word);
-        reader.fail(failure.ok_or_else(|| refused("fails: not a failure of a simulated reader"))?);
+    let words = asked.get("fails").and_then(Value::as_array).into_iter().flatten();
+    let failures: Option<Vec<Failure>> = words.map(|word| word.as_str().and_then(Failure::from_word)).collect();
+    for failure in failures.ok_or_else(|| refused("fails: not a failure of a simulated reader"))? {
+        reader.fail(failure);
     }
     if let Some(charging) = asked.get("charging").and_then(Value::as_bool) {
         reader.set_charging(charging);

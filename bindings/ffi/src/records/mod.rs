@@ -18,4 +18,6 @@ pub use state::{
     ActivationView, AlertView, AtStakeView, OfflineRiskView, ReaderView, SignOnView, StatusView, SumView, SyncReport,
     TroubleView, UnsentView, VerifyReport,
 };
-pub use vendor::{VendorAbout, VendorAsked, VendorCard, VendorEnd, VendorEntry, VendorEvent, VendorStart};
+pub use vendor::{
+    VendorAbout, VendorAsked, VendorCard, VendorEnd, VendorEntry, VendorEvent, VendorReceipt, VendorStart,
+};

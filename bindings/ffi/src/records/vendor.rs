@@ -49,9 +49,15 @@ pub struct VendorAbout {
     /// Percent, 0 to 100; null if it does not tell.
     #[uniffi(default)]
     pub battery_percent: Option<u32>,
+    /// It is on a charger; null if it does not tell.
+    #[uniffi(default)]
+    pub charging: Option<bool>,
     /// It was opened: it takes no payments.
     #[uniffi(default = false)]
     pub tampered: bool,
+    /// It has no key to encrypt with: it takes no payments.
+    #[uniffi(default = false)]
+    pub keys_missing: bool,
 }
 
 impl fmt::Debug for VendorAbout {
@@ -69,8 +75,8 @@ impl fmt::Display for VendorAbout {
 
 impl From<VendorAbout> for takings_till::VendorAbout {
     fn from(about: VendorAbout) -> Self {
-        let VendorAbout { serial, model, firmware, battery_percent, tampered } = about;
-        Self { serial, model, firmware, battery_percent, tampered }
+        let VendorAbout { serial, model, firmware, battery_percent, charging, tampered, keys_missing } = about;
+        Self { serial, model, firmware, battery_percent, charging, tampered, keys_missing }
     }
 }
 
@@ -118,6 +124,51 @@ impl From<VendorCard> for takings_till::VendorCard {
         let VendorCard { ciphertext, format, key_id, ksn_hex, masked_number, entry } = card;
         let ciphertext = SensitiveBytes::new(ciphertext);
         Self { ciphertext, format, key_id, ksn_hex, masked_number, entry_mode: entry.into() }
+    }
+}
+
+/// What the SDK tells for the receipt, as EMV writes it, in hex. What is empty or of an impossible size is taken for untold.
+/// Printed it shows lengths.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct VendorReceipt {
+    /// The application, tag `9F06`: 5 to 16 bytes.
+    #[uniffi(default = "")]
+    pub aid_hex: String,
+    /// Its name, `9F12` or `50`, as text.
+    #[uniffi(default = "")]
+    pub application_name: String,
+    /// How the cardholder was verified, `9F34`: 3 bytes.
+    #[uniffi(default = "")]
+    pub cvm_result_hex: String,
+    /// Terminal verification results, `95`: 5 bytes.
+    #[uniffi(default = "")]
+    pub tvr_hex: String,
+    /// Transaction status information, `9B`: 2 bytes.
+    #[uniffi(default = "")]
+    pub tsi_hex: String,
+    /// The cardholder has to sign: the merchant's copy gets a line for it.
+    #[uniffi(default = false)]
+    pub signature_needed: bool,
+}
+
+impl fmt::Debug for VendorReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        takings_till::VendorReceipt::from(self.clone()).fmt(f)
+    }
+}
+
+/// What each language prints.
+impl fmt::Display for VendorReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl From<VendorReceipt> for takings_till::VendorReceipt {
+    fn from(receipt: VendorReceipt) -> Self {
+        let VendorReceipt { aid_hex, application_name, cvm_result_hex, tvr_hex, tsi_hex, signature_needed } = receipt;
+        Self { aid_hex, application_name, cvm_result_hex, tvr_hex, tsi_hex, signature_needed }
     }
 }
 
@@ -269,10 +320,20 @@ pub enum VendorEvent {
         /// What was asked.
         asked: VendorAsked,
     },
+    /// What the receipt needs: once, after the card data. It adds to the record alone.
+    ReceiptData {
+        /// Application, verification, signature.
+        receipt: VendorReceipt,
+    },
     /// Charge the reader.
     BatteryLow {
         /// Percent left.
         percent: u32,
+    },
+    /// The reader restarts by itself: no payment is begun in the minute before.
+    RestartsSoon {
+        /// Minutes left.
+        minutes: u32,
     },
 }
 
@@ -306,7 +367,9 @@ impl From<VendorEvent> for takings_till::VendorEvent {
             VendorEvent::CardData { card } => Self::Card(card.into()),
             VendorEvent::Ended { outcome } => Self::Ended(outcome.into()),
             VendorEvent::Failed { asked } => Self::Failed(asked.into()),
+            VendorEvent::ReceiptData { receipt } => Self::ReceiptData(receipt.into()),
             VendorEvent::BatteryLow { percent } => Self::BatteryLow(percent),
+            VendorEvent::RestartsSoon { minutes } => Self::RestartsSoon { minutes },
         }
     }
 }

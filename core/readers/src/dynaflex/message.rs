@@ -95,18 +95,19 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, MessageError> {
         [KIND_REQUEST, reference, high, low] => Ok(Message::Request {
             reference,
             command: u16::from_be_bytes([high, low]),
-            body: without_id([high, low], Some(body.ok_or(MessageError::Missing(TAG_BODY))?))?,
+            body: without_id(Some([high, low]), Some(body.ok_or(MessageError::Missing(TAG_BODY))?))?,
         }),
         [KIND_RESPONSE, reference, high, low] => Ok(Message::Response {
             reference,
             command: u16::from_be_bytes([high, low]),
             status: Status::from_bytes(four(status)?),
-            body: without_id([high, low], body)?,
+            // One of the maker's own examples repeats no id here.
+            body: without_id(None, body)?,
         }),
         [KIND_NOTIFICATION, _, source, kind] => Ok(Message::Notification {
             id: u16::from_be_bytes([source, kind]),
             detail: four(status)?,
-            body: without_id([source, kind], body)?,
+            body: without_id(Some([source, kind]), body)?,
         }),
         [KIND_FILE_OUT | KIND_FILE_IN, reference, high, low, a, b, c, d] => Ok(Message::DataFile {
             reference,
@@ -128,10 +129,10 @@ fn four(value: Option<&[u8]>) -> Result<[u8; 4], MessageError> {
 }
 
 /// The first two bytes of a body repeat the id. They are not TLV.
-fn without_id(id: [u8; 2], body: Option<&[u8]>) -> Result<&[u8], MessageError> {
+fn without_id(id: Option<[u8; 2]>, body: Option<&[u8]>) -> Result<&[u8], MessageError> {
     match body {
         None => Ok(&[]),
-        Some([high, low, rest @ ..]) if id == [*high, *low] => Ok(rest),
+        Some([high, low, rest @ ..]) if id.is_none_or(|id| id == [*high, *low]) => Ok(rest),
         Some([high, low, ..]) => Err(MessageError::OtherId(u16::from_be_bytes([*high, *low]))),
         Some(_) => Err(MessageError::Missing(TAG_BODY)),
     }

@@ -4,7 +4,7 @@ use crate::dynaflex::commands::{NOTE_DISPLAY, NOTE_TRANSACTION, bcd};
 use crate::dynaflex::message;
 use crate::tlv::{self, Tag};
 
-use super::card::CardScript;
+use super::card::{Behaviour, CardScript};
 use super::example::{ARQC, CIPHERTEXT_LEN, SERIAL_LEN, TRACK_LEN, at};
 
 /// What one transaction of the simulated reader is made of.
@@ -60,7 +60,8 @@ impl Making<'_> {
         match card.technology() {
             0x08 if card.card_type() == 0x07 => {
                 patch(&mut out, at::TRACK_TAG, &[0x33]);
-                patch(&mut out, at::FALLBACK, &[0x81]);
+                let after_the_chip = card.behaviour != Behaviour::ChipCardSwiped;
+                patch(&mut out, at::FALLBACK, &[if after_the_chip { 0x81 } else { 0x00 }]);
             }
             0x08 => patch(&mut out, at::TRACK_TAG, &[0x33]),
             _ => {}

@@ -23,6 +23,8 @@ pub enum Behaviour {
     OnlineThenEndsWith([u8; 4]),
     /// Quick Chip, with the card data sent twice.
     CardDataTwice,
+    /// A card with a chip is swiped, though nobody tried its chip.
+    ChipCardSwiped,
 }
 
 /// One presentation of one card.
@@ -97,6 +99,7 @@ impl CardScript {
     /// The card type in the card data.
     pub(super) fn card_type(&self) -> u8 {
         match self.entry_mode {
+            EntryMode::Stripe if self.behaviour == Behaviour::ChipCardSwiped => 0x07,
             EntryMode::Chip => 0x05,
             EntryMode::Contactless => 0x06,
             EntryMode::Stripe => 0x01,

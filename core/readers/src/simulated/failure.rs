@@ -3,7 +3,7 @@
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing is said any more until the link comes up anew.
+    /// Nothing is said on this link any more; on the next one, if there is none.
     Silent,
     /// The next start is refused, for this reason: group, subgroup, code.
     RefusesStart([u8; 3]),
@@ -72,20 +72,29 @@ pub(super) enum Fate {
 
 /// What is still to go wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Failures(Vec<Failure>);
+pub(super) struct Failures {
+    coming: Vec<Failure>,
+    /// Nothing is said on this link.
+    silent: bool,
+}
 
 impl Failures {
     pub(super) fn add(&mut self, failure: Failure) {
-        self.0.push(failure);
+        self.coming.push(failure);
     }
 
     pub(super) fn is_silent(&self) -> bool {
-        self.0.contains(&Failure::Silent)
+        self.silent
     }
 
-    /// A new link: it speaks again.
-    pub(super) fn speaks_again(&mut self) {
-        self.0.retain(|failure| *failure != Failure::Silent);
+    /// This link falls silent.
+    pub(super) fn fall_silent(&mut self) {
+        self.silent = true;
+    }
+
+    /// A new link: it speaks again, or is the one on which it says nothing.
+    pub(super) fn link_up(&mut self) {
+        self.silent = self.take(|failure| (failure == Failure::Silent).then_some(())).is_some();
     }
 
     pub(super) fn refusal(&mut self) -> Option<[u8; 3]> {
@@ -129,7 +138,7 @@ impl Failures {
             Failure::SwapsValues(0) => Some(Fate::Swapped),
             _ => None,
         });
-        for failure in &mut self.0 {
+        for failure in &mut self.coming {
             if let Failure::LosesValue(left) | Failure::DoublesValue(left) | Failure::SwapsValues(left) = failure {
                 *left = left.saturating_sub(1);
             }
@@ -139,8 +148,8 @@ impl Failures {
 
     fn take<T>(&mut self, wanted: impl Fn(Failure) -> Option<T>) -> Option<T> {
         let (at, found) =
-            self.0.iter().enumerate().find_map(|(at, failure)| wanted(*failure).map(|found| (at, found)))?;
-        self.0.remove(at);
+            self.coming.iter().enumerate().find_map(|(at, failure)| wanted(*failure).map(|found| (at, found)))?;
+        self.coming.remove(at);
         Some(found)
     }
 }

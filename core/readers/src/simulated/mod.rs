@@ -167,7 +167,11 @@ impl SimulatedReader {
 
     /// From now on this goes wrong, once; what was said before does too.
     pub fn fail(&mut self, failure: Failure) {
-        self.failures.add(failure);
+        if failure == Failure::Silent && self.link.is_some() {
+            self.failures.fall_silent();
+        } else {
+            self.failures.add(failure);
+        }
     }
 
     /// Tells that the daily restart comes in so many minutes.
@@ -189,7 +193,7 @@ impl SimulatedReader {
     /// The link comes up; counters start anew, nothing is subscribed. `value_len` in bytes.
     pub fn link_up(&mut self, value_len: usize) {
         self.link = Some(Link::new(value_len));
-        self.failures.speaks_again();
+        self.failures.link_up();
     }
 
     /// The link goes: what was not fetched is lost. A payment that waits for a card goes on waiting;
@@ -235,7 +239,11 @@ impl SimulatedReader {
                     return Some(value);
                 }
                 Some(Fate::Swapped) => {
-                    let Some(next) = self.next_value() else { return Some(value) };
+                    let Some(next) = self.next_value() else {
+                        // It waits for two that follow each other.
+                        self.failures.add(Failure::SwapsValues(0));
+                        return Some(value);
+                    };
                     self.link.as_mut()?.displaced = Some(value);
                     return Some(next);
                 }

@@ -196,7 +196,7 @@ pub(super) fn script(making: &Making<'_>, card: &CardScript, timeout_s: u8, mish
     let mut steps: Vec<Step> = seen.into_iter().map(|code| here(information(code))).collect();
     let deferred = [technology, 0x02, 0x07, 0x00];
     match &card.behaviour {
-        Behaviour::Normal => online(&mut steps, making, card, deferred, mishaps),
+        Behaviour::Normal | Behaviour::ChipCardSwiped => online(&mut steps, making, card, deferred, mishaps),
         Behaviour::RemovedEarly => {
             steps.push(here(information([technology, 0x01, 0x03, 0x00])));
             end(&mut steps, [technology, 0x02, 0x08, 0x00]);

@@ -2,12 +2,15 @@
 
 use takings_domain::{MaskedCard, Scheme};
 
+use crate::emv::EmvData;
+use crate::interface::ReceiptData;
 use crate::masked_card::{self, MaskRule};
 use crate::online_request::{BlobFormat, OnlineRequest};
 use crate::prompt::Prompt;
+use crate::tlv::{self, Tag};
 
-use super::VendorCard;
 use super::clear_data::{looks_clear, luhn};
+use super::{VendorCard, VendorReceipt};
 
 /// The longest card data, in bytes.
 const MAX_BLOB_LEN: usize = 16 * 1024;
@@ -19,6 +22,10 @@ const MAX_TEXT_LEN: usize = 96;
 /// The longest masked number looked at, in characters.
 const MAX_NUMBER_LEN: usize = 40;
 const NUMBER_LENS: std::ops::RangeInclusive<usize> = 12..=19;
+/// The longest value of a receipt's tag, hex digits.
+const MAX_RECEIPT_HEX: usize = 32;
+/// The reader's word for it.
+const SIGNATURE_NEEDED: u8 = 0x01;
 /// What stays of a long serial.
 const SERIAL_TAIL: usize = 8;
 
@@ -39,6 +46,35 @@ pub(super) fn online_request(card: &VendorCard, serial: &str) -> Option<OnlineRe
         scheme,
         entry_mode: card.entry_mode,
     })
+}
+
+/// What the receipt may say: what an SDK tells goes through the same list of tags as what a reader tells.
+pub(super) fn receipt(said: &VendorReceipt) -> ReceiptData {
+    let mut level = Vec::new();
+    let told = [(0x9F06, &said.aid_hex), (0x9F34, &said.cvm_result_hex), (0x95, &said.tvr_hex), (0x9B, &said.tsi_hex)];
+    for (tag, hex) in told {
+        if let Some(bytes) = bytes(hex) {
+            tlv::put(&mut level, Tag(tag), &bytes);
+        }
+    }
+    let name: String = said.application_name.chars().take(MAX_TEXT_LEN).collect();
+    tlv::put(&mut level, Tag(0x50), name.as_bytes());
+    ReceiptData {
+        // What was just written reads.
+        emv: EmvData::read(&level).unwrap_or_default(),
+        signature: said.signature_needed.then_some(SIGNATURE_NEEDED),
+        decision: None,
+        decision_reason: None,
+        card: None,
+    }
+}
+
+/// Hex of no more bytes than any of these tags has.
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let sound = hex.len() <= MAX_RECEIPT_HEX && hex.len().is_multiple_of(2) && hex.is_ascii();
+    let pairs = (0..hex.len()).step_by(2).map(|at| hex.get(at..at + 2));
+    let read = |pair: &str| u8::from_str_radix(pair, 16).ok().filter(|_| !pair.starts_with('+'));
+    sound.then(|| pairs.map(|pair| pair.and_then(read)).collect::<Option<Vec<u8>>>()).flatten()
 }
 
 /// At most six leading digits and the last four; none if it is doubtful what is shown.

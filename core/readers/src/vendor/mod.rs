@@ -3,7 +3,7 @@
 //! [`VendorSession`] stands beside the protocol engines, behind the same [`ReaderSession`](crate::ReaderSession). It
 //! believes nothing: what an SDK says is bounded, masked again and put in order before anybody hears of it.
 //!
-//! * [`VendorAbout`], [`VendorEvent`], [`VendorCard`]: what the SDK says. [`VendorCommand`]: what it is told.
+//! * [`VendorAbout`], [`VendorEvent`], [`VendorCard`], [`VendorReceipt`]: what the SDK says. [`VendorCommand`]: what it is told.
 //! * `session`: the order of things; `payment`: what is known of one. `checks`: what a word and a number may look like. `clear_data`: a net for what is no
 //!   ciphertext.
 //!
@@ -42,8 +42,12 @@ pub struct VendorAbout {
     pub firmware: String,
     /// Percent, 0 to 100; none if it does not tell.
     pub battery_percent: Option<u32>,
+    /// It is on a charger; none if it does not tell.
+    pub charging: Option<bool>,
     /// It was opened: it takes no payments.
     pub tampered: bool,
+    /// It has no key to encrypt with: it takes no payments.
+    pub keys_missing: bool,
 }
 
 /// What to tell the SDK. Each is a request: what comes of it is told by events.
@@ -98,8 +102,32 @@ pub enum VendorEvent {
     Ended(Outcome),
     /// It cannot do what it was asked, as it says later.
     Failed(Asked),
+    /// What the receipt needs, once, after the card data.
+    ReceiptData(VendorReceipt),
     /// Charge the reader: percent left.
     BatteryLow(u32),
+    /// It restarts by itself in so many minutes.
+    RestartsSoon {
+        /// Minutes left.
+        minutes: u32,
+    },
+}
+
+/// What an SDK tells for the receipt, as EMV writes it, in hex. What is empty or of an impossible size is taken for untold.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct VendorReceipt {
+    /// The application, tag `9F06`: 5 to 16 bytes.
+    pub aid_hex: String,
+    /// Its name, `9F12` or `50`, as text.
+    pub application_name: String,
+    /// How the cardholder was verified, `9F34`: 3 bytes.
+    pub cvm_result_hex: String,
+    /// Terminal verification results, `95`: 5 bytes.
+    pub tvr_hex: String,
+    /// Transaction status information, `9B`: 2 bytes.
+    pub tsi_hex: String,
+    /// The cardholder has to sign.
+    pub signature_needed: bool,
 }
 
 /// Card data as a vendor's SDK hands it out.
@@ -121,9 +149,10 @@ pub struct VendorCard {
 
 impl fmt::Debug for VendorAbout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { serial, model, firmware, battery_percent, tampered } = self;
+        let Self { serial, model, firmware, battery_percent, charging, tampered, keys_missing } = self;
         let (serial, model, firmware) = (serial.len(), model.len(), firmware.len());
-        write!(f, "VendorAbout[{serial}, {model}, {firmware}, {battery_percent:?}, tampered {tampered}]")
+        write!(f, "VendorAbout[{serial}, {model}, {firmware}, {battery_percent:?}, charging {charging:?}, ")?;
+        write!(f, "tampered {tampered}, keys missing {keys_missing}]")
     }
 }
 
@@ -140,8 +169,18 @@ impl fmt::Debug for VendorEvent {
             Self::Card(card) => write!(f, "{card:?}"),
             Self::Ended(outcome) => write!(f, "Ended({outcome:?})"),
             Self::Failed(asked) => write!(f, "Failed({asked:?})"),
+            Self::ReceiptData(receipt) => write!(f, "{receipt:?}"),
             Self::BatteryLow(percent) => write!(f, "BatteryLow({percent})"),
+            Self::RestartsSoon { minutes } => write!(f, "RestartsSoon({minutes})"),
         }
+    }
+}
+
+impl fmt::Debug for VendorReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { aid_hex, application_name, cvm_result_hex, tvr_hex, tsi_hex, signature_needed } = self;
+        let texts = [aid_hex, application_name, cvm_result_hex, tvr_hex, tsi_hex].map(String::len);
+        write!(f, "VendorReceipt[{texts:?}, signature {signature_needed}]")
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Payment {
     /// It refused to stop, and was given its time anew: once.
     pub(super) refused_to_stop: bool,
     pub(super) card: Card,
+    pub(super) receipt_seen: bool,
     pub(super) choices: u8,
     /// How often the cardholder was asked.
     pub(super) offers: u8,

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 use crate::trouble::{Asked, Fault, LOW_BATTERY_PERCENT, ReaderError, Refusal};
 
 use super::payment::{Card, Payment};
-use super::{VendorAbout, VendorCard, VendorCommand, VendorEvent, checks};
+use super::{VendorAbout, VendorCard, VendorCommand, VendorEvent, VendorReceipt, checks};
 
 /// How long the SDK may take to say that it runs the payment, in milliseconds.
 const RESPONSE_MS: u64 = 20_000;
@@ -97,12 +97,17 @@ impl VendorSession {
             model: checks::text(&about.model),
             firmware: checks::text(&about.firmware),
             battery_percent: about.battery_percent.and_then(percent),
-            charging: None,
+            charging: about.charging,
             terminal_id: String::new(),
         };
-        if about.tampered {
+        let unfit = match (about.tampered, about.keys_missing) {
+            (true, _) => Some(OutOfServiceReason::Tampered),
+            (false, true) => Some(OutOfServiceReason::KeysMissing),
+            (false, false) => None,
+        };
+        if let Some(reason) = unfit {
             self.phase = Phase::OutOfService;
-            self.tell(ReaderEvent::OutOfService { about: checked, reason: OutOfServiceReason::Tampered });
+            self.tell(ReaderEvent::OutOfService { about: checked, reason });
             return Ok(());
         }
         self.phase = Phase::Ready;
@@ -133,6 +138,7 @@ impl VendorSession {
             stopping: false,
             refused_to_stop: false,
             card: Card::Awaited,
+            receipt_seen: false,
             choices: 0,
             offers: 0,
             held: None,
@@ -197,10 +203,15 @@ impl VendorSession {
             VendorEvent::Card(card) => self.card(card),
             VendorEvent::Ended(outcome) => self.ended(*outcome),
             VendorEvent::Failed(asked) => self.failed(*asked),
+            VendorEvent::ReceiptData(receipt) => self.receipt(receipt),
             VendorEvent::BatteryLow(left) => {
                 if let Some(left) = percent(*left) {
                     self.tell(ReaderEvent::BatteryLow(left));
                 }
+            }
+            VendorEvent::RestartsSoon { minutes } => {
+                let minutes = u8::try_from(*minutes).unwrap_or(u8::MAX);
+                self.tell(ReaderEvent::ResetSoon { minutes });
             }
         }
     }
@@ -258,6 +269,15 @@ impl VendorSession {
         self.tell(ReaderEvent::OnlineRequest(request));
         if let Some(outcome) = held {
             self.conclude(outcome);
+        }
+    }
+
+    /// Once, and only of a card that was read.
+    fn receipt(&mut self, receipt: &VendorReceipt) {
+        let wanted = |payment: &&mut Payment| payment.is_heard() && payment.card == Card::Told && !payment.receipt_seen;
+        if let Some(payment) = self.payment.as_mut().filter(wanted) {
+            payment.receipt_seen = true;
+            self.tell(ReaderEvent::ReceiptData(checks::receipt(receipt)));
         }
     }
 

@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod differential;

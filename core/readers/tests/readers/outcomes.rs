@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use takings_readers::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION};
 use takings_readers::dynaflex::status::Status;
 use takings_readers::outcome::{Completion, completion, signature_wanted};
-use takings_readers::{Fault, Outcome, ReaderEvent, ReaderInput, TimerId};
+use takings_readers::{Asked, Fault, Outcome, ReaderEvent, ReaderInput, Refusal, TimerId};
 
 use crate::bench::{online_requests, outcomes, payment};
 use crate::raw::Raw;
@@ -182,7 +182,23 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     swiped[152] = 0x07;
     let mut raw = Raw::running();
     raw.say(&swiped);
-    assert_eq!(online_requests(&raw.events()).len(), 0);
+    let events = raw.events();
+    assert!(
+        online_requests(&events).is_empty() && outcomes(&events).is_empty(),
+        "the reader is still at it: {events:?}"
+    );
+    raw.note(NOTE_COMPLETE, [0x08, 0x02, 0x07, 0x00]);
+    assert_eq!(outcomes(&raw.events()), [(Outcome::TryOtherInterface, None)]);
+    // Sent again it is not another card, and a reader that never comes to the end is not waited for.
+    let mut raw = Raw::running();
+    raw.say(&swiped);
+    raw.say(&swiped);
+    raw.fire(TimerId::Closing);
+    assert_eq!(outcomes(&raw.events()), [(Outcome::TryOtherInterface, None)]);
+    // An end that came before the data waits for nothing.
+    let mut raw = Raw::running();
+    raw.note(NOTE_COMPLETE, [0x08, 0x02, 0x07, 0x00]);
+    raw.say(&swiped);
     assert_eq!(outcomes(&raw.events()), [(Outcome::TryOtherInterface, None)]);
 
     // Once the reader itself asks for a swipe, it is a fallback.
@@ -207,6 +223,44 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     let mut raw = Raw::running();
     raw.say(&licence);
     assert_eq!(outcomes(&raw.events()), [(Outcome::NotAccepted, None)]);
+}
+
+/// What belongs to a payment that ended may hold the reader a moment longer.
+#[test]
+fn a_reader_that_is_still_at_the_payment_before_is_asked_again() {
+    const BUSY: Status = Status::refused([0x02, 0x03, 0x08]);
+    let again = || {
+        let mut raw = Raw::running();
+        raw.note(NOTE_COMPLETE, [0x10, 0x02, 0x0D, 0x00]);
+        raw.outputs.clear();
+        raw.give(ReaderInput::Start(payment(5)));
+        raw.answer_last(BUSY);
+        raw
+    };
+    let mut raw = again();
+    raw.fire(TimerId::Closing);
+    raw.answer_last(Status::STARTED);
+    assert_eq!(raw.events(), [ReaderEvent::Started]);
+
+    // So often, and no more.
+    let mut raw = again();
+    for _ in 0..3 {
+        assert_eq!(raw.events(), []);
+        raw.fire(TimerId::Closing);
+        raw.answer_last(BUSY);
+    }
+    assert_eq!(raw.events(), [ReaderEvent::Refused { asked: Asked::Start, refusal: Refusal::Busy }]);
+
+    // Whoever stops it meanwhile has stopped it.
+    let mut raw = again();
+    raw.give(ReaderInput::Cancel);
+    assert_eq!(outcomes(&raw.events()), [(Outcome::Cancelled, None)]);
+
+    // A reader that is busy with somebody else's payment says so at once.
+    let mut raw = Raw::ready();
+    raw.give(ReaderInput::Start(payment(5)));
+    raw.answer_last(BUSY);
+    assert_eq!(raw.events(), [ReaderEvent::Refused { asked: Asked::Start, refusal: Refusal::Busy }]);
 }
 
 #[test]

@@ -25,7 +25,9 @@ pub(crate) fn about() -> VendorAbout {
         model: "Pocket".to_owned(),
         firmware: "1.2".to_owned(),
         battery_percent: Some(80),
+        charging: None,
         tampered: false,
+        keys_missing: false,
     }
 }
 

@@ -69,8 +69,26 @@ fn act() -> impl Strategy<Value = Act> {
     let timers = prop::sample::select(vec![TimerId::Response, TimerId::Payment, TimerId::Closing]);
     let about =
         (text(), text(), text(), any::<Option<u32>>()).prop_map(|(serial, model, firmware, battery_percent)| {
-            VendorAbout { serial, model, firmware, battery_percent, tampered: false }
+            VendorAbout {
+                serial,
+                model,
+                firmware,
+                battery_percent,
+                charging: None,
+                tampered: false,
+                keys_missing: false,
+            }
         });
+    let receipt = (text(), text(), text(), text(), text(), any::<bool>()).prop_map(
+        |(aid_hex, application_name, cvm_result_hex, tvr_hex, tsi_hex, signature_needed)| VendorReceipt {
+            aid_hex,
+            application_name,
+            cvm_result_hex,
+            tvr_hex,
+            tsi_hex,
+            signature_needed,
+        },
+    );
     prop_oneof![
         6 => prop::sample::select(vec![CHARGE, CHARGE, CHARGE, "0192-older"]).prop_map(|charge| Act::Said(started_as(charge))),
         8 => vendor_card().prop_map(|card| Act::Said(VendorEvent::Card(card))),
@@ -80,7 +98,9 @@ fn act() -> impl Strategy<Value = Act> {
         }),
         1 => prop::collection::vec(text(), 0..20).prop_map(|items| Act::Said(VendorEvent::ChooseApplication(items))),
         1 => asked.clone().prop_map(|asked| Act::Said(VendorEvent::Failed(asked))),
+        2 => receipt.prop_map(|receipt| Act::Said(VendorEvent::ReceiptData(receipt))),
         1 => any::<u32>().prop_map(|left| Act::Said(VendorEvent::BatteryLow(left))),
+        1 => any::<u32>().prop_map(|minutes| Act::Said(VendorEvent::RestartsSoon { minutes })),
         5 => Just(Act::Start),
         1 => Just(Act::Cancel),
         1 => any::<u8>().prop_map(Act::Choose),
@@ -112,6 +132,9 @@ fn texts_of(event: &ReaderEvent) -> Vec<String> {
         ReaderEvent::Ready { about } => vec![about.serial.clone(), about.model.clone(), about.firmware.clone()],
         ReaderEvent::Prompt { prompt, .. } => vec![prompt.text().to_owned()],
         ReaderEvent::ChooseApplication(items) => items.clone(),
+        ReaderEvent::ReceiptData(data) => {
+            [data.emv.aid_hex.clone(), data.emv.application_name.clone()].into_iter().flatten().collect()
+        }
         ReaderEvent::OnlineRequest(request) => vec![
             request.format.as_str().to_owned(),
             request.key_id.clone(),

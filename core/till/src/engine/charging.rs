@@ -41,6 +41,8 @@ pub(super) struct OpenCharge {
     /// Which presentation of a card this is, and what the next may use.
     pub(super) presenting: Presenting,
     pub(super) card_read: bool,
+    /// Somebody asked to stop: no presentation begins any more.
+    pub(super) cancel_asked: bool,
     /// The reader is driven by its vendor's SDK.
     pub(super) is_vendors: bool,
     /// What the reader of this charge said of itself.
@@ -69,6 +71,7 @@ impl OpenCharge {
             losses: 0,
             presenting: Presenting::default(),
             card_read: false,
+            cancel_asked: false,
             is_vendors: false,
             about: None,
             last_words: Vec::new(),
@@ -167,6 +170,17 @@ impl Engine {
         give_up: bool,
         now: Now,
     ) -> Result<(), TillError> {
+        self.end_attempts(id, why, give_up.then_some(why), now)
+    }
+
+    /// The same, where the charge is given up for another reason than this attempt ended.
+    pub(super) fn end_attempts(
+        &mut self,
+        id: PaymentId,
+        why: AttemptEnd,
+        given_up_for: Option<AttemptEnd>,
+        now: Now,
+    ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         if charge.card_read || charge.outcome.is_some() {
             return Ok(());
@@ -183,14 +197,14 @@ impl Engine {
         if open {
             tx.append_payment(now, operator.as_deref(), id, AttemptEnded { why }.into())?;
         }
-        if give_up {
+        if let Some(why) = given_up_for {
             tx.append_payment(now, operator.as_deref(), id, Abandoned { why }.into())?;
         }
         tx.commit()?;
         if let Some(charge) = self.charges.get_mut(&id) {
             charge.attempt_open = false;
         }
-        if give_up {
+        if let Some(why) = given_up_for {
             self.decide(id, given_up(why));
         }
         Ok(())

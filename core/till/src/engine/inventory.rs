@@ -21,21 +21,37 @@ const BEFORE_RESTART_MS: i64 = 60_000;
 const BEFORE_POWER_DOWN_MS: i64 = 60_000;
 /// More readers than a stall has.
 const MOST_RESTARTS: usize = 32;
+/// In place of the number of a reader that tells none.
+const NO_SERIAL: &str = "?";
+
+/// What was heard of a reader just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// What it says of itself. What it refused a payment for may be over, or be told again with the next one.
+    Itself,
+    /// It began a payment: what it refused one for is over.
+    Works,
+    /// This is wrong with it.
+    Trouble(ReaderTrouble),
+}
 
 impl Engine {
     /// Puts on record how a reader is. What cannot be written keeps no payment waiting.
-    pub(super) fn see_reader(&mut self, about: &ReaderAbout, trouble: Option<ReaderTrouble>, now: Now) {
-        if about.serial.is_empty() || self.read_only.is_some() {
+    pub(super) fn see_reader(&mut self, about: &ReaderAbout, heard: Heard, now: Now) {
+        // A vendor's SDK may tell no number: that the reader was opened is worth a record all the same.
+        let nameless = about.serial.is_empty();
+        if (nameless && heard != Heard::Trouble(ReaderTrouble::Tampered)) || self.read_only.is_some() {
             return;
         }
-        let known = self.state.readers.get(&about.serial);
+        let serial = if nameless { NO_SERIAL } else { &about.serial };
+        let known = self.state.readers.get(serial);
         let seen = ReaderSeen {
-            serial: about.serial.clone(),
+            serial: serial.to_owned(),
             model: about.model.clone(),
             firmware: about.firmware.clone(),
             battery_percent: about.battery_percent,
             charging: about.charging,
-            trouble: trouble.or_else(|| is_low(about, known).then_some(ReaderTrouble::BatteryLow)),
+            trouble: trouble_now(about, known, heard),
         };
         if known.is_some_and(|known| !is_news(known, &seen, now)) {
             return;
@@ -47,7 +63,8 @@ impl Engine {
 
     /// The reader restarts by itself in so many minutes.
     pub(super) fn restart_announced(&mut self, serial: &str, minutes: u8, now: Now) {
-        self.not_after(serial, now.monotonic_ms.saturating_add(i64::from(minutes) * 60_000));
+        // None at all is within a minute.
+        self.not_after(serial, now.monotonic_ms.saturating_add(i64::from(minutes.max(1)) * 60_000));
     }
 
     /// The reader switches off within a minute.
@@ -87,6 +104,35 @@ fn reader_view(known: &KnownReader) -> ReaderView {
         trouble: seen.trouble.map(|trouble| trouble.as_str().to_owned()),
         first_seen_ms: known.first_seen_ms,
         last_seen_ms: known.last_seen_ms,
+    }
+}
+
+/// The worst of what is wrong with it.
+fn trouble_now(about: &ReaderAbout, known: Option<&KnownReader>, heard: Heard) -> Option<ReaderTrouble> {
+    let before = known.and_then(|known| known.seen.trouble);
+    let low = is_low(about, known).then_some(ReaderTrouble::BatteryLow);
+    let told = match heard {
+        Heard::Works => None,
+        // Its charge it tells itself.
+        Heard::Itself => {
+            before.filter(|trouble| *trouble != ReaderTrouble::BatteryLow || about.battery_percent.is_none())
+        }
+        Heard::Trouble(trouble) => Some(trouble),
+    };
+    told.into_iter().chain(low).min_by_key(|trouble| rank(*trouble))
+}
+
+/// The worst first.
+const fn rank(trouble: ReaderTrouble) -> u8 {
+    match trouble {
+        ReaderTrouble::Tampered => 0,
+        ReaderTrouble::KeysMissing => 1,
+        ReaderTrouble::Locked => 2,
+        ReaderTrouble::OutOfService => 3,
+        ReaderTrouble::NoAnswer => 4,
+        ReaderTrouble::BatteryLow => 5,
+        ReaderTrouble::TooCold => 6,
+        ReaderTrouble::TooHot => 7,
     }
 }
 

@@ -64,12 +64,14 @@ impl Engine {
         now: Now,
     ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
-        let next = charge.presenting.after(outcome, code, why).filter(|_| !charge.is_vendors);
+        let wanted = !charge.is_vendors && !charge.cancel_asked;
+        let next = charge.presenting.after(outcome, code, why).filter(|_| wanted);
         let serial = charge.about.as_ref().map(|about| about.serial.clone());
         let Some((next, serial)) = next.zip(serial) else {
             // That nobody came a second time is not why the first came to nothing.
-            let why = charge.presenting.why.filter(|_| outcome == Outcome::TimedOut).unwrap_or(why);
-            return self.end_attempt(id, why, true, now);
+            let first = charge.presenting.why.filter(|_| outcome == Outcome::TimedOut);
+            let given_up_for = if charge.cancel_asked { AttemptEnd::Cancelled } else { first.unwrap_or(why) };
+            return self.end_attempts(id, why, Some(given_up_for), now);
         };
         self.end_attempt(id, why, false, now)?;
         if let Some(charge) = self.charges.get_mut(&id) {

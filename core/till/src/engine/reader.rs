@@ -9,11 +9,12 @@ use takings_readers::{
     Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest,
     VendorAbout, VendorEvent, VendorSession,
 };
+use zeroize::Zeroize as _;
 
 use super::Engine;
 use super::book::Book;
 use super::charging::OpenCharge;
-use super::inventory::{end_of, lasting, start_refused, trouble_of};
+use super::inventory::{Heard, end_of, lasting, start_refused, trouble_of};
 use crate::charge::{PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
 pub(super) use last_words::append_last_words;
@@ -92,24 +93,39 @@ pub enum LinkEvent {
 }
 
 impl Engine {
-    /// One thing that happened on the link to the reader.
-    pub(super) fn link(&mut self, id: PaymentId, event: LinkEvent, now: Now) -> Result<Step, TillError> {
+    /// One thing that happened on the link to the reader. Its bytes are wiped: a reader says names and tracks in clear.
+    pub(super) fn link(&mut self, id: PaymentId, mut event: LinkEvent, now: Now) -> Result<Step, TillError> {
+        let step = self.on_link(id, &event, now);
+        if let LinkEvent::Bytes { value, .. } = &mut event {
+            value.zeroize();
+        }
+        step
+    }
+
+    fn on_link(&mut self, id: PaymentId, event: &LinkEvent, now: Now) -> Result<Step, TillError> {
         let mut step = Step::default();
         let charge = self.charges.get_mut(&id).ok_or_else(|| TillError::not_found("charge", "this charge is over"))?;
         if charge.outcome.is_some() && charge.reader.is_none() {
             return self.finish_step(id, step, now);
         }
-        if let Some((generation, session)) = new_session(id, &event) {
+        if let Some((generation, session)) = new_session(id, event) {
             newer(charge, generation)?;
             charge.reader = Some((generation, session));
             charge.last_generation = Some(generation);
             charge.is_vendors = matches!(event, LinkEvent::VendorUp { .. });
             charge.timers.clear();
         }
-        for input in inputs(charge, &event, now) {
+        charge.cancel_asked |= matches!(event, LinkEvent::Cancel);
+        for input in inputs(charge, event, now) {
             let fed = self.feed_reader(id, input, &mut step, now);
             if fed.is_err() && matches!(event, LinkEvent::Up { .. } | LinkEvent::VendorUp { .. }) {
                 self.unplug(id);
+            }
+            // A reader that takes no payment yet has none to stop: the till needs nobody to keep it from beginning one.
+            if fed.is_err() && matches!(event, LinkEvent::Cancel) && self.is_before_card(id) {
+                self.unplug(id);
+                step.disconnect = true;
+                continue;
             }
             fed?;
         }
@@ -133,7 +149,11 @@ impl Engine {
         self.finish_step(id, step, now)
     }
 
-    /// A connection that could not be taken up, and whose reader was told nothing, is none: the next may come.
+    fn is_before_card(&self, id: PaymentId) -> bool {
+        self.charges.get(&id).is_some_and(|charge| !charge.card_read && !charge.is_decided())
+    }
+
+    /// A connection that could not be taken up, or that the reader gave up, is none: the next may come.
     fn unplug(&mut self, id: PaymentId) {
         if let Some(charge) = self.charges.get_mut(&id) {
             charge.reader = None;
@@ -163,7 +183,10 @@ impl Engine {
                 ReaderOutput::ClearTimer(id) => {
                     charge.timers.remove(&id);
                 }
-                ReaderOutput::Disconnect => step.disconnect = true,
+                ReaderOutput::Disconnect => {
+                    step.disconnect = true;
+                    self.unplug(id);
+                }
                 ReaderOutput::Event(event) => self.on_reader(id, event, step, now)?,
             }
         }
@@ -173,7 +196,7 @@ impl Engine {
     fn on_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) -> Result<(), TillError> {
         match event {
             ReaderEvent::Ready { about } => {
-                self.see_reader(&about, None, now);
+                self.see_reader(&about, Heard::Itself, now);
                 let serial = about.serial.clone();
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.about = Some(about);
@@ -195,16 +218,31 @@ impl Engine {
             ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, (outcome, code), step, now),
             ReaderEvent::OutOfService { about, reason } => {
                 let trouble = trouble_of(reason);
-                self.see_reader(&about, Some(trouble), now);
+                self.see_reader(&about, Heard::Trouble(trouble), now);
                 self.end_attempt(id, end_of(trouble), true, now)
             }
             ReaderEvent::Refused { asked: Asked::Start, refusal } => {
-                self.reader_says(id, lasting(refusal), now);
+                self.reader_says(id, lasting(refusal).map_or(Heard::Itself, Heard::Trouble), now);
                 self.end_attempt(id, start_refused(refusal), true, now)
             }
             ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
             ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => self.lost(id, now),
-            ReaderEvent::ReceiptData(data) => self.on_receipt_data(id, &data, now),
+            ReaderEvent::Started => {
+                self.reader_says(id, Heard::Works, now);
+                Ok(())
+            }
+            ReaderEvent::ReceiptData(data) => {
+                self.on_receipt_data(id, &data, now);
+                Ok(())
+            }
+            ReaderEvent::Fault(Fault::ContradictoryOutcome { second, .. }) => {
+                self.contradicted(id, Some(second), now);
+                Ok(())
+            }
+            ReaderEvent::Fault(Fault::ContradictoryEnd { .. }) => {
+                self.contradicted(id, None, now);
+                Ok(())
+            }
             ReaderEvent::BatteryLow(_)
             | ReaderEvent::ResetSoon { .. }
             | ReaderEvent::PowerDownSoon
@@ -216,7 +254,6 @@ impl Engine {
             | ReaderEvent::CardSeen(_)
             | ReaderEvent::CardRemoved
             | ReaderEvent::SeveralCards
-            | ReaderEvent::Started
             | ReaderEvent::FrameLost
             | ReaderEvent::Refused { .. } => Ok(()),
         }
@@ -228,7 +265,7 @@ impl Engine {
         match event {
             ReaderEvent::BatteryLow(percent) => {
                 about.battery_percent = Some(*percent);
-                self.reader_says(id, None, now);
+                self.reader_says(id, Heard::Itself, now);
             }
             ReaderEvent::ResetSoon { minutes } => {
                 let serial = about.serial.clone();
@@ -238,24 +275,40 @@ impl Engine {
                 let serial = about.serial.clone();
                 self.power_down_announced(&serial, now);
             }
-            ReaderEvent::Fault(Fault::TooCold(_)) => self.reader_says(id, Some(ReaderTrouble::TooCold), now),
-            ReaderEvent::Fault(Fault::TooHot(_)) => self.reader_says(id, Some(ReaderTrouble::TooHot), now),
+            ReaderEvent::Fault(Fault::TooCold(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooCold), now),
+            ReaderEvent::Fault(Fault::TooHot(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooHot), now),
+            // It is back from the restart that it announced.
+            ReaderEvent::Fault(Fault::ReaderReset) => {
+                let serial = about.serial.clone();
+                self.restarts.remove(&serial);
+            }
             _ => {}
         }
     }
 
-    fn reader_says(&mut self, id: PaymentId, trouble: Option<ReaderTrouble>, now: Now) {
+    fn reader_says(&mut self, id: PaymentId, heard: Heard, now: Now) {
         if let Some(about) = self.charges.get(&id).and_then(|charge| charge.about.clone()) {
-            self.see_reader(&about, trouble, now);
+            self.see_reader(&about, heard, now);
         }
     }
 
-    /// Before the card a link may come again: so often, and no more. Each time is on record.
+    /// Before the card a link may come again: so often, and no more. Each time is on record. A reader that stays silent
+    /// while it is connected is no lost link: the till gave it up, and the merchant sees why.
     fn lost(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
+        if charge.reader.is_none() {
+            return self.end_attempt(id, AttemptEnd::ReaderNoAnswer, true, now);
+        }
         charge.losses = charge.losses.saturating_add(1);
         let give_up = charge.losses >= MOST_LOSSES;
         self.end_attempt(id, AttemptEnd::LinkLost, give_up, now)
+    }
+
+    /// Two ends of one payment: the first stands, and that the reader took it back is on the payment.
+    fn contradicted(&mut self, id: PaymentId, second: Option<[u8; 4]>, now: Now) {
+        if self.charges.get(&id).is_some_and(|charge| charge.card_read) {
+            self.reader_concluded(id, Outcome::Unknown, second, now);
+        }
     }
 
     /// Once the charge is decided, the reader has only the card to speak of.
@@ -275,6 +328,10 @@ impl Engine {
         if charge.outcome.is_some() || charge.card_read {
             step.disconnect = true;
             return Ok(());
+        }
+        if charge.cancel_asked {
+            step.disconnect = true;
+            return self.end_attempt(id, AttemptEnd::Cancelled, true, now);
         }
         if self.restarts_soon(&serial, now) {
             step.disconnect = true;
@@ -318,7 +375,8 @@ impl Engine {
             Some(charge) if charge.outcome.is_some() => return Ok(()),
             Some(_) => return self.present_again(id, (outcome, code), attempt_end(outcome), step, now),
         }
-        self.reader_concluded(id, outcome, code, now)
+        self.reader_concluded(id, outcome, code, now);
+        Ok(())
     }
 
     fn cancel_without_reader(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {

@@ -310,8 +310,9 @@ impl Engine {
     /// Everything is already on disk; the caller may be suspended when this is answered.
     pub(super) fn background(&mut self, now: Now) -> Result<Reply, TillError> {
         if self.read_only.is_none() {
-            self.write_all_last_words(now)?;
+            let written = self.write_all_last_words(now);
             self.tidy()?;
+            written?;
         }
         Ok(Reply::Done)
     }

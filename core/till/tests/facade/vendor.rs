@@ -27,7 +27,9 @@ fn about() -> VendorAbout {
         model: "Pocket".to_owned(),
         firmware: "1.2".to_owned(),
         battery_percent: None,
+        charging: None,
         tampered: false,
+        keys_missing: false,
     }
 }
 

@@ -53,9 +53,10 @@ fn card_data(body: &[u8], technology: u8) {
         assert_eq!(again.device_serial, arqc.device_serial);
     }
     if let Ok(receipt) = parse_batch(body, rule) {
-        assert!(receipt.aid_hex.is_none_or(|aid| (10..=32).contains(&aid.len())));
-        assert!(receipt.application_name.is_none_or(|name| (1..=16).contains(&name.len())));
-        assert!(receipt.amount_minor.is_none_or(|minor| (0..=999_999_999_999).contains(&minor)));
+        let emv = receipt.emv;
+        assert!(emv.aid_hex.is_none_or(|aid| (10..=32).contains(&aid.len())));
+        assert!(emv.application_name.is_none_or(|name| (1..=16).contains(&name.len())));
+        assert!(emv.amount_minor.is_none_or(|minor| (0..=999_999_999_999).contains(&minor)));
     }
 }
 

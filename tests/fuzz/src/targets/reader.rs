@@ -49,7 +49,7 @@ pub fn reader(data: &[u8]) {
         let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*length)));
         rest = tail;
         let whole = segmenter.clone().segment(bytes, VALUE_LEN);
-        let inputs: Vec<ReaderInput<'_>> = match step % 10 {
+        let inputs: Vec<ReaderInput<'_>> = match step % 16 {
             0 => vec![ReaderInput::Bytes(bytes)],
             1..=4 => {
                 let _ = segmenter.segment(bytes, VALUE_LEN);
@@ -63,6 +63,9 @@ pub fn reader(data: &[u8]) {
                 1 => TimerId::Payment,
                 _ => TimerId::Closing,
             })],
+            9 => vec![ReaderInput::ValueLen(usize::from(*length) * 3)],
+            10 => vec![ReaderInput::WriteFailed],
+            11 => vec![ReaderInput::LinkDown],
             _ => vec![ReaderInput::WriteDone],
         };
         for input in inputs {

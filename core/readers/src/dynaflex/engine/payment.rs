@@ -21,6 +21,13 @@ const CLOSING_MS: u64 = 5_000;
 /// How long the end may take once an overdue payment was cancelled, in milliseconds.
 const OVERDUE_GRACE_MS: u64 = 10_000;
 
+/// How long a reader that is still at the payment before has to come to its end, in milliseconds.
+const BUSY_MS: u64 = 1_000;
+/// So often it is asked again.
+const MOST_BUSY: u8 = 3;
+/// So many questions get time of their own: a reader that asks for ever does not last for ever.
+const MOST_OFFERS: u8 = 8;
+
 /// So many technical failures of the chip allow a swipe.
 const CHIP_FAILURES_FOR_SWIPE: u8 = 3;
 
@@ -34,21 +41,35 @@ enum Phase {
 /// The payment of one start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Payment {
+    request: StartRequest,
     timeout_ms: u64,
+    /// It began before what belongs to the one before had all come.
+    follows: bool,
+    /// How often the reader was still at the one before.
+    busy: u8,
+    /// The reader is asked to start again once the timer is due.
+    waits_to_start: bool,
     phase: Phase,
     loss_seen: bool,
     overdue: bool,
     online_request_seen: bool,
     receipt_seen: bool,
     choices: Option<u8>,
+    offers: u8,
+    /// How it ends instead of going to the host: the card was read in a way that is not taken.
+    overruled: Option<Outcome>,
     /// An end that needs card data which has not come yet.
     held: Option<[u8; 4]>,
     concluded: Option<(Outcome, Option<[u8; 4]>)>,
 }
 
 impl Payment {
-    fn new(request: &StartRequest) -> Self {
+    fn new(request: StartRequest, follows: bool) -> Self {
         Self {
+            request,
+            follows,
+            busy: 0,
+            waits_to_start: false,
             timeout_ms: u64::from(request.timeout_s) * 1_000 + PAYMENT_GRACE_MS,
             phase: Phase::Starting,
             loss_seen: false,
@@ -56,6 +77,8 @@ impl Payment {
             online_request_seen: false,
             receipt_seen: false,
             choices: None,
+            offers: 0,
+            overruled: None,
             held: None,
             concluded: None,
         }
@@ -75,6 +98,16 @@ impl Payment {
             (true, false) => LinkLoss::BeforeOnlineRequest,
             (true, true) => LinkLoss::AfterOnlineRequest,
         }
+    }
+
+    /// The reader is at the payment before: in a moment it may not be.
+    fn starts_later(&mut self, refusal: Refusal) -> bool {
+        let later = refusal == Refusal::Busy && self.follows && self.busy < MOST_BUSY;
+        if later {
+            self.busy += 1;
+            self.waits_to_start = true;
+        }
+        later
     }
 
     /// Whether what the reader tells now can be about this payment. Its answer to the start comes
@@ -116,10 +149,11 @@ impl Reader {
             return Err(ReaderError::Busy);
         }
         request.check()?;
-        if self.payment.is_some() {
+        let follows = self.payment.is_some();
+        if follows {
             self.clear_timer(TimerId::Closing);
         }
-        let payment = Payment::new(&request);
+        let payment = Payment::new(request, follows);
         self.set_timer(TimerId::Payment, payment.timeout_ms);
         self.payment = Some(payment);
         self.ask(Command::Start(request));
@@ -135,10 +169,14 @@ impl Reader {
             self.tell(ReaderEvent::Started);
             return;
         }
+        let refusal = status.refusal();
+        if payment.starts_later(refusal) {
+            return self.set_timer(TimerId::Closing, BUSY_MS);
+        }
         self.payment = None;
         self.clear_timer(TimerId::Payment);
         self.clear_timer(TimerId::Closing);
-        self.tell(ReaderEvent::Refused { asked: Asked::Start, refusal: status.refusal() });
+        self.tell(ReaderEvent::Refused { asked: Asked::Start, refusal });
         if status.progress() == Progress::Unlisted {
             self.ask_cancel();
         }
@@ -159,12 +197,18 @@ impl Reader {
         if !self.has_open_payment() {
             return Err(ReaderError::NoPayment);
         }
-        if self.take_back(commands::START) {
+        if self.take_back_start() {
             self.conclude(Outcome::Cancelled, None);
         } else {
             self.ask_cancel();
         }
         Ok(())
+    }
+
+    /// A start that the reader did not hear must not reach it later, when nobody waits for it any more.
+    fn take_back_start(&mut self) -> bool {
+        let waited = self.payment.as_mut().is_some_and(|payment| std::mem::take(&mut payment.waits_to_start));
+        self.take_back(commands::START) || waited
     }
 
     fn ask_cancel(&mut self) {
@@ -214,15 +258,18 @@ impl Reader {
             return;
         };
         payment.choices = u8::try_from(items.len()).ok();
-        let timeout_ms = payment.timeout_ms;
-        self.set_timer(TimerId::Payment, timeout_ms);
+        payment.offers = payment.offers.saturating_add(1);
+        let (timeout_ms, in_time) = (payment.timeout_ms, !payment.overdue && payment.offers <= MOST_OFFERS);
+        if in_time {
+            self.set_timer(TimerId::Payment, timeout_ms);
+        }
         self.tell(ReaderEvent::ChooseApplication(items));
     }
 
     pub(super) fn card_data(&mut self, technology: u8, body: &[u8]) {
         match self.payment.as_ref() {
             // Sent again: one payment makes one request.
-            Some(payment) if payment.online_request_seen => return,
+            Some(payment) if payment.online_request_seen || payment.overruled.is_some() => return,
             Some(payment) if payment.is_open() && payment.is_running() => {}
             _ => return self.fault(Fault::StrayCardData),
         }
@@ -232,11 +279,7 @@ impl Reader {
         let entry_mode = match data.kind {
             CardKind::Payment(mode) => mode,
             CardKind::ChipCardSwiped if self.chip_failures.allow_swipe() => EntryMode::Fallback,
-            CardKind::ChipCardSwiped => {
-                let prompt = Prompt::UseChipReader;
-                self.tell(ReaderEvent::Prompt { prompt, cancellable: false });
-                return self.conclude(Outcome::TryOtherInterface, None);
-            }
+            CardKind::ChipCardSwiped => return self.chip_card_swiped(),
             CardKind::NotAPaymentCard => return self.conclude(Outcome::NotAccepted, None),
         };
         self.chip_failures = ChipFailures::default();
@@ -246,6 +289,19 @@ impl Reader {
             if let Some(code) = payment.held.take() {
                 self.complete(code);
             }
+        }
+    }
+
+    /// The card goes in instead, once the reader has come to the end of this: it takes no other start before.
+    fn chip_card_swiped(&mut self) {
+        self.tell(ReaderEvent::Prompt { prompt: Prompt::UseChipReader, cancellable: false });
+        let Some(payment) = self.payment.as_mut() else { return };
+        let instead = Outcome::TryOtherInterface;
+        payment.overruled = Some(instead);
+        if payment.held.take().is_some() {
+            self.conclude(instead, None);
+        } else {
+            self.set_timer(TimerId::Closing, CLOSING_MS);
         }
     }
 
@@ -275,6 +331,9 @@ impl Reader {
             }
             Completion::Confirmation | Completion::Interim | Completion::Irrelevant => return,
         };
+        if let Some(instead) = payment.overruled.filter(|_| payment.is_open() && outcome.needs_card_data()) {
+            return self.conclude(instead, None);
+        }
         match (payment.concluded, payment.held) {
             (Some((first, Some(first_code))), _) if first != outcome => {
                 self.fault(Fault::ContradictoryOutcome { first: first_code, second: code });
@@ -304,8 +363,7 @@ impl Reader {
 
     /// First ends the payment at the reader; if that brings no outcome either, it is unknown.
     pub(super) fn payment_overdue(&mut self) {
-        // A start that never left must not leave later, when nobody waits for it any more.
-        if self.has_open_payment() && self.take_back(commands::START) {
+        if self.has_open_payment() && self.take_back_start() {
             return self.conclude(Outcome::Cancelled, None);
         }
         match self.payment.as_mut().filter(|payment| payment.is_open()) {
@@ -320,10 +378,18 @@ impl Reader {
     }
 
     pub(super) fn closing_due(&mut self) {
-        match self.payment.as_ref() {
+        match self.payment.as_mut() {
+            Some(payment) if payment.waits_to_start => {
+                payment.waits_to_start = false;
+                let request = payment.request;
+                self.ask(Command::Start(request));
+            }
             Some(payment) if payment.is_open() => {
-                let code = payment.held;
-                self.conclude(Outcome::Unknown, code);
+                let (outcome, code) = match payment.overruled {
+                    Some(instead) => (instead, None),
+                    None => (Outcome::Unknown, payment.held),
+                };
+                self.conclude(outcome, code);
             }
             _ => self.payment = None,
         }

@@ -14,7 +14,9 @@ use super::Reader;
 const USABLE: u8 = 0x02;
 const TAMPERED: u8 = 0x01;
 
-/// On no charger; less than this is a kind of charging.
+/// On a charger, in whatever phase of it.
+const ON_CHARGER: std::ops::RangeInclusive<u8> = 0x00..=0x04;
+/// On no charger.
 const NO_CHARGER: u8 = 0x08;
 
 /// Rules name cards by six leading digits, and more may not be kept.
@@ -79,7 +81,11 @@ impl Known {
             Property::Firmware => self.about.firmware = clean_text(value, MAX_NAME_LEN),
             Property::Battery => self.about.battery_percent = byte.filter(|&percent| percent <= 100),
             Property::Charger => {
-                self.about.charging = byte.filter(|&state| state <= NO_CHARGER).map(|state| state != NO_CHARGER);
+                self.about.charging = match byte {
+                    Some(NO_CHARGER) => Some(false),
+                    Some(state) if ON_CHARGER.contains(&state) => Some(true),
+                    _ => None,
+                };
             }
             Property::TransactionKeys => self.keys = value.try_into().ok().map(u32::from_be_bytes),
             Property::TerminalId => self.about.terminal_id = clean_text(value, MAX_NAME_LEN),
@@ -117,16 +123,24 @@ impl Reader {
             // Usually nothing runs and the reader says so.
             Command::Subscribe => Some(Command::Cancel),
             Command::Get(property) => {
-                match (status.is_ok(), property.value(body)) {
+                let told = match (status.is_ok(), property.value(body)) {
                     (true, Ok(Some(value))) => {
                         self.learn_mask(*property, value);
                         known.learn(*property, value);
+                        true
                     }
-                    (true, _) => known.last_refusal = Some(Refusal::Protocol),
-                    (false, _) => known.last_refusal = Some(status.refusal()),
-                }
+                    (true, _) => {
+                        known.last_refusal = Some(Refusal::Protocol);
+                        false
+                    }
+                    (false, _) => {
+                        known.last_refusal = Some(status.refusal());
+                        false
+                    }
+                };
+                // What it did not tell is not written: its memory wears.
                 let hides = *property == Property::MaskLeading && self.mask.leading < usize::from(LEADING_DIGITS);
-                if hides && !std::mem::replace(&mut known.asked_to_show, true) {
+                if told && hides && !std::mem::replace(&mut known.asked_to_show, true) {
                     Some(Command::Set(Property::MaskLeading, LEADING_DIGITS))
                 } else {
                     known.next_property().map(Command::Get)

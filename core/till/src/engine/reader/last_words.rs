@@ -16,13 +16,7 @@ const SIGNATURE_NEEDED: u8 = 0x01;
 
 impl Engine {
     /// The reader's completion code after the card.
-    pub(super) fn reader_concluded(
-        &mut self,
-        id: PaymentId,
-        outcome: Outcome,
-        code: Option<[u8; 4]>,
-        now: Now,
-    ) -> Result<(), TillError> {
+    pub(super) fn reader_concluded(&mut self, id: PaymentId, outcome: Outcome, code: Option<[u8; 4]>, now: Now) {
         let unexpected = outcome != Outcome::Deferred;
         let concluded = ReaderConcluded {
             outcome: outcome.as_str().to_owned(),
@@ -30,17 +24,23 @@ impl Engine {
             unexpected,
         };
         self.keep_word(id, concluded.into());
-        // A flag on the payment is for whoever looks now.
-        if unexpected { self.write_held(id, now) } else { Ok(()) }
+        // A flag on the payment is for whoever looks now. It adds to a payment and takes nothing back: where it cannot be
+        // written, it waits for the next commit.
+        if unexpected && let Err(error) = self.write_held(id, now) {
+            self.note(&error);
+        }
     }
 
-    /// What the receipt needs: the last thing a reader says of a card.
-    pub(super) fn on_receipt_data(&mut self, id: PaymentId, data: &ReceiptData, now: Now) -> Result<(), TillError> {
+    /// What the receipt needs: the last thing a reader says of a card. What cannot be written now is kept for the next
+    /// commit: the payment it adds to is decided, and no caller is told otherwise.
+    pub(super) fn on_receipt_data(&mut self, id: PaymentId, data: &ReceiptData, now: Now) {
         if self.charges.get(&id).is_none_or(|charge| !charge.card_read) {
-            return Ok(());
+            return;
         }
         self.keep_word(id, receipt_data(data).into());
-        self.write_last_words(id, now)
+        if let Err(error) = self.write_last_words(id, now) {
+            self.note(&error);
+        }
     }
 
     fn keep_word(&mut self, id: PaymentId, word: PaymentEvent) {
@@ -70,10 +70,13 @@ impl Engine {
         }
     }
 
-    /// The app goes to the background, and may not come back.
+    /// The app goes to the background, and may not come back. One charge's refusal keeps no other from being written.
+    ///
+    /// # Errors
+    /// The first of them.
     pub(in crate::engine) fn write_all_last_words(&mut self, now: Now) -> Result<(), TillError> {
         let ids: Vec<PaymentId> = self.charges.keys().copied().collect();
-        ids.into_iter().try_for_each(|id| self.write_held(id, now))
+        ids.into_iter().map(|id| self.write_held(id, now)).fold(Ok(()), Result::and)
     }
 
     /// Whatever is held, now.

@@ -2,6 +2,7 @@
 
 use takings_domain::Now;
 use takings_readers::{Asked, ReaderInput, StartRequest, TimerId, VendorAbout, VendorEvent};
+use zeroize::Zeroizing;
 
 use super::LinkEvent;
 use crate::engine::charging::OpenCharge;
@@ -10,7 +11,7 @@ use crate::engine::charging::OpenCharge;
 pub(super) enum OwnedInput {
     LinkUp,
     ValueLen(usize),
-    Bytes(Vec<u8>),
+    Bytes(Zeroizing<Vec<u8>>),
     WriteDone,
     WriteFailed,
     LinkDown,
@@ -53,7 +54,9 @@ pub(super) fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Ve
             let value_len = usize::try_from(*value_len).unwrap_or(usize::MAX);
             if_current(generation, OwnedInput::ValueLen(value_len))
         }
-        LinkEvent::Bytes { generation, value } => if_current(generation, OwnedInput::Bytes(value.clone())),
+        LinkEvent::Bytes { generation, value } => {
+            if_current(generation, OwnedInput::Bytes(Zeroizing::new(value.clone())))
+        }
         LinkEvent::WriteDone { generation } => if_current(generation, OwnedInput::WriteDone),
         LinkEvent::WriteFailed { generation } => if_current(generation, OwnedInput::WriteFailed),
         LinkEvent::Down { generation } => if_current(generation, OwnedInput::LinkDown),

@@ -20,4 +20,5 @@ mod rest;
 mod secret;
 mod seen;
 mod stall;
+mod unfit_readers;
 mod vendor;

@@ -10,12 +10,12 @@ use crate::charge::ChargeOutcome;
 use crate::engine::{Command, LinkEvent};
 use crate::views::ReaderView;
 
-fn not_charged(why: AttemptEnd) -> ChargeOutcome {
+pub(super) fn not_charged(why: AttemptEnd) -> ChargeOutcome {
     ChargeOutcome::NotCharged { cause: "abandoned".to_owned(), detail: Some(why.as_str().to_owned()) }
 }
 
 /// Begins a sale, connects the reader, and answers how the charge stands when neither has anything to say any more.
-fn connected(bench: &mut Bench) -> Option<ChargeOutcome> {
+pub(super) fn connected(bench: &mut Bench) -> Option<ChargeOutcome> {
     let id = bench.begin(&Sale::offline(1_000)).unwrap();
     let mut writes = bench.connect(id);
     bench.talk(id, &mut writes, None);
@@ -25,13 +25,13 @@ fn connected(bench: &mut Bench) -> Option<ChargeOutcome> {
     outcome
 }
 
-fn only(bench: &mut Bench) -> ReaderView {
+pub(super) fn only(bench: &mut Bench) -> ReaderView {
     let readers = bench.status().readers;
     assert_eq!(readers.len(), 1, "{readers:?}");
     readers[0].clone()
 }
 
-fn seen(bench: &mut Bench) -> usize {
+pub(super) fn seen(bench: &mut Bench) -> usize {
     let sql = "SELECT count(*) FROM event WHERE kind = 'reader_seen'";
     usize::try_from(bench.raw().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()).unwrap()
 }
@@ -211,7 +211,7 @@ fn presented(bench: &mut Bench, sale: &Sale, cards: Vec<CardScript>) -> (Payment
     (id, outcome)
 }
 
-fn chip() -> CardScript {
+pub(super) fn chip() -> CardScript {
     CardScript::new("6222", "0048", EntryMode::Chip)
 }
 
@@ -220,6 +220,7 @@ fn a_card_that_could_not_be_read_is_presented_again_in_the_same_charge() {
     let again = |entry_mode, code| CardScript::new("6222", "0048", entry_mode).behaving(Behaviour::EndsWith(code));
     let fails = again(EntryMode::Chip, [0x10, 0x02, 0x0F, 0x02]);
     let swiped = CardScript::new("6222", "0048", EntryMode::Fallback);
+    let too_early = CardScript::new("6222", "0048", EntryMode::Stripe).behaving(Behaviour::ChipCardSwiped);
     let rows = [
         // A swipe that could not be read, and a second one.
         (
@@ -234,6 +235,8 @@ fn a_card_that_could_not_be_read_is_presented_again_in_the_same_charge() {
         // A chip that failed three times is swiped; one whose reader says so, at once.
         (vec![fails.clone(), fails.clone(), fails.clone(), swiped.clone()], "fallback"),
         (vec![again(EntryMode::Chip, [0x10, 0x02, 0x08, 0x03]), swiped], "fallback"),
+        // A card with a chip that is swiped first is inserted, once the reader is done with the swipe.
+        (vec![too_early, chip()], "chip"),
     ];
     for (cards, entry_mode) in rows {
         let mut bench = Bench::ready(1);
@@ -269,5 +272,8 @@ fn presentations_are_bounded_and_the_last_reason_is_told() {
     bench.reader.advance_ms(61_000);
     bench.talk(id, &mut writes, None);
     assert_eq!(bench.outcome_now(id), Some(not_charged(AttemptEnd::ReadError)));
+    let timeline = bench.detail(id).timeline;
+    let ends = timeline.iter().filter(|entry| entry.kind == "attempt_ended").map(|entry| entry.body.as_str());
+    assert_eq!(ends.collect::<Vec<_>>(), [r#"{"why":"read_error"}"#, r#"{"why":"timed_out"}"#], "each by its own end");
     bench.judge();
 }

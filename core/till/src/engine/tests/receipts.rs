@@ -1,7 +1,7 @@
 //! What a receipt says of the card, and when the reader's last words reach the disk.
 
 use takings_domain::{EntryMode, PaymentId};
-use takings_readers::simulated::{BY_SIGNATURE, Behaviour, CardScript};
+use takings_readers::simulated::{BY_SIGNATURE, Behaviour, CardScript, Failure};
 
 use super::bench::{Bench, LIVE};
 use super::line::Fault;
@@ -45,7 +45,7 @@ fn a_receipt_names_application_verification_and_where_to_sign() {
             "2026-11-21 10:00:00 +08:00",
             "Card unionpay •••• 0048 chip",
             "Application UNIONPAY DEBIT AID A000000333010101",
-            "Verified by signature",
+            "Verification: signature",
             &format!("STAN {stan}  Batch {batch}"),
             "ACCEPTED OFFLINE: the bank has not answered and may still decline",
             "SIGNATURE ______________________",
@@ -72,13 +72,27 @@ fn a_receipt_names_application_verification_and_where_to_sign() {
 }
 
 #[test]
+fn a_reader_that_asks_for_a_signature_by_its_code_alone_gets_a_line_to_sign_on() {
+    for (code, asked) in [([0x10, 0x02, 0x07, 0x01], true), ([0x10, 0x02, 0x07, 0x00], false)] {
+        let mut bench = Bench::ready(1);
+        bench.reader.fail(Failure::NoReceiptData);
+        let card = CardScript::new("6222", "0048", EntryMode::Chip).behaving(Behaviour::OnlineThenEndsWith(code));
+        let (id, outcome) = bench.charge(&Sale { card, ..Sale::offline(1_250) });
+        assert_eq!(outcome, ChargeOutcome::Saved);
+        let printed = lines(&bench, id, ReceiptCopy::Merchant, 0, Language::En);
+        assert!(!printed.iter().any(|line| line.contains("AID")), "{printed:?}");
+        assert_eq!(printed.iter().any(|line| line.contains("____")), asked, "{printed:?}");
+    }
+}
+
+#[test]
 fn what_the_card_does_not_have_is_not_printed() {
     let mut bench = Bench::ready(1);
     // A stripe has no application.
     let swiped = Sale { card: CardScript::new("6222", "0048", EntryMode::Stripe), ..Sale::offline(1_000) };
     let id = bench.charge(&swiped).0;
     let printed = lines(&bench, id, ReceiptCopy::Merchant, 0, Language::En);
-    let of_a_chip = |line: &String| line.contains("AID") || line.contains("____") || line.contains("Verified");
+    let of_a_chip = |line: &String| line.contains("AID") || line.contains("____") || line.contains("Verification");
     assert!(!printed.iter().any(of_a_chip), "{printed:?}");
 
     // Before the reader said a last word nothing is known of the application.

@@ -17,3 +17,21 @@ public fun AlertView.text(language: Language): String = textOf(WordKind.ALERT, a
 
 /** Why nothing was charged. */
 public fun ChargeOutcome.NotCharged.causeText(language: Language): String = textOf(WordKind.CAUSE, cause, language)
+
+/** The same more exactly: what the reader or the policy had against it, and what to do; null where nothing more is known. */
+public fun ChargeOutcome.NotCharged.detailText(language: Language): String? =
+    detail?.let { word -> textOrNull(WordKind.ATTEMPT_END, word, language) ?: textOrNull(WordKind.RULE, word, language) }
+
+/** What is wrong with a card reader, and what to do; null where nothing is. */
+public fun ReaderView.troubleText(language: Language): String? = trouble?.let { textOf(WordKind.READER_TROUBLE, it, language) }
+
+private fun textOrNull(
+    kind: WordKind,
+    word: String,
+    language: Language,
+): String? =
+    try {
+        textOf(kind, word, language)
+    } catch (_: TakingsException.NotFound) {
+        null
+    }

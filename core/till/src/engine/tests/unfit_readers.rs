@@ -1,0 +1,171 @@
+//! A reader that is silent, contradicts itself, refuses again and again, or does not stop when it is told to.
+
+use takings_domain::EntryMode;
+use takings_domain::event::{AttemptEnd, ReaderConcluded};
+use takings_readers::VendorAbout;
+use takings_readers::simulated::{Behaviour, CardScript, Failure};
+
+use super::bench::{Bench, SECOND};
+use super::readers::{chip, connected, not_charged, only, seen};
+use super::stall::Sale;
+use crate::charge::ChargeOutcome;
+use crate::engine::{Command, LinkEvent};
+
+/// Refused for a missing key, at the start.
+const NO_KEY: Failure = Failure::RefusesStart([0x02, 0x01, 0x19]);
+
+#[test]
+fn a_reader_that_says_nothing_is_given_up_and_the_charge_ends() {
+    let mut bench = Bench::ready(1);
+    bench.reader.fail(Failure::Silent);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    assert_eq!(bench.outcome_now(id), None, "it has its time");
+    bench.pass(10 * SECOND);
+    let step = bench.link(id, LinkEvent::Tick);
+    assert_eq!((step.disconnect, step.saved), (true, Some(not_charged(AttemptEnd::ReaderNoAnswer))));
+    // A button pressed now, and the link that goes at last, change nothing.
+    bench.link(id, LinkEvent::Cancel);
+    bench.lose_link(id);
+    assert_eq!(bench.outcome(id), Some(not_charged(AttemptEnd::ReaderNoAnswer)));
+    assert_eq!(bench.charge(&Sale::offline(1_000)).1, ChargeOutcome::Saved, "it speaks again");
+    bench.judge();
+}
+
+#[test]
+fn a_value_that_could_not_be_written_ends_the_charge_before_the_card_and_nothing_after_it() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    assert!(!bench.connect(id).is_empty());
+    let generation = bench.generation;
+    let step = bench.link(id, LinkEvent::WriteFailed { generation });
+    assert_eq!((step.disconnect, step.saved), (true, Some(not_charged(AttemptEnd::ReaderNoAnswer))));
+    bench.lose_link(id);
+
+    let id = bench.begin(&Sale::live(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    bench.talk_until_sent(id, chip());
+    let generation = bench.generation;
+    bench.link(id, LinkEvent::WriteFailed { generation });
+    bench.run();
+    assert_eq!(bench.outcome_now(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
+    bench.lose_link(id);
+    bench.judge();
+}
+
+#[test]
+fn whoever_stops_a_charge_while_the_reader_is_asked_about_itself_stops_it() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    let step = bench.link(id, LinkEvent::Cancel);
+    assert_eq!((step.disconnect, step.saved), (true, Some(not_charged(AttemptEnd::Cancelled))));
+    // A shell that does not let the reader go at once starts nothing by that.
+    bench.talk(id, &mut writes, Some(chip()));
+    assert_eq!(bench.outcome(id), Some(not_charged(AttemptEnd::Cancelled)));
+    bench.lose_link(id);
+    assert_eq!(bench.count(id, "card_read"), 0);
+    bench.judge();
+}
+
+#[test]
+fn a_card_is_not_asked_for_again_after_a_cancel_that_came_too_late() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    let tries_again = chip().behaving(Behaviour::EndsWith([0x10, 0x02, 0x0D, 0x00]));
+    bench.reader.present(tries_again);
+    let generation = bench.generation;
+    let seen_value = bench.reader.outbound().expect("the card is seen");
+    bench.link(id, LinkEvent::Bytes { generation, value: seen_value });
+    writes.extend(bench.link(id, LinkEvent::Cancel).writes);
+    bench.talk(id, &mut writes, Some(chip()));
+    assert_eq!(bench.outcome_now(id), Some(not_charged(AttemptEnd::Cancelled)));
+    assert_eq!((bench.count(id, "attempt_started"), bench.count(id, "card_read")), (1, 0));
+    bench.lose_link(id);
+    bench.judge();
+}
+
+#[test]
+fn an_end_that_the_reader_takes_back_leaves_a_flag_and_changes_nothing() {
+    let mut bench = Bench::ready(1);
+    bench.reader.fail(Failure::EndsAgain([0x10, 0x02, 0x80, 0x00]));
+    let (id, outcome) = bench.charge(&Sale::offline(1_000));
+    assert_eq!(outcome, ChargeOutcome::Saved);
+    let timeline = bench.detail(id).timeline;
+    let last = timeline.iter().rfind(|entry| entry.kind == "reader_concluded").unwrap();
+    let concluded: ReaderConcluded = serde_json::from_str(&last.body).unwrap();
+    assert_eq!((concluded.outcome.as_str(), concluded.code.as_str()), ("unknown", "10028000"));
+    assert!(concluded.unexpected);
+    bench.drain();
+    assert_eq!(bench.stage(id).0, "approved");
+    bench.judge();
+    bench.assert_verified();
+}
+
+#[test]
+fn p7_a_reader_that_refuses_each_start_is_told_of_once() {
+    let mut bench = Bench::ready(1);
+    for _ in 0..3 {
+        bench.reader.fail(NO_KEY);
+        assert_eq!(connected(&mut bench), Some(not_charged(AttemptEnd::ReaderKeysMissing)));
+    }
+    assert_eq!((bench.told("reader_keys_missing"), only(&mut bench).trouble.as_deref()), (1, Some("keys_missing")));
+    // Once when it was first seen, once when it refused.
+    assert_eq!(seen(&mut bench), 2);
+    // It takes a payment: that is over.
+    assert_eq!(bench.charge(&Sale::offline(1_000)).1, ChargeOutcome::Saved);
+    assert_eq!(only(&mut bench).trouble, None);
+    bench.reader.fail(NO_KEY);
+    connected(&mut bench);
+    assert_eq!(bench.told("reader_keys_missing"), 2, "again is told again");
+}
+
+#[test]
+fn p7_the_cold_does_not_hide_a_battery_that_is_nearly_empty() {
+    let mut bench = Bench::ready(1);
+    bench.reader.set_battery(12);
+    for _ in 0..3 {
+        bench.reader.fail(Failure::TooCold(-12));
+        bench.charge(&Sale::offline(1_000));
+    }
+    assert_eq!((bench.told("reader_battery_low"), only(&mut bench).trouble.as_deref()), (1, Some("battery_low")));
+}
+
+#[test]
+fn p7_a_reader_without_a_number_that_was_opened_is_told_of() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let about = VendorAbout {
+        serial: String::new(),
+        model: "Other".to_owned(),
+        firmware: String::new(),
+        battery_percent: None,
+        charging: None,
+        tampered: true,
+        keys_missing: false,
+    };
+    let step = bench.link(id, LinkEvent::VendorUp { about, generation: 1 });
+    assert_eq!(step.saved, Some(not_charged(AttemptEnd::ReaderTampered)));
+    assert_eq!((bench.told("reader_tampered"), only(&mut bench).serial.as_str()), (1, "?"));
+}
+
+#[test]
+fn receipt_data_that_the_disk_refuses_does_not_make_a_saved_payment_fail() {
+    let mut bench = Bench::ready(1);
+    let sale = Sale { card: CardScript::new("6222", "0048", EntryMode::Chip), ..Sale::offline(1_000) };
+    let id = bench.begin(&sale).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    bench.talk_until_saved(id, sale.card);
+    bench.refuse_to_write("receipt_data_read");
+    bench.talk(id, &mut writes, None);
+    assert_eq!((bench.outcome(id), bench.count(id, "receipt_data_read")), (Some(ChargeOutcome::Saved), 0));
+    assert!(bench.status().trouble.is_some(), "and the status says what went wrong");
+    bench.mend_the_disk();
+    bench.ask(Command::Leave { payment: id }).unwrap();
+    assert_eq!(bench.count(id, "receipt_data_read"), 1);
+}
