@@ -5,6 +5,7 @@ use takings_domain::event::ChargeMode;
 
 pub use takings_readers::{
     Asked, EntryMode, Interface, Outcome as ReaderOutcome, SensitiveBytes, VendorAbout, VendorCard, VendorEvent,
+    VendorReceipt,
 };
 
 /// What the merchant asks for.

@@ -49,7 +49,7 @@ fn passes_luhn(digits: &[u8]) -> bool {
 /// letter; a time in milliseconds.
 fn card_numbers(bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let mut at = 0_usize;
     for run in bytes.split(|byte| !byte.is_ascii_digit()) {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
         at += run.len() + 1;

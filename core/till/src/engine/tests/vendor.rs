@@ -2,7 +2,8 @@
 //! whatever it likes.
 
 use takings_domain::PaymentId;
-use takings_readers::{Asked, EntryMode, Outcome, SensitiveBytes, VendorAbout, VendorCard, VendorEvent};
+use takings_domain::event::ReceiptDataRead;
+use takings_readers::{Asked, EntryMode, Outcome, SensitiveBytes, VendorAbout, VendorCard, VendorEvent, VendorReceipt};
 
 use super::bench::{Bench, MINUTE};
 use super::stall::Sale;
@@ -19,7 +20,9 @@ fn about() -> VendorAbout {
         model: format!("Pocket {CLEAR}"),
         firmware: String::new(),
         battery_percent: None,
+        charging: None,
         tampered: false,
+        keys_missing: false,
     }
 }
 
@@ -63,6 +66,32 @@ fn charge(bench: &mut Bench, sale: &Sale) -> Option<ChargeOutcome> {
     let outcome = bench.outcome(id);
     bench.link(id, LinkEvent::Down { generation: 1 });
     outcome
+}
+
+#[test]
+fn what_an_sdk_tells_for_the_receipt_is_on_record_and_what_is_no_application_is_not() {
+    let said = |aid_hex: &str| VendorReceipt {
+        aid_hex: aid_hex.to_owned(),
+        application_name: format!("Card {CLEAR}"),
+        cvm_result_hex: "1E0300".to_owned(),
+        tvr_hex: "80400080".to_owned(),
+        ..VendorReceipt::default()
+    };
+    for (aid, kept) in [("A000000333010101", Some("A000000333010101")), (CLEAR, None), ("A0", None)] {
+        let mut bench = Bench::ready(1);
+        let id = bench.begin(&Sale::offline(1_250)).unwrap();
+        plug_in(&mut bench, id, 1).unwrap();
+        let events = [started(id), card(), VendorEvent::Ended(Outcome::Deferred), VendorEvent::ReceiptData(said(aid))];
+        for event in events {
+            bench.link(id, LinkEvent::Vendor { generation: 1, event });
+        }
+        bench.link(id, LinkEvent::Down { generation: 1 });
+        let detail = bench.detail(id);
+        let told = detail.timeline.iter().find(|entry| entry.kind == "receipt_data_read").unwrap();
+        let told: ReceiptDataRead = serde_json::from_str(&told.body).unwrap();
+        assert_eq!((told.aid.as_deref(), told.signature, told.tvr.as_deref()), (kept, true, None), "{told:?}");
+        assert!(told.application_name.is_none_or(|name| !name.contains("6222")));
+    }
 }
 
 fn settle(bench: &mut Bench) {
