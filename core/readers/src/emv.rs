@@ -161,8 +161,10 @@ fn application(value: &[u8]) -> Option<String> {
 
 /// Cleaned, and none if nothing is left or if there was in it what could be part of a card number.
 fn name(value: &[u8]) -> Option<String> {
-    let name = clean_text(value, MAX_NAME_LEN).trim().to_owned();
-    (!name.is_empty() && !name.contains(HIDDEN)).then_some(name)
+    // Looked at whole: what is left of a number that was cut does not look like one.
+    let whole = clean_text(value, value.len());
+    let name: String = whole.trim().chars().take(MAX_NAME_LEN).collect();
+    (!name.is_empty() && !whole.contains(HIDDEN)).then_some(name)
 }
 
 /// How the cardholder was verified, by `9F34`; none for a method on no list.
@@ -252,6 +254,7 @@ mod tests {
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"My Bank"), (0x9F11, &[5])]).as_deref(), Some("DEBIT"));
         assert_eq!(named(&[(0x50, &[0, 0])]), None);
         assert_eq!(named(&[(0x50, b"5413330089600029")]), None, "no number as a name");
+        assert_eq!(named(&[(0x50, b"CARD 5413330089600029")]), None, "nor the beginning of one");
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"5413330089600029")]).as_deref(), Some("DEBIT"));
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x50, b"CREDIT")]).as_deref(), Some("DEBIT"), "the first of two");
     }

@@ -78,7 +78,7 @@ impl Kind for Engine {
         };
         let failure = match play {
             Play::EndsTwice => Some(Failure::EndsAgain([0x10, 0x02, 0x80, 0x00])),
-            Play::Refuses => Some(Failure::RefusesStart([0x02, 0x03, 0x08])),
+            Play::Refuses => Some(Failure::RefusesStart([0x02, 0x01, 0x19])),
             Play::Stalls => Some(Failure::Silent),
             Play::Spoils => Some(Failure::SpoilsCardData),
             _ => None,
