@@ -161,10 +161,8 @@ fn application(value: &[u8]) -> Option<String> {
 
 /// Cleaned, and none if nothing is left or if there was in it what could be part of a card number.
 fn name(value: &[u8]) -> Option<String> {
-    // Looked at whole: what is left of a number that was cut does not look like one.
-    let whole = clean_text(value, value.len());
-    let name: String = whole.trim().chars().take(MAX_NAME_LEN).collect();
-    (!name.is_empty() && !whole.contains(HIDDEN)).then_some(name)
+    let name = clean_text(value, MAX_NAME_LEN).trim().to_owned();
+    (!name.is_empty() && !name.contains(HIDDEN)).then_some(name)
 }
 
 /// How the cardholder was verified, by `9F34`; none for a method on no list.

@@ -68,7 +68,6 @@ pub fn clean_text(bytes: &[u8], max_len: usize) -> String {
         .copied()
         .take_while(|&byte| byte != 0)
         .filter(|byte| (0x20..0x7F).contains(byte))
-        .take(max_len)
         .collect();
     let mut start = 0;
     while start < text.len() {
@@ -80,6 +79,8 @@ pub fn clean_text(bytes: &[u8], max_len: usize) -> String {
         }
         start += run.max(1);
     }
+    // Cut last: the beginning of a number does not look like one.
+    text.truncate(max_len);
     text.into_iter().map(char::from).collect()
 }
 
