@@ -69,6 +69,28 @@ fn a_ledger_opens_is_activated_and_signs_on() {
     assert_eq!((state.clock_jumps, state.last_seq), (1, 7));
 }
 
+/// However often a clock is set back, what is kept is bounded, and nothing that was dated before looks younger for it.
+#[test]
+fn p9_every_setting_back_that_nobody_vouched_for_counts() {
+    let jumps: Vec<i64> = (1..=40).map(|n| if n % 4 == 0 { 9_000 * n } else { -1_000 * n }).collect();
+    let jumped = jumps.iter().map(|&by_ms| ClockJumped { by_ms }.into());
+    let events = recorded(&[opened()].into_iter().chain(jumped).collect::<Vec<LedgerEvent>>());
+    let state = LedgerState::fold(&events).unwrap();
+    assert!(state.set_back.len() <= 16, "{:?}", state.set_back);
+    for dated in 1..=41_u64 {
+        let after = |seq: u64| seq > dated;
+        let counted: i64 = state.set_back.iter().filter(|(seq, _)| after(*seq)).map(|(_, by_ms)| by_ms).sum();
+        let back = (2_u64..).zip(&jumps).filter(|(seq, by_ms)| after(*seq) && **by_ms < 0);
+        let passed: i64 = back.map(|(_, by_ms)| -by_ms).sum();
+        assert!(counted >= passed, "dated by event {dated}: {counted} of {passed}");
+        assert!(dated > 1 || counted == passed, "and none counts twice");
+    }
+
+    // With the acquirer's clock heard since the phone was switched on nothing is dated by the wall clock.
+    let vouched = recorded(&[opened(), activated(), signed_on("s1"), ClockJumped { by_ms: -7_200_000 }.into()]);
+    assert_eq!(LedgerState::fold(&vouched).unwrap().set_back, []);
+}
+
 #[test]
 fn what_cannot_happen_to_a_ledger() {
     let rows = [

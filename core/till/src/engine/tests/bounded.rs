@@ -175,6 +175,15 @@ fn p9_bounded_what_a_clock_ahead_dated_is_older_by_how_far_it_was_set_back() {
     bench.pass(HOUR + MINUTE);
     refused_before_the_card(&mut bench, &Sale::offline(1_000), "too_old_open");
 
+    // What is sold after it was set back is dated right.
+    let mut bench = with_policy(json!({"max_age_h": 24, "max_clock_age_h": 48}));
+    boot_with_wrong_clock(&mut bench, 5 * HOUR);
+    bench.now.wall_ms -= 5 * HOUR;
+    bench.handle(Input::Tick);
+    assert_eq!(bench.charge(&Sale::nth(1)).1, ChargeOutcome::Saved);
+    bench.pass(23 * HOUR);
+    assert_eq!(bench.charge(&Sale::nth(2)).1, ChargeOutcome::Saved);
+
     // With the acquirer's clock heard since the phone was switched on nothing is dated by the wall clock.
     let mut bench = with_policy(json!({"max_age_h": 24, "max_clock_age_h": 48}));
     bench.now.wall_ms += 5 * HOUR;
