@@ -63,12 +63,8 @@ pub fn scheme_of(leading: &str) -> Scheme {
 /// as long as a card number.
 #[must_use]
 pub fn clean_text(bytes: &[u8], max_len: usize) -> String {
-    let mut text: Vec<u8> = bytes
-        .iter()
-        .copied()
-        .take_while(|&byte| byte != 0)
-        .filter(|byte| (0x20..0x7F).contains(byte))
-        .collect();
+    let mut text: Vec<u8> =
+        bytes.iter().copied().take_while(|&byte| byte != 0).filter(|byte| (0x20..0x7F).contains(byte)).collect();
     let mut start = 0;
     while start < text.len() {
         let run = text.iter().skip(start).take_while(|&&byte| is_number_part(byte)).count();

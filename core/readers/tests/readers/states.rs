@@ -30,8 +30,11 @@ enum Knows {
     CardData,
 }
 
+/// A state by name, what the engine knows in it, and how it gets there.
+type State = (&'static str, Knows, fn() -> Raw);
+
 /// Every state of the engine before an end was told.
-const STATES: &[(&str, Knows, fn() -> Raw)] = &[
+const STATES: &[State] = &[
     ("connecting", Knows::Nothing, Raw::connecting),
     ("out of service", Knows::Nothing, out_of_service),
     ("ready", Knows::Nothing, Raw::ready),
@@ -85,7 +88,7 @@ fn refused_cancel(raw: Raw) -> Raw {
 }
 
 /// Says this code and holds what is told, at once and after a while, against the table.
-fn tell(state: &(&str, Knows, fn() -> Raw), code: [u8; 4]) {
+fn tell(state: &State, code: [u8; 4]) {
     let (name, knows, make) = state;
     let what = format!("{code:02X?} while {name}");
     let mut raw = make();

@@ -233,7 +233,7 @@ fn a_card_that_could_not_be_read_is_presented_again_in_the_same_charge() {
         // A tap that is not taken is inserted.
         (vec![again(EntryMode::Contactless, [0x20, 0x02, 0x01, 0x00]), chip()], "chip"),
         // A chip that failed three times is swiped; one whose reader says so, at once.
-        (vec![fails.clone(), fails.clone(), fails.clone(), swiped.clone()], "fallback"),
+        (vec![fails.clone(), fails.clone(), fails, swiped.clone()], "fallback"),
         (vec![again(EntryMode::Chip, [0x10, 0x02, 0x08, 0x03]), swiped], "fallback"),
         // A card with a chip that is swiped first is inserted, once the reader is done with the swipe.
         (vec![too_early, chip()], "chip"),
