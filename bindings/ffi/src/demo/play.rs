@@ -163,8 +163,7 @@ impl Play<'_> {
             if self.customer_arrives()? {
                 return Ok(true);
             }
-        } else if self.card_seen {
-            // The reader has said everything: the rest is up to the till and the acquirer.
+        } else if self.card_seen && self.is_over()? {
             return Ok(false);
         }
         self.wait()
@@ -232,6 +231,16 @@ impl Play<'_> {
             _ => self.disconnect = true,
         }
         Ok(true)
+    }
+
+    /// The card was read, and the reader says no more: the rest is up to the till and the acquirer, who has answered when the till
+    /// answers this. What is open then, the till waits for: a value that was lost.
+    fn is_over(&mut self) -> Result<bool, Ended> {
+        if self.outcome.is_none() && !self.disconnect {
+            let step = self.charge.tick()?;
+            self.absorb(step)?;
+        }
+        Ok(self.outcome.is_some() || self.disconnect)
     }
 
     /// Nothing moves: time passes until the next timer of the till's.
