@@ -94,6 +94,8 @@ pub struct Report {
     pub kept_unsaid: u64,
     /// Dead tills whose files held ciphertext: what says that the bytes looked for are the right ones.
     pub with_ciphertext: u32,
+    /// Payments that waited, with their card data, in the ledgers of dead tills.
+    pub waiting_at_death: u64,
     /// Payments in the acquirers' books.
     pub at_acquirer: u64,
     /// Captures there.
@@ -125,7 +127,11 @@ impl fmt::Display for Report {
             "{} said saved, {} in the ledgers ({} of them kept but never said), {} at the acquirers, {} captures",
             self.said_saved, self.in_ledger, self.kept_unsaid, self.at_acquirer, self.captures
         )?;
-        writeln!(f, "{} dead tills held ciphertext, none after the last answer", self.with_ciphertext)?;
+        writeln!(
+            f,
+            "{} dead tills held ciphertext, for {} payments that waited; none after the last answer",
+            self.with_ciphertext, self.waiting_at_death
+        )?;
         writeln!(f, "{} violations", self.wrong.len())?;
         self.wrong.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
@@ -220,8 +226,11 @@ pub fn run(asked: &Asked, programs: &Programs, progress: &(dyn Fn(usize, usize) 
         })
     })?;
     let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if asked.key.is_none() && sum.kills >= KILLS_A_DAY && sum.with_ciphertext == 0 {
-        sum.wrong.push("no dead till held ciphertext: the bytes that are looked for are not this reader's".to_owned());
+    if asked.key.is_none() && sum.kills >= KILLS_A_DAY && (sum.with_ciphertext == 0 || sum.waiting_at_death == 0) {
+        sum.wrong.push(
+            "no dead till held ciphertext, or none for a payment that waits: it is looked for in the wrong place"
+                .to_owned(),
+        );
     }
     Ok(sum)
 }
@@ -242,6 +251,7 @@ fn add(sum: &mut Report, of: Verdict) {
     sum.in_ledger += of.in_ledger;
     sum.kept_unsaid += of.kept_unsaid;
     sum.with_ciphertext += of.with_ciphertext;
+    sum.waiting_at_death += of.waiting_at_death;
     sum.at_acquirer += of.at_acquirer;
     sum.captures += of.captures;
     sum.wrong.extend(of.wrong);

@@ -9,11 +9,15 @@ use rusqlite::{Connection, OpenFlags};
 /// What stands in front of every ciphertext of the simulated reader: its tag, and its length of 328 bytes.
 const BEFORE_CIPHERTEXT: [u8; 6] = [0xDF, 0xDF, 0x59, 0x82, 0x01, 0x48];
 
-/// Files of the till in which ciphertext stands in clear of the ledger's own encryption.
+/// Files below a till's folder in which ciphertext stands in clear of the ledger's own encryption.
 pub(super) fn files_with_ciphertext(dir: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files_with_ciphertext(&path)?);
+            continue;
+        }
         let bytes = fs::read(&path)?;
         if bytes.windows(BEFORE_CIPHERTEXT.len()).any(|part| part == BEFORE_CIPHERTEXT) {
             found.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
@@ -23,9 +27,18 @@ pub(super) fn files_with_ciphertext(dir: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// What a dead till's ledger holds, read from a copy: of each payment that was accepted and has no answer, whether its card
-/// data is there, and of each that has one, that it is not. What is wrong, in words.
-pub(super) fn wrong_in_the_ledger(dir: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+/// What was seen in a ledger.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Payments that were accepted, have no answer, and whose card data is there.
+    pub waiting: usize,
+    /// What is wrong, in words.
+    pub wrong: Vec<String>,
+}
+
+/// What the ledger in this folder holds after its till died, read from a copy: of each payment that was accepted and has no
+/// answer, whether its card data is there, and of each that has one, that it is not.
+pub(super) fn seen_in_the_ledger(dir: &Path) -> Result<Seen, Box<dyn std::error::Error>> {
     let copy = tempfile::tempdir()?;
     for name in ["ledger.db", "ledger.db-wal"] {
         if dir.join(name).exists() {
@@ -34,7 +47,7 @@ pub(super) fn wrong_in_the_ledger(dir: &Path) -> Result<Vec<String>, Box<dyn std
     }
     let path = copy.path().join("ledger.db");
     if !path.exists() {
-        return Ok(Vec::new());
+        return Ok(Seen::default());
     }
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let told = |sql: &str, what: &str| -> rusqlite::Result<Vec<String>> {
@@ -47,16 +60,17 @@ pub(super) fn wrong_in_the_ledger(dir: &Path) -> Result<Vec<String>, Box<dyn std
         let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
         ids.map(|id| id.map(|id| format!("{id}: {what}"))).collect()
     };
+    let waiting = "SELECT lower(hex(payment_id)) FROM payment WHERE class = 'deferred' AND delivery IN ('queued', 'sending', 'in_doubt')";
     let mut wrong = told(
-        "SELECT lower(hex(payment_id)) FROM payment WHERE class = 'deferred' AND delivery IN ('queued', 'sending', 'in_doubt')
-         AND key NOT IN (SELECT subject FROM card_blob)",
+        &format!("{waiting} AND key NOT IN (SELECT subject FROM card_blob)"),
         "accepted and unanswered, and its card data is gone",
     )?;
     wrong.extend(told(
         "SELECT lower(hex(payment_id)) FROM payment WHERE delivery = 'delivered' AND key IN (SELECT subject FROM card_blob)",
         "answered, and its card data is still there",
     )?);
-    Ok(wrong)
+    let waiting = told(&format!("{waiting} AND key IN (SELECT subject FROM card_blob)"), "waits")?.len();
+    Ok(Seen { waiting, wrong })
 }
 
 #[cfg(test)]
@@ -70,16 +84,18 @@ mod tests {
         assert_eq!(files_with_ciphertext(dir.path()).unwrap(), Vec::<String>::new());
         let mut log = vec![0; 1_000];
         log.extend_from_slice(&BEFORE_CIPHERTEXT);
-        fs::write(dir.path().join("ledger.db-wal"), log).unwrap();
+        fs::create_dir(dir.path().join("ledger")).unwrap();
+        fs::write(dir.path().join("ledger").join("ledger.db-wal"), log).unwrap();
         assert_eq!(files_with_ciphertext(dir.path()).unwrap(), ["ledger.db-wal"]);
     }
 
     #[test]
     fn what_is_missing_and_what_was_left_is_said() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(wrong_in_the_ledger(dir.path()).unwrap(), Vec::<String>::new(), "nothing was written yet");
+        let seen = || seen_in_the_ledger(dir.path()).unwrap();
+        assert_eq!((seen().waiting, seen().wrong.len()), (0, 0), "nothing was written yet");
         let conn = Connection::open(dir.path().join("ledger.db")).unwrap();
-        assert_eq!(wrong_in_the_ledger(dir.path()).unwrap(), Vec::<String>::new());
+        assert_eq!((seen().waiting, seen().wrong.len()), (0, 0), "it has no tables yet");
         conn.execute_batch(
             "CREATE TABLE payment (key INTEGER, payment_id BLOB, class TEXT, delivery TEXT);
              CREATE TABLE card_blob (subject INTEGER, bytes BLOB);
@@ -88,9 +104,10 @@ mod tests {
              INSERT INTO card_blob VALUES (1, x'00'), (4, x'00');",
         )
         .unwrap();
-        assert_eq!(wrong_in_the_ledger(dir.path()).unwrap(), Vec::<String>::new());
+        assert_eq!((seen().waiting, seen().wrong.len()), (2, 0));
         conn.execute_batch("DELETE FROM card_blob WHERE subject = 4; INSERT INTO card_blob VALUES (2, x'00')").unwrap();
-        let wrong = wrong_in_the_ledger(dir.path()).unwrap();
+        let Seen { waiting, wrong } = seen();
+        assert_eq!(waiting, 1);
         assert_eq!(wrong.len(), 2, "{wrong:?}");
         assert!(
             wrong[0].starts_with("04: accepted and unanswered") && wrong[1].starts_with("02: answered"),

@@ -15,6 +15,7 @@ pub(super) struct Verdict {
     pub(super) in_ledger: u64,
     pub(super) kept_unsaid: u64,
     pub(super) with_ciphertext: u32,
+    pub(super) waiting_at_death: u64,
     pub(super) at_acquirer: u64,
     pub(super) captures: u64,
     pub(super) wrong: Vec<String>,

@@ -147,9 +147,12 @@ impl<'a> Stall<'a> {
         }
         let found = card_data::files_with_ciphertext(&dir).about("the till's files")?;
         self.verdict.with_ciphertext += u32::from(!found.is_empty());
-        match card_data::wrong_in_the_ledger(&dir) {
-            Ok(wrong) if wrong.is_empty() => Ok(()),
-            Ok(wrong) => Err(Trouble::Wrong(wrong.join("; "))),
+        match card_data::seen_in_the_ledger(&dir.join("ledger")) {
+            Ok(seen) if seen.wrong.is_empty() => {
+                self.verdict.waiting_at_death += seen.waiting as u64;
+                Ok(())
+            }
+            Ok(seen) => Err(Trouble::Wrong(seen.wrong.join("; "))),
             Err(error) => Err(Trouble::Wrong(format!("the files of a dead till cannot be read: {error}"))),
         }
     }
