@@ -166,8 +166,10 @@ impl Charge {
 
     /// One value from the reader. When the step says `saved`, it is on the disk.
     pub fn bytes(&self, generation: u32, value: Vec<u8>) -> Result<Step, TakingsError> {
-        let value = Zeroizing::new(value);
-        guarded(|| self.step(|charge| charge.bytes(generation, &value)))
+        guarded(|| {
+            let value = Zeroizing::new(value);
+            self.step(|charge| charge.bytes(generation, &value))
+        })
     }
 
     /// The last write was confirmed.

@@ -174,8 +174,13 @@ pub fn of_ledger(before: &LedgerState, event: &LedgerEvent, seq: u64) -> Option<
         LedgerEvent::HistoryLost(_) => Some((AlertKind::HistoryLost, version)),
         LedgerEvent::HistoryRestored(_) => Some((AlertKind::HistoryRestored, version)),
         LedgerEvent::ReaderSeen(seen) => {
-            let before = before.readers.get(&seen.serial).and_then(|known| known.seen.trouble);
-            seen.trouble.filter(|trouble| before != Some(*trouble)).and_then(of_reader).map(|kind| (kind, version))
+            let known = before.readers.get(&seen.serial);
+            // A battery that is still low is no news, whatever else was wrong meanwhile.
+            let is_told = |trouble: &ReaderTrouble| match trouble {
+                ReaderTrouble::BatteryLow => known.is_some_and(|known| known.low),
+                _ => known.is_some_and(|known| known.seen.trouble == Some(*trouble)),
+            };
+            seen.trouble.filter(|trouble| !is_told(trouble)).and_then(of_reader).map(|kind| (kind, version))
         }
         _ => None,
     }

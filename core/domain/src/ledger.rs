@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{
     Activated, ActivationStarted, CalendarAdopted, HistoryLost, HistoryRestored, LedgerEvent, Opened, PolicyAdopted,
-    ReaderSeen, Recorded, SignedOn, TermsAdopted,
+    ReaderSeen, ReaderTrouble, Recorded, SignedOn, TermsAdopted,
 };
 use crate::payment::FoldError;
 use crate::{Now, TimeAnchor};
@@ -23,7 +23,12 @@ pub struct KnownReader {
     pub last_seen_ms: i64,
     /// The number of that event.
     pub seq: u64,
+    /// Its battery was low, and was not charged above [`CHARGED_PERCENT`] since.
+    pub low: bool,
 }
+
+/// A battery that was low is well again above this, percent (our decision).
+pub const CHARGED_PERCENT: u8 = 20;
 
 /// So many settings back are told apart; older ones count as one.
 const MOST_SET_BACK: usize = 16;
@@ -118,8 +123,11 @@ impl LedgerState {
     }
 
     fn see_reader(&mut self, seen: &ReaderSeen, at_ms: i64, seq: u64) {
-        let first_seen_ms = self.readers.get(&seen.serial).map_or(at_ms, |known| known.first_seen_ms);
-        let known = KnownReader { seen: seen.clone(), first_seen_ms, last_seen_ms: at_ms, seq };
+        let before = self.readers.get(&seen.serial);
+        let first_seen_ms = before.map_or(at_ms, |known| known.first_seen_ms);
+        let was_low = before.is_some_and(|known| known.low) || seen.trouble == Some(ReaderTrouble::BatteryLow);
+        let low = was_low && seen.battery_percent.is_none_or(|percent| percent <= CHARGED_PERCENT);
+        let known = KnownReader { seen: seen.clone(), first_seen_ms, last_seen_ms: at_ms, seq, low };
         self.readers.insert(seen.serial.clone(), known);
         if self.readers.len() > MOST_READERS {
             let oldest = self.readers.iter().min_by_key(|(_, known)| known.seq).map(|(serial, _)| serial.clone());

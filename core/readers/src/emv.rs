@@ -3,8 +3,8 @@
 //! Sources: EMV 4.3 book 3, annex A (tags) and book 4, annex A4 (cardholder verification); PCI DSS 4.0.1, 3.3 (what is
 //! never kept). A tag that is on no list is dropped.
 
-use takings_domain::Scheme;
 use takings_domain::event::Verification;
+use takings_domain::{EntryMode, Scheme};
 
 use crate::dynaflex::commands::from_bcd;
 use crate::masked_card::clean_text;
@@ -124,7 +124,7 @@ impl EmvData {
             }
         }
         found.aid_hex = aid.or(dedicated).or(on_card);
-        // Other parts of ISO 8859 put other letters behind the same bytes.
+        // Other parts of ISO 8859 put other letters behind the same bytes; without a word on it, what all parts share is read.
         let readable = code_table.is_none_or(|table| table == 1);
         found.application_name = preferred.filter(|_| readable).or(label);
         Ok(found)
@@ -159,17 +159,22 @@ fn application(value: &[u8]) -> Option<String> {
     (registered && (5..=16).contains(&value.len())).then(|| value.iter().map(|byte| format!("{byte:02X}")).collect())
 }
 
-/// Cleaned, and none if nothing is left or if there was in it what could be part of a card number.
+/// None if it is not all readable, if nothing is in it, or what could be part of a card number.
 fn name(value: &[u8]) -> Option<String> {
+    let padding = |byte: &u8| *byte == 0;
+    let value = value.get(..value.iter().position(padding).unwrap_or(value.len()))?;
+    if !value.iter().all(|byte| (0x20..0x7F).contains(byte)) {
+        return None;
+    }
     let name = clean_text(value, MAX_NAME_LEN).trim().to_owned();
     (!name.is_empty() && !name.contains(HIDDEN)).then_some(name)
 }
 
-/// How the cardholder was verified, by `9F34`; none for a method on no list.
+/// How the cardholder of a card read so was verified, by `9F34`; none for a method on no list.
 #[must_use]
-pub const fn verification([method, condition, result]: [u8; 3]) -> Option<Verification> {
-    // A phone that asked its owner says so as a plain PIN, always asked for: no chip card has that as its only rule.
-    if let (0x01, 0x00, 0x02) = (method, condition, result) {
+pub fn verification([method, condition, result]: [u8; 3], entry: EntryMode) -> Option<Verification> {
+    // A phone that asked its owner says so as a plain PIN, always asked for: nobody types one for a tap.
+    if entry == EntryMode::Contactless && (method, condition, result) == (0x01, 0x00, 0x02) {
         return Some(Verification::OnDevice);
     }
     if result == 0x01 {
@@ -251,7 +256,13 @@ mod tests {
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"My Bank")]).as_deref(), Some("My Bank"));
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"My Bank"), (0x9F11, &[5])]).as_deref(), Some("DEBIT"));
         assert_eq!(named(&[(0x50, &[0, 0])]), None);
+        assert_eq!(
+            named(&[(0x50, b"DEBIT"), (0x9F12, b"D\xE9bito")]).as_deref(),
+            Some("DEBIT"),
+            "not a part of a name"
+        );
         assert_eq!(named(&[(0x50, b"5413330089600029")]), None, "no number as a name");
+        assert_eq!(named(&[(0x50, b"5413.3300/8960_0029")]), None, "nor one in parts");
         assert_eq!(named(&[(0x50, b"CARD 5413330089600029")]), None, "nor the beginning of one");
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x9F12, b"5413330089600029")]).as_deref(), Some("DEBIT"));
         assert_eq!(named(&[(0x50, b"DEBIT"), (0x50, b"CREDIT")]).as_deref(), Some("DEBIT"), "the first of two");
@@ -273,7 +284,7 @@ mod tests {
             ([0x1F, 0x03, 0x02], Some(Verification::None)),
             ([0x3F, 0x00, 0x00], Some(Verification::None)),
             ([0x41, 0x03, 0x02], Some(Verification::PinByChip)),
-            ([0x01, 0x00, 0x02], Some(Verification::OnDevice)),
+            ([0x01, 0x00, 0x02], Some(Verification::PinByChip)),
             ([0x01, 0x03, 0x02], Some(Verification::PinByChip)),
             ([0x02, 0x03, 0x00], Some(Verification::PinOnline)),
             ([0x03, 0x03, 0x00], Some(Verification::PinAndSignature)),
@@ -281,8 +292,9 @@ mod tests {
             ([0x00, 0x00, 0x00], Some(Verification::Failed)),
             ([0x2A, 0x03, 0x02], None),
         ] {
-            assert_eq!(verification(result), said, "{result:02X?}");
+            assert_eq!(verification(result, EntryMode::Chip), said, "{result:02X?}");
         }
+        assert_eq!(verification([0x01, 0x00, 0x02], EntryMode::Contactless), Some(Verification::OnDevice));
         let signed = [Verification::Signature, Verification::PinAndSignature];
         for way in Verification::ALL {
             assert_eq!(wants_signature(*way), signed.contains(way), "{way}");

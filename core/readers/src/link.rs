@@ -99,6 +99,8 @@ struct Partial {
 #[derive(Default)]
 pub struct Reassembler {
     next_message: u8,
+    /// Counter of the message that was whole last.
+    last_whole: Option<u8>,
     partial: Option<Partial>,
 }
 
@@ -127,6 +129,10 @@ impl Reassembler {
     }
 
     fn first(&mut self, counter: u8, total: u32, data: &[u8]) -> Received {
+        // What was heard is not heard twice: by now it could be taken for an answer to something else.
+        if self.partial.is_none() && self.last_whole == Some(counter) && self.next_message == counter.wrapping_add(1) {
+            return Received { lost: true, ..Received::default() };
+        }
         let lost = self.partial.take().is_some() || counter != self.next_message;
         self.next_message = counter.wrapping_add(1);
         let refused = |problem| Received { lost, problem: Some(problem), message: None };
@@ -160,6 +166,7 @@ impl Reassembler {
         let room = partial.total - partial.data.len();
         partial.data.extend_from_slice(data.get(..room).unwrap_or(data));
         if partial.data.len() == partial.total {
+            self.last_whole = Some(partial.counter);
             return Received { message: Some(partial.data), ..Received::default() };
         }
         self.partial = Some(partial);

@@ -80,6 +80,7 @@ pub fn clean_text(bytes: &[u8], max_len: usize) -> String {
     text.into_iter().map(char::from).collect()
 }
 
+/// Whatever stands between its digits, a number is one; letters end it.
 fn is_number_part(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b' ' | b'-')
+    !byte.is_ascii_alphabetic()
 }

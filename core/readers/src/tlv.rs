@@ -63,9 +63,16 @@ pub enum TlvError {
 }
 
 /// The objects of one level, in order. After an error the iteration ends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tlvs<'a> {
     rest: &'a [u8],
+}
+
+impl fmt::Debug for Tlvs<'_> {
+    /// How much is left; not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tlvs").field("len", &self.rest.len()).finish()
+    }
 }
 
 /// Iterates over the objects of `input`, one level deep.

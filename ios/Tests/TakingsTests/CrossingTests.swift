@@ -74,7 +74,7 @@ import Testing
         #expect((calls.removeValue(forKey: "linkDown") ?? 1) == 1)
         let values = (calls.removeValue(forKey: "bytes") ?? 0) + (calls.removeValue(forKey: "writeDone") ?? 0)
         #expect(calls == ["linkUp": 1, "outcome": 1])
-        #expect((1...40).contains(values))
+        #expect((1...44).contains(values))
         try await stall.till.shutdown()
     }
 }

@@ -93,6 +93,8 @@ words! {
         ReaderBatteryTooLow => "reader_battery_too_low",
         /// The reader restarts by itself in a moment: nothing was started.
         ReaderRestartsSoon => "reader_restarts_soon",
+        /// The reader switches itself off in a moment: nothing was started.
+        ReaderSwitchesOff => "reader_switches_off",
         /// The reader says that it is out of service.
         ReaderOutOfService => "reader_out_of_service",
         /// The reader runs something else.

@@ -239,7 +239,7 @@ fn clean_serial(serial: &[u8]) -> String {
     if serial.iter().all(u8::is_ascii_alphanumeric) {
         clean_text(serial, 16)
     } else {
-        hex(serial.get(..8).unwrap_or(serial))
+        clean_text(hex(serial.get(..8).unwrap_or(serial)).as_bytes(), 16)
     }
 }
 

@@ -78,7 +78,7 @@ impl CardScript {
     }
 
     pub(super) fn wants_signature(&self) -> bool {
-        emv::verification(self.cvm_result).is_some_and(emv::wants_signature)
+        emv::verification(self.cvm_result, self.entry_mode).is_some_and(emv::wants_signature)
     }
 
     /// A stripe has no application.

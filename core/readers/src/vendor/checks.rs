@@ -26,7 +26,9 @@ const NUMBER_LENS: std::ops::RangeInclusive<usize> = 12..=19;
 const MAX_RECEIPT_HEX: usize = 32;
 /// The reader's word for it.
 const SIGNATURE_NEEDED: u8 = 0x01;
-/// What stays of a long serial.
+/// The longest serial kept, in characters.
+const MAX_SERIAL_LEN: usize = 32;
+/// What stays of one with as many digits as a card number.
 const SERIAL_TAIL: usize = 8;
 
 /// The card data as it may go on; none if it cannot be used, or might be more than ciphertext.
@@ -126,20 +128,16 @@ fn holds_number(text: &str) -> bool {
 
 /// A serial: printable ASCII, bounded; of one with as many digits as a card number the end stays.
 pub(super) fn serial(text: &str) -> String {
-    let kept: Vec<char> = text.chars().filter(|&found| found.is_ascii_graphic()).take(32).collect();
-    let digits = kept.iter().filter(|found| found.is_ascii_digit()).count();
-    let skip = if digits < *NUMBER_LENS.start() { 0 } else { kept.len().saturating_sub(SERIAL_TAIL) };
-    kept.into_iter().skip(skip).collect()
+    let said: Vec<char> = text.chars().filter(|&found| found.is_ascii_graphic()).collect();
+    let digits = said.iter().filter(|found| found.is_ascii_digit()).count();
+    let skip = if digits < *NUMBER_LENS.start() { 0 } else { said.len().saturating_sub(SERIAL_TAIL) };
+    said.into_iter().skip(skip).take(MAX_SERIAL_LEN).collect()
 }
 
 /// A text for people in any language: bounded, without control characters, and without anything as long as a card number.
 pub(super) fn text(said: &str) -> String {
-    let mut kept: Vec<char> = said
-        .chars()
-        .map(|found| if found == '\n' { ' ' } else { found })
-        .filter(|found| !found.is_control())
-        .take(MAX_TEXT_LEN)
-        .collect();
+    let mut kept: Vec<char> =
+        said.chars().map(|found| if found == '\n' { ' ' } else { found }).filter(|found| !found.is_control()).collect();
     let part_of_number = |found: &char| found.is_numeric() || !found.is_alphanumeric();
     let mut start = 0;
     while start < kept.len() {
@@ -151,7 +149,8 @@ pub(super) fn text(said: &str) -> String {
         }
         start += run.max(1);
     }
-    kept.into_iter().collect::<String>().trim().to_owned()
+    // Cut last: the beginning of a number does not look like one.
+    kept.into_iter().take(MAX_TEXT_LEN).collect::<String>().trim().to_owned()
 }
 
 /// A prompt by its id, by a reader's own English, or as it stands.

@@ -298,6 +298,8 @@ impl VendorSession {
                 payment.held = Some(outcome);
                 self.set_timer(TimerId::Closing, CLOSING_MS);
             }
+            // What it was decided on could not be used.
+            (None, _) if needs_card && payment.card == Card::Spoiled => self.conclude(Outcome::Unknown),
             (None, _) => self.conclude(outcome),
         }
     }

@@ -9,7 +9,7 @@ use takings_domain::event::{
 use takings_domain::payment::Stage;
 use takings_domain::policy::{self, BeforeCard, Refusal};
 use takings_domain::settlement::local_date;
-use takings_domain::{Currency, Money, Now, PaymentId};
+use takings_domain::{Currency, EntryMode, Money, Now, PaymentId};
 use takings_readers::{ReaderAbout, ReaderSession, TimerId};
 use takings_store::Transaction;
 
@@ -38,9 +38,12 @@ pub(super) struct OpenCharge {
     pub(super) attempt_open: bool,
     /// How often the reader was lost before the card.
     pub(super) losses: u8,
+    /// How often its reader's state was heard of while it was open.
+    pub(super) reader_words: u8,
     /// Which presentation of a card this is, and what the next may use.
     pub(super) presenting: Presenting,
-    pub(super) card_read: bool,
+    /// How the card was read, once it was.
+    pub(super) card_read: Option<EntryMode>,
     /// Somebody asked to stop: no presentation begins any more.
     pub(super) cancel_asked: bool,
     /// The reader is driven by its vendor's SDK.
@@ -69,8 +72,9 @@ impl OpenCharge {
             timers: BTreeMap::new(),
             attempt_open: true,
             losses: 0,
+            reader_words: 0,
             presenting: Presenting::default(),
-            card_read: false,
+            card_read: None,
             cancel_asked: false,
             is_vendors: false,
             about: None,
@@ -182,7 +186,7 @@ impl Engine {
         now: Now,
     ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
-        if charge.card_read || charge.outcome.is_some() {
+        if charge.card_read.is_some() || charge.outcome.is_some() {
             return Ok(());
         }
         let (operator, open) = (charge.operator.clone(), charge.attempt_open);
@@ -230,7 +234,7 @@ impl Engine {
     pub(super) fn leave(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
         charge.left = true;
-        let before_card = !charge.card_read;
+        let before_card = charge.card_read.is_none();
         let ended = if before_card { self.end_attempt(id, AttemptEnd::Cancelled, true, now) } else { Ok(()) };
         let done = ended.and_then(|()| self.write_held(id, now));
         if done.is_err() && before_card {

@@ -1,16 +1,16 @@
 //! The readers of a stall: what each says of itself is on record when it changes, and once a day.
 
+use std::collections::BTreeMap;
+
 use takings_domain::Now;
 use takings_domain::event::{AttemptEnd, ReaderSeen, ReaderTrouble};
-use takings_domain::ledger::KnownReader;
+use takings_domain::ledger::{CHARGED_PERCENT, KnownReader};
 use takings_readers::trouble::LOW_BATTERY_PERCENT;
 use takings_readers::{OutOfServiceReason, ReaderAbout, Refusal};
 
 use super::Engine;
 use crate::views::ReaderView;
 
-/// A charge that was low is well again above this, percent: one that hovers at the edge is told once.
-const CHARGED_PERCENT: u8 = 20;
 /// So much charge less or more is worth a line, percent.
 const WORTH_A_LINE_PERCENT: u8 = 10;
 /// A reader that says nothing new is on record again after this long, milliseconds.
@@ -20,7 +20,7 @@ const BEFORE_RESTART_MS: i64 = 60_000;
 /// A reader that switches off says so this long before, milliseconds.
 const BEFORE_POWER_DOWN_MS: i64 = 60_000;
 /// More readers than a stall has.
-const MOST_RESTARTS: usize = 32;
+const MOST_READERS: usize = 32;
 /// In place of the number of a reader that tells none.
 const NO_SERIAL: &str = "?";
 
@@ -35,16 +35,37 @@ pub(super) enum Heard {
     Trouble(ReaderTrouble),
 }
 
+/// When a reader is gone for a while, and why: monotonic clock, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SoonAway {
+    /// It restarts by itself.
+    Restarts(i64),
+    /// It switches itself off.
+    SwitchesOff(i64),
+}
+
+/// What a reader said last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastHeard {
+    /// Wall clock, milliseconds UTC.
+    at_ms: i64,
+    battery_percent: Option<u8>,
+    charging: Option<bool>,
+}
+
 impl Engine {
     /// Puts on record how a reader is. What cannot be written keeps no payment waiting.
     pub(super) fn see_reader(&mut self, about: &ReaderAbout, heard: Heard, now: Now) {
         // A vendor's SDK may tell no number: that the reader was opened is worth a record all the same.
         let nameless = about.serial.is_empty();
-        if (nameless && heard != Heard::Trouble(ReaderTrouble::Tampered)) || self.read_only.is_some() {
-            return;
-        }
         let serial = if nameless { NO_SERIAL } else { &about.serial };
         let known = self.state.readers.get(serial);
+        let opened = heard == Heard::Trouble(ReaderTrouble::Tampered);
+        if (nameless && !opened && known.is_none_or(|known| known.seen.trouble.is_none())) || self.read_only.is_some() {
+            return;
+        }
+        // Of readers without a number, one that works is another one, or mended.
+        let heard = if nameless && heard == Heard::Itself { Heard::Works } else { heard };
         let seen = ReaderSeen {
             serial: serial.to_owned(),
             model: about.model.clone(),
@@ -53,7 +74,10 @@ impl Engine {
             charging: about.charging,
             trouble: trouble_now(about, known, heard),
         };
-        if known.is_some_and(|known| !is_news(known, &seen, now)) {
+        let said = LastHeard { at_ms: now.wall_ms, battery_percent: seen.battery_percent, charging: seen.charging };
+        let is_news = known.is_none_or(|known| is_news(known, &seen, now));
+        keep(&mut self.heard, serial, said);
+        if !is_news {
             return;
         }
         if let Err(error) = self.append_ledger(now, seen.into()) {
@@ -64,46 +88,64 @@ impl Engine {
     /// The reader restarts by itself in so many minutes.
     pub(super) fn restart_announced(&mut self, serial: &str, minutes: u8, now: Now) {
         // None at all is within a minute.
-        self.not_after(serial, now.monotonic_ms.saturating_add(i64::from(minutes.max(1)) * 60_000));
+        let due_ms = now.monotonic_ms.saturating_add(i64::from(minutes.max(1)) * 60_000);
+        keep(&mut self.away, serial, SoonAway::Restarts(due_ms));
     }
 
     /// The reader switches off within a minute.
     pub(super) fn power_down_announced(&mut self, serial: &str, now: Now) {
-        self.not_after(serial, now.monotonic_ms.saturating_add(BEFORE_POWER_DOWN_MS));
+        let due_ms = now.monotonic_ms.saturating_add(BEFORE_POWER_DOWN_MS);
+        keep(&mut self.away, serial, SoonAway::SwitchesOff(due_ms));
     }
 
-    fn not_after(&mut self, serial: &str, due_ms: i64) {
-        if self.restarts.len() >= MOST_RESTARTS {
-            self.restarts.clear();
+    /// It was connected anew: it is not off, or on again.
+    pub(super) fn is_on(&mut self, serial: &str) {
+        if let Some(SoonAway::SwitchesOff(_)) = self.away.get(serial) {
+            self.away.remove(serial);
         }
-        self.restarts.insert(serial.to_owned(), due_ms);
     }
 
-    /// A payment begun now would be cut off. Remembered over connections, because the customer connects it anew.
-    pub(super) fn restarts_soon(&mut self, serial: &str, now: Now) -> bool {
-        let Some(due_ms) = self.restarts.get(serial).copied() else { return false };
+    /// Why a payment begun now would be cut off. Remembered over connections, because the customer connects it anew.
+    pub(super) fn soon_away(&mut self, serial: &str, now: Now) -> Option<AttemptEnd> {
+        let (due_ms, why) = match *self.away.get(serial)? {
+            SoonAway::Restarts(due_ms) => (due_ms, AttemptEnd::ReaderRestartsSoon),
+            SoonAway::SwitchesOff(due_ms) => (due_ms, AttemptEnd::ReaderSwitchesOff),
+        };
         if due_ms <= now.monotonic_ms {
-            self.restarts.remove(serial);
+            self.away.remove(serial);
         }
-        (1..=BEFORE_RESTART_MS).contains(&due_ms.saturating_sub(now.monotonic_ms))
+        (1..=BEFORE_RESTART_MS).contains(&due_ms.saturating_sub(now.monotonic_ms)).then_some(why)
     }
 
     pub(super) fn readers(&self) -> Vec<ReaderView> {
-        self.state.readers.values().map(reader_view).collect()
+        let readers = self.state.readers.iter();
+        readers.map(|(serial, known)| reader_view(known, self.heard.get(serial).copied())).collect()
     }
 }
 
-fn reader_view(known: &KnownReader) -> ReaderView {
+/// Keeps it, and no more of them than readers a stall has.
+fn keep<T>(of_readers: &mut BTreeMap<String, T>, serial: &str, what: T) {
+    if of_readers.len() >= MOST_READERS && !of_readers.contains_key(serial) {
+        of_readers.clear();
+    }
+    of_readers.insert(serial.to_owned(), what);
+}
+
+/// What is on record, and what was heard since.
+fn reader_view(known: &KnownReader, heard: Option<LastHeard>) -> ReaderView {
     let seen = &known.seen;
+    let on_record =
+        LastHeard { at_ms: known.last_seen_ms, battery_percent: seen.battery_percent, charging: seen.charging };
+    let last = heard.unwrap_or(on_record);
     ReaderView {
         serial: seen.serial.clone(),
         model: seen.model.clone(),
         firmware: seen.firmware.clone(),
-        battery_percent: seen.battery_percent.map(u32::from),
-        charging: seen.charging,
+        battery_percent: last.battery_percent.map(u32::from),
+        charging: last.charging,
         trouble: seen.trouble.map(|trouble| trouble.as_str().to_owned()),
         first_seen_ms: known.first_seen_ms,
-        last_seen_ms: known.last_seen_ms,
+        last_seen_ms: last.at_ms,
     }
 }
 
@@ -136,10 +178,11 @@ const fn rank(trouble: ReaderTrouble) -> u8 {
     }
 }
 
+/// Low is low until it is charged, whatever charges it: one that hovers at the edge is told once.
 fn is_low(about: &ReaderAbout, known: Option<&KnownReader>) -> bool {
-    let was_low = known.is_some_and(|known| known.seen.trouble == Some(ReaderTrouble::BatteryLow));
-    let low = if was_low { CHARGED_PERCENT } else { LOW_BATTERY_PERCENT };
-    about.charging != Some(true) && about.battery_percent.is_some_and(|percent| percent <= low)
+    let Some(percent) = about.battery_percent else { return false };
+    let was_low = known.is_some_and(|known| known.low);
+    percent <= if was_low { CHARGED_PERCENT } else { LOW_BATTERY_PERCENT } && (was_low || about.charging != Some(true))
 }
 
 fn is_news(known: &KnownReader, seen: &ReaderSeen, now: Now) -> bool {

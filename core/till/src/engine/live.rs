@@ -37,10 +37,10 @@ impl Engine {
     /// The card data is here. It reaches the disk together with what is decided about it, before anybody hears of it.
     pub(super) fn on_card(&mut self, id: PaymentId, request: &OnlineRequest, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
-        if charge.card_read || charge.outcome.is_some() {
+        if charge.card_read.is_some() || charge.outcome.is_some() {
             return Ok(());
         }
-        charge.card_read = true;
+        charge.card_read = Some(request.entry_mode);
         let op = self.new_operation(now);
         let done = match self.keep_card(id, request, op, now) {
             Ok(Kept::Sending) => self.send_live(op, id, now),

@@ -68,6 +68,7 @@ use documents::Documents;
 use exchange::InFlight;
 pub use failures::Failures;
 use feed::FeedState;
+use inventory::{LastHeard, SoonAway};
 pub use message::{Command, Effect, Input, Reply, Ticket};
 use pace::Pace;
 pub use reader::LinkEvent;
@@ -146,8 +147,10 @@ pub struct Engine {
     waiting_live: VecDeque<PaymentId>,
     /// Charges that wait for a session, so that they belong to the batch in force.
     waiting_charges: Vec<(Ticket, ChargeRequest)>,
-    /// When readers restart or switch off by themselves, by serial number: monotonic clock, milliseconds.
-    restarts: BTreeMap<String, i64>,
+    /// Readers that restart or switch off by themselves, by serial number.
+    away: BTreeMap<String, SoonAway>,
+    /// What readers said last, by serial number, where that is no news for the ledger.
+    heard: BTreeMap<String, LastHeard>,
     /// Live payments that were sent again after a new sign-on: once.
     repeated: BTreeSet<PaymentId>,
     /// Ticks whose doings are under way: answered when nothing is any more.

@@ -24,6 +24,8 @@ use link_input::{OwnedInput, inputs};
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
 /// So often a charge takes up a reader that was lost before the card.
 const MOST_LOSSES: u8 = 20;
+/// So often in one charge what its reader says of its state is heard.
+const MOST_READER_WORDS: u8 = 8;
 
 /// What the shell tells of the link to the reader.
 pub enum LinkEvent {
@@ -130,9 +132,12 @@ impl Engine {
             fed?;
         }
         match event {
-            LinkEvent::Down { .. } => {
+            LinkEvent::Down { generation } => {
                 self.write_last_words(id, now)?;
-                if let Some(charge) = self.charges.get_mut(&id) {
+                // What is said late of an earlier connection ends no other.
+                let of_it =
+                    |charge: &&mut OpenCharge| charge.reader.as_ref().is_none_or(|(now_up, _)| now_up == generation);
+                if let Some(charge) = self.charges.get_mut(&id).filter(of_it) {
                     charge.reader = None;
                     charge.timers.clear();
                     // The customer is served: better a checkpoint now than between the next card and its answer.
@@ -150,7 +155,7 @@ impl Engine {
     }
 
     fn is_before_card(&self, id: PaymentId) -> bool {
-        self.charges.get(&id).is_some_and(|charge| !charge.card_read && !charge.is_decided())
+        self.charges.get(&id).is_some_and(|charge| charge.card_read.is_none() && !charge.is_decided())
     }
 
     /// A connection that could not be taken up, or that the reader gave up, is none: the next may come.
@@ -198,6 +203,7 @@ impl Engine {
             ReaderEvent::Ready { about } => {
                 self.see_reader(&about, Heard::Itself, now);
                 let serial = about.serial.clone();
+                self.is_on(&serial);
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.about = Some(about);
                 }
@@ -280,14 +286,19 @@ impl Engine {
             // It is back from the restart that it announced.
             ReaderEvent::Fault(Fault::ReaderReset) => {
                 let serial = about.serial.clone();
-                self.restarts.remove(&serial);
+                self.away.remove(&serial);
             }
             _ => {}
         }
     }
 
+    /// A reader that never stops speaking of itself fills no ledger.
     fn reader_says(&mut self, id: PaymentId, heard: Heard, now: Now) {
-        if let Some(about) = self.charges.get(&id).and_then(|charge| charge.about.clone()) {
+        let Some(charge) = self.charges.get_mut(&id).filter(|charge| charge.reader_words < MOST_READER_WORDS) else {
+            return;
+        };
+        charge.reader_words += 1;
+        if let Some(about) = charge.about.clone() {
             self.see_reader(&about, heard, now);
         }
     }
@@ -299,6 +310,9 @@ impl Engine {
         if charge.reader.is_none() {
             return self.end_attempt(id, AttemptEnd::ReaderNoAnswer, true, now);
         }
+        if charge.cancel_asked {
+            return self.end_attempts(id, AttemptEnd::LinkLost, Some(AttemptEnd::Cancelled), now);
+        }
         charge.losses = charge.losses.saturating_add(1);
         let give_up = charge.losses >= MOST_LOSSES;
         self.end_attempt(id, AttemptEnd::LinkLost, give_up, now)
@@ -306,7 +320,7 @@ impl Engine {
 
     /// Two ends of one payment: the first stands, and that the reader took it back is on the payment.
     fn contradicted(&mut self, id: PaymentId, second: Option<[u8; 4]>, now: Now) {
-        if self.charges.get(&id).is_some_and(|charge| charge.card_read) {
+        if self.charges.get(&id).is_some_and(|charge| charge.card_read.is_some()) {
             self.reader_concluded(id, Outcome::Unknown, second, now);
         }
     }
@@ -325,7 +339,7 @@ impl Engine {
         now: Now,
     ) -> Result<(), TillError> {
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
-        if charge.outcome.is_some() || charge.card_read {
+        if charge.outcome.is_some() || charge.card_read.is_some() {
             step.disconnect = true;
             return Ok(());
         }
@@ -333,9 +347,9 @@ impl Engine {
             step.disconnect = true;
             return self.end_attempt(id, AttemptEnd::Cancelled, true, now);
         }
-        if self.restarts_soon(&serial, now) {
+        if let Some(why) = self.soon_away(&serial, now) {
             step.disconnect = true;
-            return self.end_attempt(id, AttemptEnd::ReaderRestartsSoon, true, now);
+            return self.end_attempt(id, why, true, now);
         }
         let Some(charge) = self.charges.get(&id) else { return Ok(()) };
         let start = StartRequest {
@@ -371,7 +385,7 @@ impl Engine {
     ) -> Result<(), TillError> {
         match self.charges.get(&id) {
             None => return Ok(()),
-            Some(charge) if charge.card_read => {}
+            Some(charge) if charge.card_read.is_some() => {}
             Some(charge) if charge.outcome.is_some() => return Ok(()),
             Some(_) => return self.present_again(id, (outcome, code), attempt_end(outcome), step, now),
         }

@@ -34,6 +34,14 @@ impl Reader {
         self.pending.len() != before
     }
 
+    /// What is said to this command is heard no more.
+    pub(super) fn stop_awaiting(&mut self, number: u16) {
+        if self.awaiting.take_if(|awaiting| awaiting.command.number() == number).is_some() {
+            self.clear_timer(TimerId::Response);
+            self.send_next();
+        }
+    }
+
     fn send_next(&mut self) {
         if self.awaiting.is_some() || !self.unsent.is_empty() {
             return;

@@ -49,6 +49,8 @@ pub(super) struct Payment {
     busy: u8,
     /// The reader is asked to start again once the timer is due.
     waits_to_start: bool,
+    /// Somebody wants it to end: it is not begun any more.
+    cancel_asked: bool,
     phase: Phase,
     loss_seen: bool,
     overdue: bool,
@@ -70,6 +72,7 @@ impl Payment {
             follows,
             busy: 0,
             waits_to_start: false,
+            cancel_asked: false,
             timeout_ms: u64::from(request.timeout_s) * 1_000 + PAYMENT_GRACE_MS,
             phase: Phase::Starting,
             loss_seen: false,
@@ -102,7 +105,7 @@ impl Payment {
 
     /// The reader is at the payment before: in a moment it may not be.
     fn starts_later(&mut self, refusal: Refusal) -> bool {
-        let later = refusal == Refusal::Busy && self.follows && self.busy < MOST_BUSY;
+        let later = refusal == Refusal::Busy && self.follows && !self.cancel_asked && self.busy < MOST_BUSY;
         if later {
             self.busy += 1;
             self.waits_to_start = true;
@@ -145,7 +148,7 @@ impl Reader {
             (Session::Up, Setup::Ready) => {}
             _ => return Err(ReaderError::NotReady),
         }
-        if self.has_open_payment() || self.is_asking(commands::START) {
+        if self.has_open_payment() {
             return Err(ReaderError::Busy);
         }
         request.check()?;
@@ -166,12 +169,19 @@ impl Reader {
         };
         if status.is_ok() {
             payment.phase = Phase::Running;
+            // A timer that what came before had set is not about this one.
+            if payment.held.is_none() && payment.overruled.is_none() {
+                self.clear_timer(TimerId::Closing);
+            }
             self.tell(ReaderEvent::Started);
             return;
         }
         let refusal = status.refusal();
         if payment.starts_later(refusal) {
             return self.set_timer(TimerId::Closing, BUSY_MS);
+        }
+        if payment.cancel_asked && refusal == Refusal::Busy {
+            return self.conclude(Outcome::Cancelled, None);
         }
         self.payment = None;
         self.clear_timer(TimerId::Payment);
@@ -194,9 +204,10 @@ impl Reader {
         if self.session == Session::Over {
             return Err(ReaderError::SessionOver);
         }
-        if !self.has_open_payment() {
+        let Some(payment) = self.payment.as_mut().filter(|payment| payment.is_open()) else {
             return Err(ReaderError::NoPayment);
-        }
+        };
+        payment.cancel_asked = true;
         if self.take_back_start() {
             self.conclude(Outcome::Cancelled, None);
         } else {
@@ -219,9 +230,12 @@ impl Reader {
 
     pub(super) fn cancel_answered(&mut self, status: Status) {
         // A start that was not sent yet has nothing to do with this cancel.
-        let ours = |payment: &Payment| payment.is_open() && payment.phase == Phase::Running;
-        if status.is_ok() || !self.payment.as_ref().is_some_and(ours) {
-            return;
+        let ours = |payment: &&mut Payment| payment.is_open() && payment.phase == Phase::Running;
+        let Some(payment) = self.payment.as_mut().filter(ours) else { return };
+        if status.is_ok() {
+            // Its end comes now, or was lost.
+            payment.overdue = true;
+            return self.set_timer(TimerId::Payment, OVERDUE_GRACE_MS);
         }
         let refusal = status.refusal();
         self.tell(ReaderEvent::Refused { asked: Asked::Cancel, refusal });
@@ -308,7 +322,8 @@ impl Reader {
     pub(super) fn batch_data(&mut self, body: &[u8]) {
         let mask = self.mask;
         let Some(payment) = self.payment.as_mut() else { return };
-        if payment.receipt_seen || !payment.is_running() {
+        // Without card data it is about an earlier presentation.
+        if payment.receipt_seen || !payment.online_request_seen {
             return;
         }
         match parse_batch(body, mask) {
@@ -355,6 +370,9 @@ impl Reader {
         let Some(payment) = self.payment.as_mut() else { return };
         payment.concluded = Some((outcome, code));
         payment.choices = None;
+        payment.waits_to_start = false;
+        // An answer that was lost: what is begun next does not wait for it.
+        self.stop_awaiting(commands::START);
         self.chip_failures.note(outcome);
         self.clear_timer(TimerId::Payment);
         self.set_timer(TimerId::Closing, CLOSING_MS);

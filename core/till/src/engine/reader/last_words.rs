@@ -2,7 +2,7 @@
 //! customer should wait for, so it shares the commit of the answer; where that is over, it has one of its own.
 
 use takings_domain::event::{PaymentEvent, ReaderConcluded, ReceiptDataRead};
-use takings_domain::{Now, PaymentId};
+use takings_domain::{EntryMode, Now, PaymentId};
 use takings_readers::{Outcome, ReceiptData, emv};
 use takings_store::Transaction;
 
@@ -34,10 +34,8 @@ impl Engine {
     /// What the receipt needs: the last thing a reader says of a card. What cannot be written now is kept for the next
     /// commit: the payment it adds to is decided, and no caller is told otherwise.
     pub(super) fn on_receipt_data(&mut self, id: PaymentId, data: &ReceiptData, now: Now) {
-        if self.charges.get(&id).is_none_or(|charge| !charge.card_read) {
-            return;
-        }
-        self.keep_word(id, receipt_data(data).into());
+        let Some(entry) = self.charges.get(&id).and_then(|charge| charge.card_read) else { return };
+        self.keep_word(id, receipt_data(data, entry).into());
         if let Err(error) = self.write_last_words(id, now) {
             self.note(&error);
         }
@@ -117,8 +115,8 @@ pub(in crate::engine) fn append_last_words(
     Ok(())
 }
 
-fn receipt_data(data: &ReceiptData) -> ReceiptDataRead {
-    let verification = data.emv.cvm_result.and_then(emv::verification);
+fn receipt_data(data: &ReceiptData, entry: EntryMode) -> ReceiptDataRead {
+    let verification = data.emv.cvm_result.and_then(|result| emv::verification(result, entry));
     let signature = data.signature == Some(SIGNATURE_NEEDED) || verification.is_some_and(emv::wants_signature);
     ReceiptDataRead {
         aid: data.emv.aid_hex.clone(),
