@@ -176,9 +176,10 @@ pub fn of_ledger(before: &LedgerState, event: &LedgerEvent, seq: u64) -> Option<
         LedgerEvent::ReaderSeen(seen) => {
             let known = before.readers.get(&seen.serial);
             // A battery that is still low is no news, whatever else was wrong meanwhile.
-            let is_told = |trouble: &ReaderTrouble| match trouble {
-                ReaderTrouble::BatteryLow => known.is_some_and(|known| known.low),
-                _ => known.is_some_and(|known| known.seen.trouble == Some(*trouble)),
+            let is_told = |trouble: &ReaderTrouble| {
+                known.is_some_and(|known| {
+                    known.seen.trouble == Some(*trouble) || (known.low && *trouble == ReaderTrouble::BatteryLow)
+                })
             };
             seen.trouble.filter(|trouble| !is_told(trouble)).and_then(of_reader).map(|kind| (kind, version))
         }

@@ -31,6 +31,8 @@ enum Play {
     Refuses,
     /// It does not say whether it started.
     Stalls,
+    /// Nobody can tell it to start.
+    Throws,
     /// What should be encrypted is not as it must be.
     Spoils,
     /// It waits for a card.
@@ -49,6 +51,9 @@ trait Kind {
 
     /// All time that anything waits for passes.
     fn time_passes(&mut self) -> Vec<ReaderEvent>;
+
+    /// A card is read, and all that is said of it comes when all time has passed.
+    fn comes_late(&mut self) -> Vec<ReaderEvent>;
 
     /// It is nearly empty, and about to restart.
     fn complains(&mut self, percent: u8, minutes: u8) -> Vec<ReaderEvent>;
@@ -74,7 +79,7 @@ impl Kind for Engine {
             Play::Sells | Play::Spoils | Play::EndsTwice | Play::Refuses | Play::Stalls => Some(chip()),
             Play::CardTwice => Some(chip().behaving(Behaviour::CardDataTwice)),
             Play::ApprovedWithoutCard => Some(chip().behaving(Behaviour::EndsWith([0x10, 0x02, 0x06, 0x00]))),
-            Play::NobodyComes | Play::Waits | Play::CardAlone => None,
+            Play::NobodyComes | Play::Waits | Play::CardAlone | Play::Throws => None,
         };
         let failure = match play {
             Play::EndsTwice => Some(Failure::EndsAgain([0x10, 0x02, 0x80, 0x00])),
@@ -85,6 +90,11 @@ impl Kind for Engine {
         };
         card.into_iter().for_each(|card| self.0.simulated.present(card));
         failure.into_iter().for_each(|failure| self.0.simulated.fail(failure));
+        if play == Play::Throws {
+            let written = self.0.reader.handle(ReaderInput::Start(payment(1_250))).unwrap();
+            assert!(written.iter().any(|output| matches!(output, ReaderOutput::Write(_))));
+            return self.0.give(ReaderInput::WriteFailed).unwrap();
+        }
         let mut events = self.0.give(ReaderInput::Start(payment(1_250))).unwrap();
         if play == Play::NobodyComes {
             self.0.simulated.advance_ms(60_000);
@@ -112,6 +122,16 @@ impl Kind for Engine {
         let mut events = Vec::new();
         while let Some(id) = self.0.timers.keys().next().copied() {
             events.extend(self.0.fire(id));
+        }
+        events
+    }
+
+    fn comes_late(&mut self) -> Vec<ReaderEvent> {
+        self.0.simulated.present(CardScript::new("6222", "0048", EntryMode::Chip));
+        let held: Vec<Vec<u8>> = std::iter::from_fn(|| self.0.simulated.outbound()).collect();
+        let mut events = self.time_passes();
+        for value in held {
+            events.extend(self.0.give(ReaderInput::Bytes(&value)).unwrap());
         }
         events
     }
@@ -144,6 +164,9 @@ impl Kind for Vendor {
 
     fn start(&mut self, play: Play) -> Vec<ReaderEvent> {
         self.0.give(ReaderInput::Start(payment(1_250))).unwrap();
+        if play == Play::Throws {
+            self.0.give(ReaderInput::CommandFailed(Asked::Start)).unwrap();
+        }
         let (runs, data) = (|| started_as(CHARGE), || VendorEvent::Card(card()));
         let ends = VendorEvent::Ended;
         let receipt = || VendorEvent::ReceiptData(VendorReceipt::default());
@@ -154,7 +177,7 @@ impl Kind for Vendor {
             Play::ApprovedWithoutCard => vec![runs(), ends(Outcome::ApprovedByCard)],
             Play::NobodyComes => vec![runs(), ends(Outcome::TimedOut)],
             Play::Refuses => vec![VendorEvent::Failed(Asked::Start)],
-            Play::Stalls => vec![],
+            Play::Stalls | Play::Throws => vec![],
             Play::Spoils => {
                 let clear = SensitiveBytes::new(b";4111111111111111=2612".to_vec());
                 vec![runs(), VendorEvent::Card(VendorCard { ciphertext: clear, ..card() }), ends(Outcome::Deferred)]
@@ -179,6 +202,13 @@ impl Kind for Vendor {
             self.0.give(ReaderInput::Timer(id)).unwrap();
         }
         self.told()
+    }
+
+    fn comes_late(&mut self) -> Vec<ReaderEvent> {
+        let mut events = self.time_passes();
+        self.says(vec![VendorEvent::Card(card()), VendorEvent::Ended(Outcome::Deferred)]);
+        events.extend(self.told());
+        events
     }
 
     fn complains(&mut self, percent: u8, minutes: u8) -> Vec<ReaderEvent> {
@@ -272,10 +302,7 @@ fn p3_honest_an_approval_without_card_data_is_unknown() {
             events.extend(kind.time_passes());
             assert!(online_requests(&events).is_empty(), "{name} {play:?}: {events:?}");
             let sold = |outcome: &Outcome| outcome.needs_card_data();
-            assert!(
-                !ends(&events).iter().any(|end| sold(end) && play == Play::ApprovedWithoutCard),
-                "{name}: {events:?}"
-            );
+            assert!(!ends(&events).iter().any(sold), "{name} {play:?}: {events:?}");
             assert_eq!(ends(&events).len(), 1, "{name} {play:?}: {events:?}");
             let spoilt = events.contains(&ReaderEvent::Fault(Fault::CardData));
             assert_eq!(spoilt, play == Play::Spoils, "{name}: {events:?}");
@@ -308,7 +335,34 @@ fn one_that_stalls_is_given_up_and_nothing_is_made_up() {
 }
 
 #[test]
-fn p4_whatever_is_lost_with_the_link_is_said_and_the_session_is_over() {
+fn one_that_cannot_be_told_to_start_is_given_up() {
+    for (name, mut kind) in ready() {
+        let mut events = kind.start(Play::Throws);
+        events.extend(kind.time_passes());
+        let given_up = |event: &&ReaderEvent| {
+            matches!(
+                event,
+                ReaderEvent::Refused { asked: Asked::Start, .. } | ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest)
+            )
+        };
+        assert_eq!(events.iter().filter(given_up).count(), 1, "{name}: {events:?}");
+        assert!(online_requests(&events).is_empty() && ends(&events).is_empty(), "{name}: {events:?}");
+    }
+}
+
+#[test]
+fn what_comes_when_everybody_gave_up_sells_nothing() {
+    for (name, mut kind) in ready() {
+        kind.start(Play::Waits);
+        let events = kind.comes_late();
+        assert!(online_requests(&events).is_empty(), "{name}: {events:?}");
+        assert_eq!(ends(&events), [Outcome::Unknown], "{name}: {events:?}");
+        assert!(events.contains(&ReaderEvent::Fault(Fault::StrayCardData)), "{name}: {events:?}");
+    }
+}
+
+#[test]
+fn p3_honest_whatever_is_lost_with_the_link_is_said_and_the_session_is_over() {
     let rows = [
         (None, LinkLoss::Idle),
         (Some(Play::Waits), LinkLoss::BeforeOnlineRequest),

@@ -1,6 +1,7 @@
 //! The reader engine, judged from outside.
 
 #[cfg(test)]
+mod again;
 mod bench;
 #[cfg(test)]
 mod chance;

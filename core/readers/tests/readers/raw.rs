@@ -153,6 +153,11 @@ impl Raw {
         }
     }
 
+    /// What the reader would write to say this.
+    pub(crate) fn cut(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        self.to_host.segment(message, 244)
+    }
+
     /// The reader says this and it gets lost.
     pub(crate) fn lose(&mut self, message: &[u8]) {
         let _ = self.to_host.segment(message, 244);

@@ -1,13 +1,13 @@
 //! Every "operation complete" code, in every state of the engine.
 
-use takings_readers::dynaflex::commands::{CANCEL, NOTE_COMPLETE, START};
+use takings_readers::dynaflex::commands::{CANCEL, NOTE_COMPLETE, NOTE_TRANSACTION, START};
 use takings_readers::dynaflex::message;
 use takings_readers::dynaflex::property::Property;
 use takings_readers::dynaflex::status::Status;
 use takings_readers::outcome::Completion;
 use takings_readers::{Fault, Outcome, ReaderEvent, ReaderInput, TimerId};
 
-use crate::bench::outcomes;
+use crate::bench::{outcomes, payment};
 use crate::chance::Chance;
 use crate::outcomes::{listed, meaning, needs_card_data};
 use crate::raw::Raw;
@@ -40,12 +40,14 @@ const STATES: &[State] = &[
     ("ready", Knows::Nothing, Raw::ready),
     ("starting", Knows::Nothing, Raw::starting),
     ("starting, to be cancelled", Knows::Nothing, || with(Raw::starting(), ReaderInput::Cancel)),
+    ("waiting to start again", Knows::Nothing, waits_to_start),
     ("over and done", Knows::Nothing, || with(Raw::concluded(), ReaderInput::Timer(TimerId::Closing))),
     ("link gone", Knows::Nothing, || with(Raw::online(), ReaderInput::LinkDown)),
     ("running", Knows::Running, Raw::running),
     ("the answer to the start was lost", Knows::Running, start_answer_lost),
     ("the start was never answered", Knows::Running, || with(Raw::starting(), ReaderInput::Timer(TimerId::Response))),
     ("choosing", Knows::Running, choosing),
+    ("card data that was unusable", Knows::Running, unusable),
     ("chosen", Knows::Running, || with(choosing(), ReaderInput::ChooseApplication(1))),
     ("cancelling", Knows::Running, || with(Raw::running(), ReaderInput::Cancel)),
     ("too late to cancel", Knows::Running, || refused_cancel(Raw::running())),
@@ -78,6 +80,21 @@ fn choosing() -> Raw {
     let mut raw = Raw::running();
     raw.say(&vectors::bytes("mms.ui.select.ntf"));
     assert!(matches!(raw.events()[..], [ReaderEvent::ChooseApplication(_)]));
+    raw
+}
+
+/// The reader is still at the payment before.
+fn waits_to_start() -> Raw {
+    let mut raw = with(Raw::concluded(), ReaderInput::Start(payment(999)));
+    raw.answer_last(Status::refused([2, 3, 8]));
+    assert_eq!(raw.timer(TimerId::Closing), Some(1_000));
+    raw
+}
+
+fn unusable() -> Raw {
+    let mut raw = Raw::running();
+    raw.say(&message::notification(NOTE_TRANSACTION, [0x10, 0x08, 0x02, 0x02], Some(&[0x70, 0x01, 0x00])));
+    assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::CardData)]);
     raw
 }
 
@@ -143,7 +160,7 @@ fn p3_five_hundred_codes_that_nobody_listed() {
         }
         told += 1;
         assert_eq!(meaning(code), Completion::Decided(Outcome::Unknown));
-        for state in STATES.iter().filter(|state| state.1 == Knows::CardData) {
+        for state in STATES.iter().filter(|state| state.1 != Knows::Nothing) {
             tell(state, code);
         }
     }
