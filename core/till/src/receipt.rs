@@ -108,8 +108,9 @@ fn card_lines(payment: &PaymentView, told: Option<&ReceiptDataRead>, language: L
 
 /// Where the reader hides the leading digits, the application says whose card it is.
 fn scheme_of(scheme: &str, told: Option<&ReceiptDataRead>) -> String {
-    let aid = told.and_then(|told| told.aid.as_deref()).filter(|_| scheme == Scheme::Unknown.as_str());
-    let of_application = aid.and_then(crate::hex::decode).map(|aid| emv::scheme_of_application(&aid));
+    let aid = told.and_then(|told| told.aid.as_deref()).and_then(crate::hex::decode);
+    // A card of two schemes has one number; its application says which it was.
+    let of_application = aid.map(|aid| emv::scheme_of_application(&aid)).filter(|found| *found != Scheme::Unknown);
     of_application.map_or_else(|| scheme.to_owned(), |found| found.as_str().to_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use takings_domain::event::AttemptEnd;
 use takings_domain::{EntryMode, PaymentId};
-use takings_readers::simulated::{Behaviour, CardScript, SimulatedReader};
+use takings_readers::simulated::{Behaviour, CardScript, Failure, SimulatedReader};
 
 use super::bench::{Bench, DAY, HOUR, MINUTE, SECOND};
 use super::stall::Sale;
@@ -57,9 +57,15 @@ fn a_reader_is_on_record_with_what_it_says_of_itself() {
     // A reader that says the same is written down once a day, not with every customer.
     for _ in 0..5 {
         bench.pass(HOUR);
+        bench.reader.set_battery(97);
+        bench.reader.set_charging(true);
         bench.charge(&Sale::offline(1_000));
     }
-    assert_eq!((seen(&mut bench), only(&mut bench)), (1, expected));
+    let last_seen_ms = bench.now.wall_ms;
+    let lately = ReaderView { battery_percent: Some(97), charging: Some(true), last_seen_ms, ..expected.clone() };
+    assert_eq!((seen(&mut bench), only(&mut bench)), (1, lately), "the status knows better than the record");
+    bench.kill_and_reopen();
+    assert_eq!(only(&mut bench), expected, "and after a restart what is on record");
     bench.pass(DAY);
     bench.charge(&Sale::offline(1_000));
     let later = only(&mut bench);
@@ -159,6 +165,24 @@ fn no_payment_is_begun_in_the_minute_before_a_reader_restarts() {
     assert_eq!(connected(&mut bench), Some(not_charged(AttemptEnd::ReaderRestartsSoon)));
     bench.pass(MINUTE);
     assert_eq!(bench.charge(&Sale::offline(1_000)).1, ChargeOutcome::Saved, "it has restarted");
+    bench.judge();
+}
+
+#[test]
+fn a_reader_that_switches_itself_off_takes_none_until_it_is_on_again() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    // It says so when the payment was given up for want of a card, and the next presentation is asked for.
+    bench.reader.fail(Failure::SwitchesOff);
+    let unread = chip().behaving(Behaviour::EndsWith([0x10, 0x02, 0x0D, 0x00]));
+    bench.talk(id, &mut writes, Some(unread.clone()));
+    bench.talk(id, &mut writes, Some(unread));
+    assert_eq!(bench.outcome_now(id), Some(not_charged(AttemptEnd::ReaderSwitchesOff)));
+    bench.lose_link(id);
+    // Connected anew, it is on again: nobody waits out a minute.
+    assert_eq!(bench.charge(&Sale::offline(1_000)).1, ChargeOutcome::Saved);
     bench.judge();
 }
 

@@ -2,12 +2,13 @@
 
 use takings_domain::{EntryMode, PaymentId};
 use takings_readers::simulated::{BY_SIGNATURE, Behaviour, CardScript, Failure};
+use takings_readers::{VendorEvent, VendorReceipt};
 
 use super::bench::{Bench, LIVE};
 use super::line::Fault;
 use super::stall::Sale;
 use crate::charge::ChargeOutcome;
-use crate::engine::Command;
+use crate::engine::{Command, LinkEvent};
 use crate::receipt::{Paper, receipt};
 use crate::texts::Language;
 use crate::views::ReceiptCopy;
@@ -86,6 +87,38 @@ fn a_reader_that_asks_for_a_signature_by_its_code_alone_gets_a_line_to_sign_on()
 }
 
 #[test]
+fn what_another_makers_sdk_tells_of_terminal_and_application_is_printed() {
+    let told = |aid_hex: &str| {
+        let mut bench = Bench::ready(1);
+        let id = bench.begin(&Sale::offline(1_250)).unwrap();
+        super::vendor::plug_in(&mut bench, id, 1).unwrap();
+        let receipt = VendorReceipt {
+            aid_hex: aid_hex.to_owned(),
+            application_name: "Visa Debit".to_owned(),
+            cvm_result_hex: "410302".to_owned(),
+            tvr_hex: "8040008000".to_owned(),
+            tsi_hex: "e800".to_owned(),
+            signature_needed: false,
+        };
+        let said = [super::vendor::started(id), super::vendor::card(), VendorEvent::ReceiptData(receipt)];
+        for event in said {
+            bench.link(id, LinkEvent::Vendor { generation: 1, event });
+        }
+        bench.link(id, LinkEvent::Down { generation: 1 });
+        lines(&bench, id, ReceiptCopy::Merchant, 0, Language::En)
+    };
+    let printed = told("A0000000031010");
+    for line in ["Application Visa Debit AID A0000000031010", "Verification: PIN, checked by the chip"] {
+        assert!(printed.contains(&line.to_owned()), "{line}: {printed:?}");
+    }
+    assert!(printed.contains(&"Results TVR 8040008000 TSI E800".to_owned()), "{printed:?}");
+    // The number begins as UnionPay's do; the application that was used is Visa's.
+    assert!(printed.contains(&"Card visa •••• 0048 chip".to_owned()), "{printed:?}");
+    let unlisted = told("F000000001");
+    assert!(unlisted.contains(&"Card unionpay •••• 0048 chip".to_owned()), "{unlisted:?}");
+}
+
+#[test]
 fn what_the_card_does_not_have_is_not_printed() {
     let mut bench = Bench::ready(1);
     // A stripe has no application.
@@ -137,7 +170,7 @@ fn last_words_outlive_a_lost_link_the_background_and_a_failed_commit() {
         while bench.reader.stage() != takings_readers::simulated::Stage::OutcomeSent {
             let value = bench.reader.outbound().unwrap();
             let generation = bench.generation;
-            bench.link(id, crate::engine::LinkEvent::Bytes { generation, value });
+            bench.link(id, LinkEvent::Bytes { generation, value });
         }
         assert_eq!(bench.count(id, "reader_concluded"), 0, "held for the receipt's data");
         id
@@ -199,7 +232,7 @@ fn an_end_that_nobody_expected_is_written_at_once() {
     while bench.count(id, "reader_concluded") == 0 {
         let value = bench.reader.outbound().expect("before the receipt's data");
         let generation = bench.generation;
-        bench.link(id, crate::engine::LinkEvent::Bytes { generation, value });
+        bench.link(id, LinkEvent::Bytes { generation, value });
     }
     assert_eq!(bench.count(id, "receipt_data_read"), 0);
     bench.lose_link(id);

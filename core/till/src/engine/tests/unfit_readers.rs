@@ -2,12 +2,13 @@
 
 use takings_domain::EntryMode;
 use takings_domain::event::{AttemptEnd, ReaderConcluded};
-use takings_readers::VendorAbout;
 use takings_readers::simulated::{Behaviour, CardScript, Failure};
+use takings_readers::{VendorAbout, VendorEvent};
 
 use super::bench::{Bench, SECOND};
 use super::readers::{chip, connected, not_charged, only, seen};
 use super::stall::Sale;
+use super::vendor::{card, started};
 use crate::charge::ChargeOutcome;
 use crate::engine::{Command, LinkEvent};
 
@@ -135,22 +136,145 @@ fn p7_the_cold_does_not_hide_a_battery_that_is_nearly_empty() {
     assert_eq!((bench.told("reader_battery_low"), only(&mut bench).trouble.as_deref()), (1, Some("battery_low")));
 }
 
-#[test]
-fn p7_a_reader_without_a_number_that_was_opened_is_told_of() {
-    let mut bench = Bench::ready(1);
-    let id = bench.begin(&Sale::offline(1_000)).unwrap();
-    let about = VendorAbout {
+/// A reader whose SDK tells no number.
+fn nameless(tampered: bool) -> VendorAbout {
+    VendorAbout {
         serial: String::new(),
         model: "Other".to_owned(),
         firmware: String::new(),
         battery_percent: None,
         charging: None,
-        tampered: true,
+        tampered,
         keys_missing: false,
-    };
-    let step = bench.link(id, LinkEvent::VendorUp { about, generation: 1 });
+    }
+}
+
+#[test]
+fn p7_a_reader_without_a_number_that_was_opened_is_told_of() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let step = bench.link(id, LinkEvent::VendorUp { about: nameless(true), generation: 1 });
     assert_eq!(step.saved, Some(not_charged(AttemptEnd::ReaderTampered)));
     assert_eq!((bench.told("reader_tampered"), only(&mut bench).serial.as_str()), (1, "?"));
+}
+
+#[test]
+fn p7_readers_without_a_number_are_not_opened_for_ever() {
+    let mut bench = Bench::ready(1);
+    let connect = |bench: &mut Bench, tampered: bool| {
+        let id = bench.begin(&Sale::offline(1_000)).unwrap();
+        bench.link(id, LinkEvent::VendorUp { about: nameless(tampered), generation: 1 });
+        bench.ask(Command::Leave { payment: id }).unwrap();
+    };
+    connect(&mut bench, false);
+    assert_eq!(bench.status().readers, [], "a reader without a number is not worth a record");
+    connect(&mut bench, true);
+    connect(&mut bench, true);
+    assert_eq!(bench.told("reader_tampered"), 1);
+    connect(&mut bench, false);
+    assert_eq!(only(&mut bench).trouble, None, "another one, and it is well");
+    connect(&mut bench, true);
+    assert_eq!(bench.told("reader_tampered"), 2);
+}
+
+#[test]
+fn p7_a_battery_that_stays_low_is_told_of_once_on_a_charger_or_behind_other_trouble() {
+    // So low that it refuses, and on a charger.
+    let mut bench = Bench::ready(1);
+    bench.reader.set_battery(5);
+    bench.reader.set_charging(true);
+    for _ in 0..3 {
+        assert_eq!(connected(&mut bench), Some(not_charged(AttemptEnd::ReaderBatteryTooLow)));
+    }
+    assert_eq!(bench.told("reader_battery_low"), 1);
+    assert!(seen(&mut bench) <= 2, "{}", seen(&mut bench));
+
+    let mut bench = Bench::ready(2);
+    bench.reader.set_battery(12);
+    bench.charge(&Sale::offline(1_000));
+    bench.reader.fail(NO_KEY);
+    connected(&mut bench);
+    bench.charge(&Sale::offline(1_000));
+    assert_eq!((bench.told("reader_battery_low"), bench.told("reader_keys_missing")), (1, 1));
+    assert_eq!(only(&mut bench).trouble.as_deref(), Some("battery_low"), "it is low all the while");
+}
+
+#[test]
+fn a_reader_that_never_stops_speaking_of_itself_fills_no_ledger() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let about = VendorAbout { serial: "C000001".to_owned(), ..nameless(false) };
+    bench.link(id, LinkEvent::VendorUp { about, generation: 1 });
+    let say = |bench: &mut Bench, event| drop(bench.link(id, LinkEvent::Vendor { generation: 1, event }));
+    say(&mut bench, started(id));
+    for _ in 0..100 {
+        say(&mut bench, VendorEvent::BatteryLow(10));
+        say(&mut bench, VendorEvent::BatteryLow(90));
+    }
+    assert!((2..=10).contains(&seen(&mut bench)), "{}", seen(&mut bench));
+    say(&mut bench, card());
+    assert_eq!(bench.outcome(id), Some(ChargeOutcome::Saved), "and sells");
+}
+
+#[test]
+fn what_is_said_late_of_an_earlier_connection_ends_no_other() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    bench.connect(id);
+    let first = bench.generation;
+    bench.lose_link(id);
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    for generation in [first, first, bench.generation + 7] {
+        bench.link(id, LinkEvent::Down { generation });
+    }
+    bench.talk(id, &mut writes, Some(chip()));
+    assert_eq!(bench.outcome(id), Some(ChargeOutcome::Saved));
+    bench.lose_link(id);
+    bench.judge();
+}
+
+#[test]
+fn a_charge_that_was_cancelled_is_over_when_its_link_goes() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, None);
+    assert!(!bench.link(id, LinkEvent::Cancel).writes.is_empty());
+    assert_eq!(bench.outcome_now(id), None, "the reader may have read a card meanwhile");
+    bench.lose_link(id);
+    assert_eq!(bench.outcome(id), Some(not_charged(AttemptEnd::Cancelled)));
+    let timeline = bench.detail(id).timeline;
+    let ends = timeline.iter().filter(|entry| entry.kind == "attempt_ended").map(|entry| entry.body.as_str());
+    assert_eq!(ends.collect::<Vec<_>>(), [r#"{"why":"link_lost"}"#], "and what happened is on record");
+    bench.judge();
+}
+
+#[test]
+fn an_end_that_comes_twice_does_not_end_the_next_presentation() {
+    for damage in ["doubles_value", "loses_value", "swaps_values"] {
+        // Which value of the reader's it is, from the first answer to the last word of the sale.
+        for at in 0..60 {
+            let mut bench = Bench::ready(1);
+            let failure = Failure::from_word(&format!("{damage}:{at}")).unwrap();
+            let id = bench.begin(&Sale::offline(1_000)).unwrap();
+            let mut writes = bench.connect(id);
+            bench.reader.fail(failure);
+            let tries_again = chip().behaving(Behaviour::EndsWith([0x10, 0x02, 0x0D, 0x00]));
+            bench.talk(id, &mut writes, Some(tries_again));
+            bench.talk(id, &mut writes, Some(chip()));
+            for _ in 0..40 {
+                bench.pass(5 * SECOND);
+                bench.reader.advance_ms(5_000);
+                bench.link(id, LinkEvent::Tick).writes.into_iter().for_each(|value| writes.push_back(value));
+                bench.talk(id, &mut writes, None);
+            }
+            assert!(bench.outcome_now(id).is_some(), "{damage} {at}: it hangs");
+            assert!(bench.count(id, "attempt_started") <= 3, "{damage} {at}: {}", bench.count(id, "attempt_started"));
+            bench.lose_link(id);
+            bench.judge();
+        }
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn about() -> VendorAbout {
     }
 }
 
-fn card() -> VendorEvent {
+pub(super) fn card() -> VendorEvent {
     VendorEvent::Card(VendorCard {
         ciphertext: SensitiveBytes::new((0..=255).collect()),
         format: "acme-dukpt".to_owned(),
@@ -38,7 +38,7 @@ fn card() -> VendorEvent {
     })
 }
 
-fn started(id: PaymentId) -> VendorEvent {
+pub(super) fn started(id: PaymentId) -> VendorEvent {
     VendorEvent::Started { charge: id.to_string() }
 }
 
@@ -50,7 +50,7 @@ fn step(bench: &mut Bench, id: PaymentId, event: LinkEvent) -> Result<Step, Till
     }
 }
 
-fn plug_in(bench: &mut Bench, id: PaymentId, generation: u32) -> Result<Step, TillError> {
+pub(super) fn plug_in(bench: &mut Bench, id: PaymentId, generation: u32) -> Result<Step, TillError> {
     step(bench, id, LinkEvent::VendorUp { about: about(), generation })
 }
 
