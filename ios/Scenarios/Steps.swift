@@ -114,8 +114,9 @@ extension Day {
         let paymentId = try charge.paymentId()
         if let name { names[name] = paymentId }
         let play = CardPlay(
-            card: try step["card"].map(card), choose: UInt32(step["choose"]?.int ?? 0),
-            loseLinkAt: step.text("lose_link_at"), reconnect: step["reconnect"]?.bool ?? false,
+            card: try step["card"].map(card), nextCards: try (step["next_cards"]?.elements ?? []).map(card),
+            choose: UInt32(step["choose"]?.int ?? 0), loseLinkAt: step.text("lose_link_at"),
+            reconnect: step["reconnect"]?.bool ?? false, cancelAt: step.text("cancel_at"),
             stopAt: step.text("stop_at"))
         return plain(try reader.takeCard(charge: charge, play: play), of: paymentId)
     }
@@ -125,13 +126,14 @@ extension Day {
             switch asked["entry"]?.text {
             case "contactless": .contactless
             case "stripe": .stripe
+            case "fallback": .fallback
             default: .chip
             }
         return DemoCard(
             leading: asked["leading"]?.text ?? "6222", lastFour: asked["last_four"]?.text ?? "",
             numberLen: UInt32(asked["number_len"]?.int ?? 16), entry: entry,
             behaviour: asked["behaviour"]?.text ?? "normal", code: asked["code"]?.text,
-            applications: asked["applications"]?.elements?.compactMap(\.text) ?? [])
+            applications: asked["applications"]?.elements?.compactMap(\.text) ?? [], signs: asked["signs"]?.bool ?? false)
     }
 
     /// What waits to be told. Nothing acknowledged is told again, and nothing reads differently than before.

@@ -163,6 +163,13 @@ def without_clocks(status):
     return [without_clocks(member) for member in status] if isinstance(status, list) else status
 
 
+def demo_card(asked):
+    return t.DemoCard(
+        leading=asked.get("leading", "6222"), last_four=asked["last_four"], number_len=asked.get("number_len", 16),
+        entry=t.CardEntry[asked.get("entry", "chip").upper()], behaviour=asked.get("behaviour", "normal"),
+        code=asked.get("code"), applications=asked.get("applications", []), signs=asked.get("signs", False))
+
+
 class Day:
     """One day while it is played."""
 
@@ -260,15 +267,10 @@ class Day:
         self.charges.append(charge)
         if name is not None:
             self.names[name] = charge.payment_id()
-        card = None
-        if "card" in step:
-            asked = step["card"]
-            card = t.DemoCard(
-                leading=asked.get("leading", "6222"), last_four=asked["last_four"], number_len=asked.get("number_len", 16),
-                entry=t.CardEntry[asked.get("entry", "chip").upper()], behaviour=asked.get("behaviour", "normal"),
-                code=asked.get("code"), applications=asked.get("applications", []))
-        play = t.CardPlay(card=card, choose=step.get("choose", 0), lose_link_at=step.get("lose_link_at"),
-                          reconnect=step.get("reconnect", False), stop_at=step.get("stop_at"))
+        play = t.CardPlay(card=demo_card(step["card"]) if "card" in step else None,
+                          next_cards=[demo_card(asked) for asked in step.get("next_cards", [])],
+                          choose=step.get("choose", 0), lose_link_at=step.get("lose_link_at"),
+                          reconnect=step.get("reconnect", False), cancel_at=step.get("cancel_at"), stop_at=step.get("stop_at"))
         return plain_charge(charge.payment_id(), self.card_reader.take_card(charge, play))
 
     async def cancel(self, step):

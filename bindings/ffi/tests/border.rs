@@ -38,9 +38,11 @@ fn request(amount_minor: i64, order: &str) -> ChargeRequest {
 fn play() -> CardPlay {
     CardPlay {
         card: Some(DemoCard::usual(CardEntry::Chip)),
+        next_cards: Vec::new(),
         choose: 0,
         lose_link_at: None,
         reconnect: false,
+        cancel_at: None,
         stop_at: None,
     }
 }

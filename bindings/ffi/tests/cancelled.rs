@@ -56,7 +56,15 @@ fn request(amount_minor: i64, order: &str) -> ChargeRequest {
 
 fn play() -> CardPlay {
     let card = DemoCard::usual(CardEntry::Chip);
-    CardPlay { card: Some(card), choose: 0, lose_link_at: None, reconnect: false, stop_at: None }
+    CardPlay {
+        card: Some(card),
+        next_cards: Vec::new(),
+        choose: 0,
+        lose_link_at: None,
+        reconnect: false,
+        cancel_at: None,
+        stop_at: None,
+    }
 }
 
 /// Waits on this thread, as a host that knows no tokio.

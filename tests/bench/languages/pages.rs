@@ -41,9 +41,11 @@ async fn make(world: &DemoWorld, till: &Till, count: i64) -> Outcome<()> {
         let charge = till.charge(request).await?;
         let play = CardPlay {
             card: Some(DemoCard::usual(CardEntry::Chip)),
+            next_cards: Vec::new(),
             choose: 0,
             lose_link_at: None,
             reconnect: false,
+            cancel_at: None,
             stop_at: None,
         };
         reader.take_card(charge, play)?;

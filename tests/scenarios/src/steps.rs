@@ -169,11 +169,14 @@ impl Day {
         if let Some(name) = name {
             self.names.insert(name, payment_id.clone());
         }
+        let next_cards = step.0.get("next_cards").and_then(Value::as_array);
         let play = CardPlay {
             card: step.0.get("card").map(|card| demo_card(Step(card))).transpose()?,
+            next_cards: next_cards.into_iter().flatten().map(|card| demo_card(Step(card))).collect::<Result<_, _>>()?,
             choose: step.small("choose")?.unwrap_or(0),
             lose_link_at: step.text("lose_link_at"),
             reconnect: step.flag("reconnect").unwrap_or_default(),
+            cancel_at: step.text("cancel_at"),
             stop_at: step.text("stop_at"),
         };
         Ok(plain::charge(&payment_id, self.reader.take_card(charge, play)?))
@@ -227,10 +230,12 @@ fn demo_card(card: Step<'_>) -> Result<DemoCard, Trouble> {
         entry: match card.text("entry").as_deref() {
             Some("contactless") => CardEntry::Contactless,
             Some("stripe") => CardEntry::Stripe,
+            Some("fallback") => CardEntry::Fallback,
             _ => CardEntry::Chip,
         },
         behaviour: card.text("behaviour").unwrap_or_else(|| "normal".to_owned()),
         code: card.text("code"),
         applications: applications.filter_map(Value::as_str).map(str::to_owned).collect(),
+        signs: card.flag("signs").unwrap_or_default(),
     })
 }

@@ -10,7 +10,7 @@ use takings_readers::simulated::{CardScript, Stage};
 use takings_till::{ChargeOutcome, ChargeRequest, Step, TillError};
 
 use crate::answer::Refused;
-use crate::command::{Afterwards, Charge, Loss, Moment};
+use crate::command::{Afterwards, CancelAt, Charge, Loss, Moment};
 use crate::session::Session;
 
 /// How long the values on the link may be, as a phone with a usual Bluetooth MTU has them.
@@ -23,6 +23,8 @@ struct Run<'a> {
     asked: &'a Charge,
     charge: takings_till::Charge,
     card: Option<CardScript>,
+    next_cards: VecDeque<CardScript>,
+    cancel_at: Option<CancelAt>,
     generation: u32,
     writes: VecDeque<Vec<u8>>,
     wait_ms: Option<u64>,
@@ -38,6 +40,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
     /// Charges and says how it ended.
     pub(crate) fn charge(&mut self, asked: &Charge) -> Result<Value, Refused> {
         let card = asked.card.as_ref().map(crate::command::Card::script).transpose()?;
+        let next_cards = asked.next_cards.iter().map(crate::command::Card::script).collect::<Result<_, _>>()?;
         self.mark("charge_start");
         let charge = self.till.charge(ChargeRequest {
             amount_minor: asked.amount_minor,
@@ -52,6 +55,8 @@ impl<R: BufRead, W: Write> Session<R, W> {
             asked,
             charge,
             card,
+            next_cards,
+            cancel_at: asked.cancel_at,
             generation: 0,
             writes: VecDeque::new(),
             wait_ms: None,
@@ -94,15 +99,26 @@ impl<R: BufRead, W: Write> Session<R, W> {
             self.deliver(run, &value)?;
             return Ok(true);
         }
-        if self.reader.stage() == Stage::WaitingForCard && !run.card_seen {
+        if self.reader.stage() == Stage::WaitingForCard && run.outcome.is_none() {
+            // Also after a card that was not taken.
+            run.card_seen = false;
             if self.customer_arrives(run)? {
                 return Ok(true);
             }
-        } else if run.card_seen {
-            // The reader has said everything: the rest is up to the till and the acquirer.
+        } else if run.card_seen && self.is_over(run)? {
             return Ok(false);
         }
         self.wait(run)
+    }
+
+    /// The reader has said everything. If the till has read the card, the rest is up to it and the acquirer; if not, it waits for
+    /// a value that was lost.
+    fn is_over(&self, run: &Run<'_>) -> Result<bool, Refused> {
+        if run.outcome.is_some() || run.disconnect {
+            return Ok(true);
+        }
+        let detail = self.runtime.block_on(self.till.payment(run.charge.payment_id()))?;
+        Ok(detail.payment.entry_mode.is_some())
     }
 
     /// The reader waits for a card. True if that changed something.
@@ -111,7 +127,10 @@ impl<R: BufRead, W: Write> Session<R, W> {
         if self.loses_link(run, Loss::BeforeCard)? {
             return Ok(true);
         }
-        let Some(card) = run.card.take() else { return Ok(false) };
+        if self.cancels(run, CancelAt::BeforeCard)? {
+            return Ok(true);
+        }
+        let Some(card) = run.card.take().or_else(|| run.next_cards.pop_front()) else { return Ok(false) };
         self.state.reader_keys_used = self.reader.ksn_counter().saturating_add(1);
         self.state.save(&self.dir)?;
         self.reader.present(card);
@@ -123,6 +142,7 @@ impl<R: BufRead, W: Write> Session<R, W> {
         if stage == Stage::CardDataSent && !run.card_seen {
             run.card_seen = true;
             self.hold(run, Moment::CardData)?;
+            self.cancels(run, CancelAt::CardData)?;
             self.mark("card_data_in");
             self.pass(run, value)?;
             self.loses_link(run, Loss::DuringCardData)?;
@@ -141,6 +161,16 @@ impl<R: BufRead, W: Write> Session<R, W> {
     fn pass(&mut self, run: &mut Run<'_>, value: &[u8]) -> Result<(), Refused> {
         let step = run.charge.bytes(run.generation, value)?;
         self.absorb(run, step)
+    }
+
+    /// Presses Cancel if this is the planned moment.
+    fn cancels(&mut self, run: &mut Run<'_>, moment: CancelAt) -> Result<bool, Refused> {
+        let now = run.cancel_at.take_if(|planned| *planned == moment).is_some();
+        if now {
+            let step = run.charge.cancel()?;
+            self.absorb(run, step)?;
+        }
+        Ok(now)
     }
 
     /// Takes the link away if this is the planned moment.

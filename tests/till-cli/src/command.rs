@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use takings_domain::EntryMode;
 use takings_domain::event::ChargeMode;
-use takings_readers::simulated::{Behaviour, CardScript};
+use takings_readers::simulated::{BY_SIGNATURE, Behaviour, CardScript};
 use takings_till::views::{PaymentQuery, PayoutQuery, ReceiptCopy};
 
 use crate::answer::Refused;
@@ -146,6 +146,10 @@ pub(crate) struct Charge {
     pub(crate) mode: ChargeMode,
     pub(crate) operator: Option<String>,
     pub(crate) card: Option<Card>,
+    /// Presented after it, one each time the reader asks for a card again.
+    #[serde(default)]
+    pub(crate) next_cards: Vec<Card>,
+    pub(crate) cancel_at: Option<CancelAt>,
     pub(crate) link: Option<LinkPlan>,
     #[serde(default)]
     pub(crate) again: bool,
@@ -158,6 +162,16 @@ fn usual_currency() -> String {
 
 fn usual_mode() -> ChargeMode {
     ChargeMode::PreferOnline
+}
+
+/// When the merchant presses Cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CancelAt {
+    /// The reader waits for the card.
+    BeforeCard,
+    /// The reader has read the card: too late.
+    CardData,
 }
 
 /// A moment of a charge.
@@ -235,6 +249,9 @@ pub(crate) struct Card {
     /// Which application the cardholder chooses, counted from 0.
     #[serde(default)]
     pub(crate) choose: u32,
+    /// Its holder has to sign.
+    #[serde(default)]
+    signs: bool,
 }
 
 fn usual_first() -> String {
@@ -294,7 +311,7 @@ impl Card {
         };
         let mut script = CardScript::new(&self.first, &self.last_four, self.entry_mode).behaving(behaviour);
         script.number_len = self.number_len;
-        Ok(script)
+        Ok(if self.signs { script.verified(BY_SIGNATURE) } else { script })
     }
 }
 

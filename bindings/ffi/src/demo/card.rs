@@ -1,7 +1,7 @@
 //! Customers and their cards.
 
 use takings_domain::EntryMode;
-use takings_readers::simulated::{Behaviour, CardScript};
+use takings_readers::simulated::{BY_SIGNATURE, Behaviour, CardScript};
 
 use crate::error::TakingsError;
 use crate::records::ChargeOutcome;
@@ -15,6 +15,8 @@ pub enum CardEntry {
     Contactless,
     /// Swiped.
     Stripe,
+    /// Swiped because its chip failed.
+    Fallback,
 }
 
 /// A simulated customer's card and what happens to it. The sandbox answers by amount and last four digits; its README
@@ -42,6 +44,9 @@ pub struct DemoCard {
     /// The applications of a card with several.
     #[uniffi(default = [])]
     pub applications: Vec<String>,
+    /// Its holder has to sign.
+    #[uniffi(default = false)]
+    pub signs: bool,
 }
 
 impl DemoCard {
@@ -56,6 +61,7 @@ impl DemoCard {
             behaviour: "normal".into(),
             code: None,
             applications: Vec::new(),
+            signs: false,
         }
     }
 
@@ -69,6 +75,7 @@ impl DemoCard {
             CardEntry::Chip => EntryMode::Chip,
             CardEntry::Contactless => EntryMode::Contactless,
             CardEntry::Stripe => EntryMode::Stripe,
+            CardEntry::Fallback => EntryMode::Fallback,
         };
         let code = || {
             let number = self.code.as_deref().filter(|code| code.len() == 8);
@@ -89,7 +96,7 @@ impl DemoCard {
         };
         let mut script = CardScript::new(&self.leading, &self.last_four, entry_mode).behaving(behaviour);
         script.number_len = usize::try_from(self.number_len).unwrap_or(16);
-        Ok(script)
+        Ok(if self.signs { script.verified(BY_SIGNATURE) } else { script })
     }
 }
 
@@ -99,6 +106,9 @@ pub struct CardPlay {
     /// The card; null: nobody comes, and the reader gives up after its time.
     #[uniffi(default)]
     pub card: Option<DemoCard>,
+    /// The cards that are presented after it, one each time the reader asks for a card again.
+    #[uniffi(default = [])]
+    pub next_cards: Vec<DemoCard>,
     /// Which application the customer chooses, counted from 0.
     #[uniffi(default = 0)]
     pub choose: u32,
@@ -108,6 +118,9 @@ pub struct CardPlay {
     /// It comes back, and the card is read again.
     #[uniffi(default = false)]
     pub reconnect: bool,
+    /// The merchant presses Cancel at this moment: `before_card`, `card_data` (too late: the reader has read it).
+    #[uniffi(default)]
+    pub cancel_at: Option<String>,
     /// The play ends here, with everything as it is then, for what a killed app leaves behind: `started`, `before_card`,
     /// `card_data`, `sent` (the acquirer has the payment and the phone no answer; time alone ends the wait for it), `saved`.
     #[uniffi(default)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use takings_readers::simulated::{CardScript, Stage};
 use takings_till::{ChargeOutcome, Step, TillError};
 
-use super::card::{CardPlay, CardTaken};
+use super::card::{CardPlay, CardTaken, DemoCard};
 use super::reader::DemoReader;
 use super::surroundings::lock;
 use crate::calls;
@@ -37,6 +37,13 @@ enum Moment {
     Saved,
 }
 
+/// A moment at which the merchant presses Cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cancel {
+    BeforeCard,
+    CardData,
+}
+
 /// Why a play does not go on: it was asked to end here, or a call failed.
 enum Ended {
     Stopped,
@@ -54,6 +61,8 @@ struct Play<'a> {
     charge: &'a takings_till::Charge,
     card: Option<CardScript>,
     again: Option<CardScript>,
+    next_cards: VecDeque<CardScript>,
+    cancel_at: Option<Cancel>,
     choose: u32,
     lose_at: Option<Loss>,
     stop_at: Option<Moment>,
@@ -70,12 +79,15 @@ struct Play<'a> {
 
 /// Plays it.
 pub(crate) fn take_card(reader: &DemoReader, charge: &Charge, asked: &CardPlay) -> Result<CardTaken, TakingsError> {
-    let card = asked.card.as_ref().map(super::card::DemoCard::script).transpose()?;
+    let card = asked.card.as_ref().map(DemoCard::script).transpose()?;
+    let next_cards = asked.next_cards.iter().map(DemoCard::script).collect::<Result<_, _>>()?;
     let mut play = Play {
         reader,
         charge: charge.core(),
         again: card.clone().filter(|_| asked.reconnect),
         card,
+        next_cards,
+        cancel_at: asked.cancel_at.as_deref().map(cancel).transpose()?,
         choose: asked.choose,
         lose_at: asked.lose_link_at.as_deref().map(loss).transpose()?,
         stop_at: asked.stop_at.as_deref().map(moment).transpose()?,
@@ -108,6 +120,14 @@ fn loss(word: &str) -> Result<Loss, TakingsError> {
         "between_card_and_answer" => Loss::BetweenCardAndAnswer,
         "after_answer" => Loss::AfterAnswer,
         _ => return Err(TakingsError::fix_input("lose_link_at", "no such moment")),
+    })
+}
+
+fn cancel(word: &str) -> Result<Cancel, TakingsError> {
+    Ok(match word {
+        "before_card" => Cancel::BeforeCard,
+        "card_data" => Cancel::CardData,
+        _ => return Err(TakingsError::fix_input("cancel_at", "no such moment")),
     })
 }
 
@@ -159,7 +179,9 @@ impl Play<'_> {
             self.deliver(&value, stage)?;
             return Ok(true);
         }
-        if stage == Stage::WaitingForCard && !self.card_seen {
+        if stage == Stage::WaitingForCard && self.outcome.is_none() {
+            // Also after a card that was not taken.
+            self.card_seen = false;
             if self.customer_arrives()? {
                 return Ok(true);
             }
@@ -175,7 +197,10 @@ impl Play<'_> {
         if self.loses_link(Loss::BeforeCard)? {
             return Ok(true);
         }
-        let Some(card) = self.card.take() else { return Ok(false) };
+        if self.cancels(Cancel::BeforeCard)? {
+            return Ok(true);
+        }
+        let Some(card) = self.card.take().or_else(|| self.next_cards.pop_front()) else { return Ok(false) };
         lock(&self.reader.reader).present(card);
         Ok(true)
     }
@@ -184,6 +209,7 @@ impl Play<'_> {
         if stage == Stage::CardDataSent && !self.card_seen {
             self.card_seen = true;
             self.may_stop(Moment::CardData)?;
+            self.cancels(Cancel::CardData)?;
             self.pass(value)?;
             self.loses_link(Loss::DuringCardData)?;
             return Ok(());
@@ -210,6 +236,16 @@ impl Play<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Presses Cancel if this is the planned moment.
+    fn cancels(&mut self, moment: Cancel) -> Result<bool, Ended> {
+        let now = self.cancel_at.take_if(|planned| *planned == moment).is_some();
+        if now {
+            let step = self.charge.cancel()?;
+            self.absorb(step)?;
+        }
+        Ok(now)
     }
 
     /// Takes the link away if this is the planned moment.

@@ -5,6 +5,10 @@
 pub enum Failure {
     /// Nothing is said on this link any more; on the next one, if there is none.
     Silent,
+    /// After so many more values nothing is said on this link any more.
+    SilentAfter(u32),
+    /// It has restarted, and says so on the next link.
+    Restarted,
     /// The next start is refused, for this reason: group, subgroup, code.
     RefusesStart([u8; 3]),
     /// After so many more values one is lost.
@@ -30,7 +34,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The failure of this word: `silent`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `swaps_values:3`,
+    /// The failure of this word: `silent`, `silent_after:21`, `restarted`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `swaps_values:3`,
     /// `spoils_card_data`, `ends_again:10028000`, `no_receipt_data`, `restarts_soon:3`, `switches_off`, `too_cold:-12`,
     /// `too_hot:55`. Codes are hex.
     #[must_use]
@@ -43,6 +47,8 @@ impl Failure {
         };
         match (kind, argument.is_empty()) {
             ("silent", true) => Some(Self::Silent),
+            ("silent_after", false) => count().map(Self::SilentAfter),
+            ("restarted", true) => Some(Self::Restarted),
             ("spoils_card_data", true) => Some(Self::SpoilsCardData),
             ("no_receipt_data", true) => Some(Self::NoReceiptData),
             ("switches_off", true) => Some(Self::SwitchesOff),
@@ -68,6 +74,8 @@ pub(super) enum Fate {
     Lost,
     Doubled,
     Swapped,
+    /// And nothing comes after it.
+    Last,
 }
 
 /// What is still to go wrong.
@@ -95,6 +103,10 @@ impl Failures {
     /// A new link: it speaks again, or is the one on which it says nothing.
     pub(super) fn link_up(&mut self) {
         self.silent = self.take(|failure| (failure == Failure::Silent).then_some(())).is_some();
+    }
+
+    pub(super) fn has_restarted(&mut self) -> bool {
+        self.take(|failure| (failure == Failure::Restarted).then_some(())).is_some()
     }
 
     pub(super) fn refusal(&mut self) -> Option<[u8; 3]> {
@@ -136,10 +148,15 @@ impl Failures {
             Failure::LosesValue(0) => Some(Fate::Lost),
             Failure::DoublesValue(0) => Some(Fate::Doubled),
             Failure::SwapsValues(0) => Some(Fate::Swapped),
+            Failure::SilentAfter(0) => Some(Fate::Last),
             _ => None,
         });
         for failure in &mut self.coming {
-            if let Failure::LosesValue(left) | Failure::DoublesValue(left) | Failure::SwapsValues(left) = failure {
+            if let Failure::LosesValue(left)
+            | Failure::DoublesValue(left)
+            | Failure::SwapsValues(left)
+            | Failure::SilentAfter(left) = failure
+            {
                 *left = left.saturating_sub(1);
             }
         }
@@ -162,6 +179,9 @@ mod tests {
     fn words_name_failures() {
         for (word, failure) in [
             ("silent", Some(Failure::Silent)),
+            ("silent_after:21", Some(Failure::SilentAfter(21))),
+            ("silent_after", None),
+            ("restarted", Some(Failure::Restarted)),
             ("refuses_start:020316", Some(Failure::RefusesStart([2, 3, 0x16]))),
             ("loses_value:0", Some(Failure::LosesValue(0))),
             ("doubles_value:12", Some(Failure::DoublesValue(12))),

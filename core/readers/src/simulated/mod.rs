@@ -234,6 +234,7 @@ impl SimulatedReader {
             match self.failures.fate() {
                 None => return Some(value),
                 Some(Fate::Lost) => {}
+                Some(Fate::Last) => self.failures.fall_silent(),
                 Some(Fate::Doubled) => {
                     self.link.as_mut()?.displaced = Some(value.clone());
                     return Some(value);

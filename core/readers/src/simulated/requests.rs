@@ -73,6 +73,10 @@ impl SimulatedReader {
         if let Some(code) = after {
             self.end_transaction(code);
         }
+        if command == SUBSCRIBE && self.failures.has_restarted() {
+            self.transaction = None;
+            self.say_unasked(message::notification(NOTE_DEVICE, [0; 4], None));
+        }
     }
 
     fn begin(&mut self, body: &[u8]) -> Status {

@@ -387,7 +387,12 @@ impl Engine {
             None => return Ok(()),
             Some(charge) if charge.card_read.is_some() => {}
             Some(charge) if charge.outcome.is_some() => return Ok(()),
-            Some(_) => return self.present_again(id, (outcome, code), attempt_end(outcome), step, now),
+            Some(charge) => {
+                // Without a code nothing was said at all; an SDK never says one.
+                let silent = outcome == Outcome::Unknown && code.is_none() && !charge.is_vendors;
+                let why = if silent { AttemptEnd::ReaderNoAnswer } else { attempt_end(outcome) };
+                return self.present_again(id, (outcome, code), why, step, now);
+            }
         }
         self.reader_concluded(id, outcome, code, now);
         Ok(())

@@ -1,6 +1,6 @@
 //! Lines to the till on a terminal that are no commands.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Process, Stall, till_process};
 
@@ -141,4 +141,72 @@ fn clocks_at_the_ends_of_time_end_no_till() {
     till.must(&json!({"cmd": "advance", "ms": i64::MAX}));
     till.must(&json!({"cmd": "status"}));
     assert_eq!(till.must(&json!({"cmd": "verify"}))["report"]["sound"], true);
+}
+
+/// Every way in which the simulated reader, a card or somebody at the till can end a presentation, by word.
+#[test]
+fn each_failure_of_a_reader_and_a_card_ends_a_charge_with_its_reason() {
+    let stall = Stall::in_business();
+    let dir = tempfile::tempdir().unwrap();
+    let mut till = Process::start(&mut till_process(dir.path(), stall.acquirer.url(), &[]));
+    till.hear();
+    till.must(&json!({"cmd": "activate", "code": stall.acquirer.activation_code()}));
+    till.must(&json!({"cmd": "sign_on"}));
+    let card =
+        |entry: &str, behaviour: Value| json!({"last_four": "4321", "entry_mode": entry, "behaviour": behaviour});
+    let chip = || card("chip", json!("normal"));
+    let unread = || card("chip", json!({"ends_with": "10020F02"}));
+    let saved = ("saved", Value::Null);
+    let not = |detail: &str| ("not_charged", json!(detail));
+    let rows = [
+        (json!(["silent"]), chip(), json!({}), not("reader_no_answer")),
+        (json!(["silent_after:3"]), chip(), json!({}), not("reader_no_answer")),
+        (json!(["silent_after:19"]), chip(), json!({}), not("reader_no_answer")),
+        (json!(["restarted"]), chip(), json!({}), saved.clone()),
+        (json!(["refuses_start:020119"]), chip(), json!({}), not("reader_keys_missing")),
+        (json!(["refuses_start:020316"]), chip(), json!({}), not("reader_battery_too_low")),
+        (json!(["refuses_start:7F7F7F"]), chip(), json!({}), not("reader_fault")),
+        (json!(["spoils_card_data"]), chip(), json!({}), not("reader_fault")),
+        (json!(["no_receipt_data"]), chip(), json!({}), saved.clone()),
+        (json!(["ends_again:10028000"]), chip(), json!({}), saved.clone()),
+        (json!(["too_cold:-12", "too_hot:60"]), chip(), json!({}), saved.clone()),
+        (json!([]), unread(), json!({}), not("not_accepted")),
+        (json!([]), unread(), json!({"next_cards": [unread(), chip()]}), saved.clone()),
+        (json!([]), unread(), json!({"next_cards": [unread(), unread(), unread(), unread()]}), not("not_accepted")),
+        (
+            json!([]),
+            unread(),
+            json!({"next_cards": [card("fallback", json!("normal"))], "cancel_at": "before_card"}),
+            not("cancelled"),
+        ),
+        (json!([]), chip(), json!({"cancel_at": "before_card"}), not("cancelled")),
+        (json!([]), chip(), json!({"cancel_at": "card_data"}), saved.clone()),
+        (json!([]), card("stripe", json!("chip_card_swiped")), json!({}), not("not_accepted")),
+        (json!([]), card("stripe", json!("chip_card_swiped")), json!({"next_cards": [chip()]}), saved.clone()),
+        (json!([]), json!({"last_four": "4321", "signs": true}), json!({}), saved.clone()),
+    ];
+    for (fails, card, more, (outcome, detail)) in rows {
+        let what = format!("{fails} {card} {more}");
+        till.must(&json!({"cmd": "reader", "battery_percent": 80, "fails": fails}));
+        let mut charge = json!({"cmd": "charge", "amount_minor": 100, "mode": "offline", "card": card});
+        charge.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let said = till.must(&charge);
+        assert_eq!(
+            (&said["outcome"]["outcome"], &said["outcome"]["detail"]),
+            (&json!(outcome), &detail),
+            "{what}: {said}"
+        );
+    }
+    // Whichever value is lost, the charge ends, and what was saved is in the ledger.
+    for damage in ["loses_value", "doubles_value", "swaps_values", "silent_after"] {
+        for at in 0..30 {
+            till.must(&json!({"cmd": "reader", "fails": [format!("{damage}:{at}")]}));
+            let said = till.charge(100, "offline");
+            let outcome = &said["outcome"]["outcome"];
+            assert!(outcome == "saved" || outcome == "not_charged", "{damage} {at}: {said}");
+        }
+    }
+    assert_eq!(till.must(&json!({"cmd": "verify"}))["report"]["sound"], true);
+    let (_, stderr, code) = till.end();
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
 }

@@ -89,9 +89,11 @@ internal class Steps(
         val play =
             CardPlay(
                 card = (step["card"] as? JsonObject)?.let(::card),
+                nextCards = step["next_cards"]?.jsonArray.orEmpty().map { card(it.jsonObject) },
                 choose = step.int("choose", 0).toUInt(),
                 loseLinkAt = step.text("lose_link_at"),
                 reconnect = step.flag("reconnect") == true,
+                cancelAt = step.text("cancel_at"),
                 stopAt = step.text("stop_at"),
             )
         return plainCharge(paymentId, day.reader.takeCard(charge, play))
@@ -106,6 +108,7 @@ internal class Steps(
             behaviour = asked.text("behaviour", "normal"),
             code = asked.text("code"),
             applications = asked["applications"]?.jsonArray.orEmpty().map { it.string.orEmpty() },
+            signs = asked.flag("signs") == true,
         )
 
     private fun plainCharge(
