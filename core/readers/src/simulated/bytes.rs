@@ -7,6 +7,9 @@ use crate::tlv::{self, Tag};
 use super::card::{Behaviour, CardScript};
 use super::example::{ARQC, CIPHERTEXT_LEN, SERIAL_LEN, TRACK_LEN, at};
 
+/// Last day of every card here, `YYMMDD`.
+const EXPIRES: [u8; 3] = [0x28, 0x12, 0x31];
+
 /// What one transaction of the simulated reader is made of.
 pub(super) struct Making<'a> {
     pub(super) seed: u64,
@@ -93,6 +96,11 @@ impl Making<'_> {
         if card.has_chip_data() {
             tlv::put(&mut merchant, Tag(0x9F06), card.aid());
             tlv::put(&mut merchant, Tag(0x9F12), card.application_name().as_bytes());
+            tlv::put(&mut merchant, Tag(0x95), &[0x00, 0x00, 0x00, 0x80, 0x00]);
+            tlv::put(&mut merchant, Tag(0x9B), &[0xE8, 0x00]);
+            // What a real one tells, too, and nobody may keep: when the card ends and began.
+            tlv::put(&mut merchant, Tag(0x5F24), &EXPIRES);
+            tlv::put(&mut merchant, Tag(0x5F25), &[0x23, 0x01, 0x01]);
         }
         tlv::put(&mut merchant, Tag(0x9F39), &[card.entry_mode_code()]);
         tlv::put(&mut merchant, Tag(0x9C), &[0x00]);

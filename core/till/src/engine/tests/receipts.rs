@@ -47,6 +47,7 @@ fn a_receipt_names_application_verification_and_where_to_sign() {
             "Card unionpay •••• 0048 chip",
             "Application UNIONPAY DEBIT AID A000000333010101",
             "Verification: signature",
+            "Results TVR 0000008000 TSI E800",
             &format!("STAN {stan}  Batch {batch}"),
             "ACCEPTED OFFLINE: the bank has not answered and may still decline",
             "SIGNATURE ______________________",
