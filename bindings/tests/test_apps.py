@@ -106,6 +106,54 @@ class Apps(Dirs):
         self.assertTrue((await till.verify()).sound)
         await till.shutdown()
 
+    async def test_no_line_of_the_log_holds_what_a_reader_let_slip(self):
+        number = "4111111111111111"
+        lines, whole = [], threading.Event()
+
+        class Kept(t.LogSink):
+            def write(self, level, target, text):
+                lines.append(f"{level} {target} {text}")
+                whole.set()
+
+        class Throws(t.VendorReader):
+            def start(self, request):
+                raise ValueError(f"no start with {number}")
+
+            def cancel(self):
+                raise ValueError(f"no cancel with {number}")
+
+            def choose_application(self, index):
+                raise ValueError(number)
+
+        till = await t.Till.open(self.config(), Key(), Vault(), Kept())
+        await till.activate(self.code())
+        charge = await till.charge(request(500, "L-1"))
+        for wrong in (lambda: charge.bytes(7, number.encode()), lambda: charge.link_up(20, 0) and charge.link_up(20, 0),
+                      lambda: charge.vendor_event(9, t.VendorEvent.PROMPT(number, True)),
+                      lambda: charge.choose_application(4_111)):
+            try:
+                wrong()
+            except t.TakingsError as error:
+                self.assertNotIn(number, f"{error} {error!r}")
+        charge.cancel()
+        charge = await till.charge(request(600, "L-2"))
+        about = t.VendorAbout(serial=number, model=f"Pocket {number}")
+        step = await asyncio.to_thread(charge.vendor_up, t.VendorLane(Throws()), about, 1)
+        self.assertNotIn(number, f"{step} {step!r}")
+        clear = t.VendorCard(ciphertext=f";{number}=2612".encode(), format="acme-dukpt", key_id=number, ksn_hex=number,
+                             masked_number=number, entry=t.VendorEntry.CHIP)
+        for event in (t.VendorEvent.STARTED(charge.payment_id()), t.VendorEvent.CARD_DATA(clear)):
+            try:
+                charge.vendor_event(1, event)
+            except t.TakingsError as error:
+                self.assertNotIn(number, f"{error} {error!r}")
+        with self.assertRaises(t.TakingsError):
+            await till.charge(request(-1, "L-3"))
+        await asyncio.to_thread(whole.wait, 20)
+        await till.shutdown()
+        self.assertGreaterEqual(len(lines), 1, "the test hears the log")
+        self.assertEqual([line for line in lines if number in line], [])
+
     async def test_a_log_that_blocks_delays_nobody_and_may_call_the_till(self):
         held, heard, tills = threading.Event(), threading.Event(), []
 
