@@ -180,6 +180,8 @@ impl<T> About<T> for std::io::Result<T> {
 enum Job {
     /// Killed before the k-th call of this name.
     Point(String, u32),
+    /// Killed while a charge is held at this moment.
+    Held(&'static str),
     /// With so many kills at random moments.
     Moments { day: u64, kills: u32 },
 }
@@ -204,7 +206,8 @@ pub fn run(asked: &Asked, programs: &Programs, progress: &(dyn Fn(usize, usize) 
         let kills = KILLS_A_DAY.min(asked.times - day * KILLS_A_DAY);
         Job::Moments { day: u64::from(day), kills }
     });
-    let jobs: Vec<Job> = at_points.chain(days).collect();
+    let held = points::MOMENTS.into_iter().map(Job::Held).filter(|_| !calls.is_empty());
+    let jobs: Vec<Job> = held.chain(at_points).chain(days).collect();
     let (next, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let sum = Mutex::new(Report { seed: asked.seed, points, ..Report::default() });
     let work = || -> Result<(), KillError> {
@@ -238,6 +241,7 @@ pub fn run(asked: &Asked, programs: &Programs, progress: &(dyn Fn(usize, usize) 
 fn play(job: &Job, asked: &Asked, programs: &Programs) -> Result<Verdict, KillError> {
     match job {
         Job::Point(call, k) => points::play(asked, programs, call, *k),
+        Job::Held(moment) => points::play_held(asked, programs, moment),
         Job::Moments { day, kills } => moments::play(asked, programs, *day, *kills),
     }
 }

@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use takings_readers::dynaflex::card_data::{BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
-use takings_readers::dynaflex::commands::{Command, SET_PROPERTY};
+use takings_readers::dynaflex::commands::{Command, NOTE_TRANSACTION, SET_PROPERTY};
 use takings_readers::dynaflex::message::{self, Message, MessageError};
 use takings_readers::dynaflex::property::Property;
 use takings_readers::link::{Reassembler, Segmenter};
 use takings_readers::masked_card::MaskRule;
 use takings_readers::tlv::{Tag, find, find_path, objects};
-use takings_readers::{EntryMode, Refusal, Scheme, StartRequest};
+use takings_readers::{EntryMode, Fault, ReaderEvent, Refusal, Scheme, StartRequest};
+
+use crate::raw::Raw;
 
 /// One published or constructed example.
 pub(crate) struct Vector {
@@ -241,6 +243,46 @@ fn every_truncation_of_every_vector_is_an_error() {
                 parse_batch(&body[..len], MaskRule::default()).is_err()
             };
             assert!(failed, "{id} cut to {len}");
+        }
+    }
+}
+
+#[test]
+fn every_truncation_of_every_value_is_noticed() {
+    let on_a_link = all().iter().filter(|vector| !vector.values.is_empty());
+    let mut cuts = 0;
+    for vector in on_a_link {
+        for (at, value) in vector.values.iter().enumerate() {
+            for len in 0..value.len() {
+                let mut link = Reassembler::new();
+                // Whatever came before it; its counter is one less.
+                let counter = vector.values[0][0];
+                (0..counter).for_each(|before| drop(link.push(&[before, 0, 0, 0, 0, 0, 1, 0])));
+                let (mut noticed, mut message) = (false, false);
+                let next = [counter.wrapping_add(1), 0, 0, 0, 0, 0, 2, 0];
+                for (place, value) in vector.values.iter().map(Vec::as_slice).chain([&next[..]]).enumerate() {
+                    let received = link.push(if place == at { &value[..len] } else { value });
+                    noticed |= received.lost || received.problem.is_some();
+                    message |= received.message.is_some();
+                }
+                assert!(noticed && !message, "{} value {at} cut to {len}", vector.id);
+                cuts += 1;
+            }
+        }
+    }
+    assert_eq!(cuts, all().iter().flat_map(|vector| &vector.values).map(Vec::len).sum::<usize>());
+}
+
+#[test]
+fn card_data_that_is_cut_short_is_no_request() {
+    for (id, code) in [("mms.arqc.ntf.sanitised", 0x02), ("mms.batch.ntf", 0x03)] {
+        let bytes = bytes(id);
+        let Ok(Message::Notification { body, .. }) = message::parse(&bytes) else { panic!("{id}") };
+        for len in 0..body.len() {
+            let mut raw = if code == 0x02 { Raw::running() } else { Raw::online() };
+            raw.say(&message::notification(NOTE_TRANSACTION, [0x10, 0x08, code, 0x02], Some(&body[..len])));
+            let wanted = if code == 0x02 { Fault::CardData } else { Fault::Malformed };
+            assert_eq!(raw.events(), [ReaderEvent::Fault(wanted)], "{id} cut to {len}");
         }
     }
 }

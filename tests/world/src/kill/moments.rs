@@ -96,6 +96,7 @@ impl Work {
             first: self.customers.pick::<&str>(&["622200", "411111"]),
             last_four: format!("{:04}", self.customers.between(1_000, 9_999)),
             mode: self.customers.pick::<&str>(&["offline", "prefer_online", "prefer_online"]),
+            dies_at: None,
         }
     }
 }

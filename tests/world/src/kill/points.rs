@@ -27,6 +27,7 @@ fn short_day() -> Vec<Deed> {
             first: "622200",
             last_four: last_four.to_owned(),
             mode,
+            dies_at: None,
         })
     };
     vec![
@@ -74,6 +75,37 @@ pub(super) fn play(asked: &Asked, programs: &Programs, call: &str, k: u32) -> Re
     let name = format!("killed before {call} number {k}");
     day(asked, programs, &name, asked.seed, |stall| {
         play_under(stall, &strace(Path::new("/dev/null"), &[call], Some(k))?)
+    })
+}
+
+/// Where a charge can be held: its intent on disk, the reader waiting, the card read by the reader, saved and said so.
+pub(super) const MOMENTS: [&str; 4] = ["started", "before_card", "card_data", "saved"];
+
+/// One charge of each kind, killed at this moment; what it was said to be stands, and the merchant goes on.
+pub(super) fn play_held(asked: &Asked, programs: &Programs, moment: &'static str) -> Result<Verdict, KillError> {
+    let name = format!("killed at {moment}");
+    day(asked, programs, &name, asked.seed, |stall| {
+        if !stall.open(&[], None)? || !stall.perform(&Deed::Activate)? || !stall.perform(&Deed::SignOn)? {
+            return Err(died_alone());
+        }
+        for (number, mode) in ["offline", "prefer_online"].into_iter().enumerate() {
+            let customer = |dies_at| Customer {
+                order: format!("H-{number}"),
+                amount_minor: 1_000,
+                first: "622200",
+                last_four: format!("200{number}"),
+                mode,
+                dies_at,
+            };
+            if stall.perform(&Deed::Charge(customer(Some(moment))))? {
+                return Err(Trouble::Wrong(format!("nothing was held at {moment}")));
+            }
+            // Asked again, it is charged unless it was.
+            if !stall.open_again(None)? || !stall.perform(&Deed::Charge(customer(None)))? {
+                return Err(died_alone());
+            }
+        }
+        stall.close_till()
     })
 }
 

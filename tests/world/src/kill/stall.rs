@@ -29,6 +29,8 @@ pub(super) struct Customer {
     pub(super) first: &'static str,
     pub(super) last_four: String,
     pub(super) mode: &'static str,
+    /// Where the till stands still in this charge, and is killed.
+    pub(super) dies_at: Option<&'static str>,
 }
 
 /// What a merchant does.
@@ -191,7 +193,7 @@ impl<'a> Stall<'a> {
         self.charging = true;
         let answer = self
             .ask(&json!({"cmd": "charge", "amount_minor": customer.amount_minor, "order": customer.order,
-            "mode": customer.mode, "card": card}))?;
+            "mode": customer.mode, "card": card, "hold_at": customer.dies_at}))?;
         self.charging = false;
         match answer {
             None => Ok(false),

@@ -123,6 +123,10 @@ impl Till {
             {
                 self.saved.push(id.to_owned());
             }
+            // It stands still where it was asked to: it dies there.
+            if line.get("event").is_some_and(|event| event == "holding") {
+                self.child.kill().about("the till")?;
+            }
             if line.get("ok").is_some() {
                 return Ok(Heard::Answer(line));
             }
