@@ -99,7 +99,8 @@ mirror! {
         trouble: Option<String>,
         /// First connected, wall clock, milliseconds UTC.
         first_seen_ms: i64,
-        /// Last said so, wall clock, milliseconds UTC: on record when something changed, and once a day.
+        /// Last said so, wall clock, milliseconds UTC. After a restart of the app: when it was last on record, a day ago at most
+        /// for one in use.
         last_seen_ms: i64,
     }
     /// What customers went away with that no bank has confirmed yet, against what the acquirer allows. Minor units.

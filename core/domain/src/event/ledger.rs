@@ -144,7 +144,8 @@ pub struct HistoryRestored {
     pub payouts: u64,
 }
 
-/// A card reader was connected and said how it is, or said so since. Written when something of it changed, and once a day.
+/// A card reader was connected and said how it is, or said so since. Written when its model, firmware or trouble changed or its
+/// charge by ten percent, and once a day (our decision).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReaderSeen {
     /// Its serial number.

@@ -1,4 +1,5 @@
-//! The readers of a stall: what each says of itself is on record when it changes, and once a day.
+//! The readers of a stall: what each says of itself is on record when it is news, and once a day; in between the till knows it
+//! until it closes.
 
 use std::collections::BTreeMap;
 
