@@ -23,7 +23,7 @@ pub struct KnownReader {
     pub last_seen_ms: i64,
     /// The number of that event.
     pub seq: u64,
-    /// Its battery was low, and was not charged above [`CHARGED_PERCENT`] since.
+    /// Its battery is low, or was and was not charged above [`CHARGED_PERCENT`] since.
     pub low: bool,
 }
 
@@ -125,8 +125,10 @@ impl LedgerState {
     fn see_reader(&mut self, seen: &ReaderSeen, at_ms: i64, seq: u64) {
         let before = self.readers.get(&seen.serial);
         let first_seen_ms = before.map_or(at_ms, |known| known.first_seen_ms);
-        let was_low = before.is_some_and(|known| known.low) || seen.trouble == Some(ReaderTrouble::BatteryLow);
-        let low = was_low && seen.battery_percent.is_none_or(|percent| percent <= CHARGED_PERCENT);
+        let says_low = seen.trouble == Some(ReaderTrouble::BatteryLow);
+        // One that does not tell its charge is low as long as it says so.
+        let still_low = |percent| before.is_some_and(|known| known.low) && percent <= CHARGED_PERCENT;
+        let low = says_low || seen.battery_percent.is_some_and(still_low);
         let known = KnownReader { seen: seen.clone(), first_seen_ms, last_seen_ms: at_ms, seq, low };
         self.readers.insert(seen.serial.clone(), known);
         if self.readers.len() > MOST_READERS {
