@@ -44,7 +44,6 @@ fn a_payment_asks_for_little_memory_and_gives_it_back() {
     let mut requests = 0;
     let asked = measure(|| requests = recording.pay(&mut reader).unwrap());
     assert_eq!(requests, 50);
-    println!("a payment: {} allocations of {} bytes in all", asked.count_total / 50, asked.bytes_total / 50);
     assert!(asked.count_total / 50 <= MOST_ALLOCATIONS, "{} allocations a payment", asked.count_total / 50);
     assert!(asked.bytes_total / 50 <= MOST_BYTES, "{} bytes a payment", asked.bytes_total / 50);
     // An engine does not grow with the payments it has seen.
