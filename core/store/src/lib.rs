@@ -9,7 +9,7 @@
 //! * [`head`]: the witness beside the file: how long the history is and how much is at stake.
 //! * [`hash`], `event_log`: the chain of events.
 //! * [`projection`]: the tables that follow from it. [`reading`]: lists for the screen.
-//! * `verify`: checking everything. `rebuild`, `fit`: projections made anew, and the old ones serving meanwhile.
+//! * `verify`, `schema_check`: checking everything. `rebuild`, `fit`: projections made anew, and the old ones serving meanwhile.
 
 #[cfg(test)]
 extern crate self as takings_store;
@@ -35,6 +35,7 @@ pub mod projection;
 pub mod reading;
 mod rebuild;
 mod room;
+mod schema_check;
 pub mod settings;
 mod transaction;
 mod verify;

@@ -23,7 +23,7 @@ use crate::projection::tables::Tables;
 use crate::projection::told::{AlertRow, ToDoRow};
 use crate::projection::totals::{self, BalanceRow, TakingsRow, WaitingRow};
 use crate::rebuild::each_step;
-use crate::{migration, opening};
+use crate::{migration, opening, schema_check};
 
 /// What a check of the whole ledger found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,9 @@ fn check(conn: &Connection, dir: &Path) -> Result<Verification, Stop> {
         // An earlier version's rows say what it made of the events: they serve until this build's are made.
         check_folds(conn)?;
         return check_head(conn, dir, events);
+    }
+    if let Some(name) = schema_check::missing_column(conn)? {
+        return broken(events, format!("the column {name} is missing"));
     }
     let mut sums = Sums::default();
     check_ledger(conn, &mut sums)?;

@@ -166,6 +166,21 @@ fn p5_an_index_that_does_not_fit_its_table_is_found() {
     assert!(matches!(found, Verification::Broken { seq: 5.., .. }), "{found:?}");
 }
 
+/// No row shows it: the first payout to be written would.
+#[test]
+fn p5_a_column_of_another_name_in_an_empty_table_is_found() {
+    let dir = tempdir().unwrap();
+    let mut ledger = opened(&dir);
+    keep(&mut ledger, 1, cny(100));
+    drop(ledger);
+    let renamed = "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = replace(sql, 'net_minor', 'net_oinor') WHERE name = 'payout'";
+    raw(&dir).execute_batch(renamed).unwrap();
+    let found = open(&dir).verify().unwrap();
+    let Verification::Broken { why, .. } = &found else { panic!("{found:?}") };
+    assert!(why.contains("payout.net_minor"), "{why}");
+}
+
 #[test]
 fn somebody_elses_file_is_not_touched() {
     let dir = tempdir().unwrap();
