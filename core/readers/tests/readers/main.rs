@@ -1,4 +1,5 @@
 //! The reader engine, judged from outside.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests, and the helpers of tests")]
 
 #[cfg(test)]
 mod again;
