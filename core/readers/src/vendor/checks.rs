@@ -5,15 +5,13 @@ use takings_domain::{MaskedCard, Scheme};
 use crate::emv::EmvData;
 use crate::interface::ReceiptData;
 use crate::masked_card::{self, MaskRule};
-use crate::online_request::{BlobFormat, OnlineRequest};
+use crate::online_request::{BlobFormat, MAX_BLOB_LEN, OnlineRequest};
 use crate::prompt::Prompt;
 use crate::tlv::{self, Tag};
 
 use super::clear_data::{looks_clear, luhn};
 use super::{VendorCard, VendorReceipt};
 
-/// The longest card data, in bytes.
-const MAX_BLOB_LEN: usize = 16 * 1024;
 const MAX_KEY_ID_LEN: usize = 64;
 /// Key serial numbers have 10 bytes (triple DES) or 12 (AES); shorter ones could be card numbers.
 const KSN_LENS: std::ops::RangeInclusive<usize> = 10..=32;

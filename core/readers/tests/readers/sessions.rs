@@ -81,6 +81,27 @@ fn a_reader_is_asked_once_to_show_six_digits_and_believed_in_what_it_then_says()
     assert_eq!(online_requests(&events)[0].masked_card.first(), "5413");
 }
 
+/// No acquirer takes it, so it is not said to be saved.
+#[test]
+fn card_data_without_the_last_four_digits_is_no_card_data() {
+    for trailing in 0..4 {
+        let mut raw = Raw::connecting();
+        raw.answer_setup(|property| match property {
+            Property::OperationalStatus => vec![2],
+            Property::Serial => vec![0xB6, 0x13, 0x78, 0xA0],
+            Property::Tampered => vec![0],
+            Property::MaskTrailing => vec![trailing],
+            Property::MaskLeading => vec![6],
+            _ => Vec::new(),
+        });
+        raw.start_running();
+        raw.say(&vectors::bytes("mms.arqc.ntf.sanitised"));
+        let events = raw.events();
+        assert!(events.contains(&ReaderEvent::Fault(Fault::CardData)), "{trailing}: {events:?}");
+        assert!(online_requests(&events).is_empty(), "{trailing}");
+    }
+}
+
 #[test]
 fn a_reader_that_does_not_answer_while_connecting_is_let_go() {
     let mut raw = Raw::connecting();

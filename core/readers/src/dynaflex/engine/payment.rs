@@ -1,12 +1,12 @@
 //! One payment: from the start to the outcome, and a short while longer for what belongs to it.
 
-use takings_domain::{EntryMode, MaskedCard, Scheme};
+use takings_domain::EntryMode;
 
-use crate::dynaflex::card_data::{ArqcData, BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
+use crate::dynaflex::card_data::{BLOB_FORMAT, CardKind, parse_arqc, parse_batch};
 use crate::dynaflex::commands::{self, Command};
 use crate::dynaflex::status::{Progress, Status};
 use crate::interface::{LinkLoss, ReaderEvent, StartRequest, TimerId};
-use crate::online_request::{BlobFormat, OnlineRequest};
+use crate::online_request::{BlobFormat, MAX_BLOB_LEN, OnlineRequest};
 use crate::outcome::{Completion, Outcome, completion};
 use crate::prompt::Prompt;
 use crate::trouble::{Asked, Fault, ReaderError, Refusal};
@@ -296,8 +296,24 @@ impl Reader {
             CardKind::ChipCardSwiped => return self.chip_card_swiped(),
             CardKind::NotAPaymentCard => return self.conclude(Outcome::NotAccepted, None),
         };
+        // Kept without either it would be said to be saved, and could never be sent.
+        let Some((masked_card, scheme)) = data.card.filter(|(card, _)| card.last_four().len() == 4) else {
+            return self.fault(Fault::CardData);
+        };
+        if data.blob.len() > MAX_BLOB_LEN {
+            return self.fault(Fault::CardData);
+        }
         self.chip_failures = ChipFailures::default();
-        self.tell(ReaderEvent::OnlineRequest(online_request(data, entry_mode)));
+        self.tell(ReaderEvent::OnlineRequest(OnlineRequest {
+            blob: data.blob,
+            format: BlobFormat::of_ours(BLOB_FORMAT),
+            ksn_hex: data.ksn_hex,
+            key_id: data.key_id,
+            device_serial: data.device_serial,
+            masked_card,
+            scheme,
+            entry_mode,
+        }));
         if let Some(payment) = self.payment.as_mut() {
             payment.online_request_seen = true;
             if let Some(code) = payment.held.take() {
@@ -411,19 +427,5 @@ impl Reader {
             }
             _ => self.payment = None,
         }
-    }
-}
-
-fn online_request(data: ArqcData, entry_mode: EntryMode) -> OnlineRequest {
-    let (masked_card, scheme) = data.card.unwrap_or_else(|| (MaskedCard::new("", ""), Scheme::Unknown));
-    OnlineRequest {
-        blob: data.blob,
-        format: BlobFormat::of_ours(BLOB_FORMAT),
-        ksn_hex: data.ksn_hex,
-        key_id: data.key_id,
-        device_serial: data.device_serial,
-        masked_card,
-        scheme,
-        entry_mode,
     }
 }
