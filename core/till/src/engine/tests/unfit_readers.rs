@@ -252,6 +252,7 @@ fn a_charge_that_was_cancelled_is_over_when_its_link_goes() {
 
 #[test]
 fn an_end_that_comes_twice_does_not_end_the_next_presentation() {
+    let mut unsaved = 0;
     for damage in ["doubles_value", "loses_value", "swaps_values"] {
         // Which value of the reader's it is, from the first answer to the last word of the sale.
         for at in 0..60 {
@@ -270,11 +271,17 @@ fn an_end_that_comes_twice_does_not_end_the_next_presentation() {
                 bench.talk(id, &mut writes, None);
             }
             assert!(bench.outcome_now(id).is_some(), "{damage} {at}: it hangs");
+            if damage == "doubles_value" {
+                // The card data is the one long message: doubled at its start, it is lost, and never half of it is kept.
+                assert_eq!(bench.count(id, "attempt_started"), 2, "{at}");
+                unsaved += u32::from(bench.outcome_now(id) != Some(ChargeOutcome::Saved));
+            }
             assert!(bench.count(id, "attempt_started") <= 3, "{damage} {at}: {}", bench.count(id, "attempt_started"));
             bench.lose_link(id);
             bench.judge();
         }
     }
+    assert_eq!(unsaved, 1, "the first value of the card data; every other is heard once");
 }
 
 #[test]
