@@ -12,11 +12,15 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     private var visits: [Visit]
     private var stands = false
     private var quiet = 0
+    /// Which of the values still to be written finds the link gone.
+    private var lostAtWrite: Int?
+    /// The link is gone, and has not said so yet.
+    private var isLost = false
 
     enum Visit { case card(DemoCard), lostAndBack, lostForGood, nobody(@Sendable () -> Void) }
 
-    init(_ stall: Stall, visits: [Visit]) throws {
-        (world, reader, self.visits) = (stall.world, stall.reader, visits)
+    init(_ stall: Stall, visits: [Visit], lostAtWrite: Int? = nil) throws {
+        (world, reader, self.visits, self.lostAtWrite) = (stall.world, stall.reader, visits, lostAtWrite)
         (events, out) = AsyncStream.makeStream()
         try up()
     }
@@ -30,6 +34,12 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     func write(_ value: Data) async throws {
         try lock.withLock {
             quiet = 0
+            if lostAtWrite == 0 {
+                try reader.linkDown()
+                (isLost, lostAtWrite) = (true, nil)
+                throw URLError(.networkConnectionLost)
+            }
+            lostAtWrite = lostAtWrite.map { $0 - 1 }
             try reader.receive(value: value)
             try speak()
         }
@@ -42,6 +52,12 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     func pause(_ ms: UInt64) async throws {
         await Task.yield()
         try Task.checkCancellation()
+        try lock.withLock {
+            guard isLost else { return }
+            isLost = false
+            out.yield(.down)
+            try up()
+        }
         let passes = try lock.withLock { try !stands && ["waiting_for_card", "outcome_sent"].contains(reader.stage()) }
         guard passes else { return try await untilCancelled() }
         try lock.withLock {

@@ -38,6 +38,13 @@ import Testing
         #expect(try await charge.take(over: link, pause: link.pause) == .approved(approvedMinor: 700))
     }
 
+    @Test(arguments: [0, 3, 12]) func aLinkLostWhileAValueIsWrittenComesBack(at: Int) async throws {
+        let stall = try await Stall(seed: 55)
+        let charge = try await stall.till.charge(request: .sale(700))
+        let link = try DemoLink(stall, visits: [.card(card)], lostAtWrite: at)
+        #expect(try await charge.take(over: link, pause: link.pause) == .approved(approvedMinor: 700))
+    }
+
     @Test func aLinkLostForGoodChargesNothing() async throws {
         let stall = try await Stall(seed: 6)
         let charge = try await stall.till.charge(request: .sale(700))

@@ -307,13 +307,40 @@ fn an_unanswered_start_is_cancelled_and_stays_open() {
 }
 
 #[test]
-fn a_failed_write_ends_the_session() {
+fn after_a_failed_write_nothing_is_written_and_what_comes_is_heard() {
+    let mut raw = Raw::running();
+    let cancel = raw.reader.handle(ReaderInput::Cancel).unwrap();
+    assert!(matches!(cancel[..], [.., ReaderOutput::Write(_)]));
+    let failed = raw.reader.handle(ReaderInput::WriteFailed).unwrap();
+    let timer = ReaderOutput::SetTimer { id: TimerId::Response, after_ms: 2_000 };
+    assert_eq!(failed, [ReaderOutput::Event(ReaderEvent::Fault(Fault::WriteFailed)), timer]);
+    // Neither a late word on that value nor another wish makes it write.
+    for input in [ReaderInput::WriteDone, ReaderInput::WriteFailed, ReaderInput::Cancel] {
+        assert_eq!(raw.reader.handle(input).unwrap(), []);
+    }
+    raw.say(&vectors::bytes("mms.arqc.ntf.sanitised"));
+    assert!(matches!(raw.events()[..], [ReaderEvent::OnlineRequest(_)]));
+    let outputs = raw.reader.handle(ReaderInput::Timer(TimerId::Response)).unwrap();
+    assert!(outputs.contains(&ReaderOutput::Disconnect));
+    assert_eq!(outputs.last(), Some(&ReaderOutput::Event(ReaderEvent::LinkLost(LinkLoss::AfterOnlineRequest))));
+}
+
+#[test]
+fn a_failed_write_that_the_link_outlives_ends_the_session() {
     let mut raw = Raw::ready();
     let outputs = raw.reader.handle(ReaderInput::Start(payment(1))).unwrap();
     assert!(matches!(outputs.last(), Some(ReaderOutput::Write(_))));
-    let outputs = raw.reader.handle(ReaderInput::WriteFailed).unwrap();
+    assert!(!raw.reader.handle(ReaderInput::WriteFailed).unwrap().contains(&ReaderOutput::Disconnect));
+    let outputs = raw.reader.handle(ReaderInput::Timer(TimerId::Response)).unwrap();
     assert!(outputs.contains(&ReaderOutput::Disconnect));
     assert_eq!(outputs.last(), Some(&ReaderOutput::Event(ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest))));
+}
+
+#[test]
+fn a_failure_of_what_was_not_written_changes_nothing() {
+    let mut raw = Raw::ready();
+    assert_eq!(raw.reader.handle(ReaderInput::WriteFailed).unwrap(), []);
+    raw.start_running();
 }
 
 #[test]

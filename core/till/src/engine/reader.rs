@@ -307,15 +307,14 @@ impl Engine {
     /// while it is connected is no lost link: the till gave it up, and the merchant sees why.
     fn lost(&mut self, id: PaymentId, now: Now) -> Result<(), TillError> {
         let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
-        if charge.reader.is_none() {
-            return self.end_attempt(id, AttemptEnd::ReaderNoAnswer, true, now);
-        }
+        let given_up = charge.reader.is_none();
+        let why = if given_up { AttemptEnd::ReaderNoAnswer } else { AttemptEnd::LinkLost };
         if charge.cancel_asked {
-            return self.end_attempts(id, AttemptEnd::LinkLost, Some(AttemptEnd::Cancelled), now);
+            return self.end_attempts(id, why, Some(AttemptEnd::Cancelled), now);
         }
         charge.losses = charge.losses.saturating_add(1);
-        let give_up = charge.losses >= MOST_LOSSES;
-        self.end_attempt(id, AttemptEnd::LinkLost, give_up, now)
+        let give_up = given_up || charge.losses >= MOST_LOSSES;
+        self.end_attempt(id, why, give_up, now)
     }
 
     /// Two ends of one payment: the first stands, and that the reader took it back is on the payment.

@@ -62,7 +62,8 @@ impl Charge {
         self.step(LinkEvent::WriteDone { generation })
     }
 
-    /// The last write failed.
+    /// The last write failed, mostly because the link is going: nothing is written on it any more, and `link_down` is
+    /// waited for. A link that stays up all the same is given up after two seconds.
     ///
     /// # Errors
     /// As [`Charge::link_up`].

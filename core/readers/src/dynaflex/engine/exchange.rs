@@ -7,6 +7,9 @@ use crate::trouble::Fault;
 
 use super::{Reader, Session};
 
+/// How long after a value that could not be written the link may take to say that it is gone, in milliseconds.
+const LOSS_MS: u64 = 2_000;
+
 /// The request the reader owes a response to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Awaiting {
@@ -43,7 +46,7 @@ impl Reader {
     }
 
     fn send_next(&mut self) {
-        if self.awaiting.is_some() || !self.unsent.is_empty() {
+        if self.awaiting.is_some() || !self.unsent.is_empty() || self.mute {
             return;
         }
         let Some(command) = self.pending.pop_front() else { return };
@@ -65,18 +68,22 @@ impl Reader {
     }
 
     pub(super) fn write_done(&mut self) {
-        if self.session == Session::Up && self.writing {
+        if self.session == Session::Up && self.writing && !self.mute {
             self.writing = false;
             self.write_next();
             self.send_next();
         }
     }
 
-    /// A value must never be sent twice, so a failed one ends the session.
+    /// A value must never be sent twice, so after a failed one nothing is written on this link. Mostly it is gone, and
+    /// will say so; what it still brings is heard until then. One that stays up is given up.
     pub(super) fn write_failed(&mut self) {
-        if self.session == Session::Up {
+        if self.session == Session::Up && self.writing && !self.mute {
+            self.mute = true;
             self.fault(Fault::WriteFailed);
-            self.disconnect();
+            self.unsent.clear();
+            self.awaiting = None;
+            self.set_timer(TimerId::Response, LOSS_MS);
         }
     }
 
@@ -107,6 +114,9 @@ impl Reader {
     }
 
     pub(super) fn response_overdue(&mut self) {
+        if self.mute {
+            return self.disconnect();
+        }
         let Some(awaiting) = self.awaiting.take() else { return };
         self.fault(Fault::NoAnswer { command: awaiting.command.number() });
         if self.setup.is_asking() {

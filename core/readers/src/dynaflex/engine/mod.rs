@@ -45,6 +45,8 @@ pub struct Reader {
     outbound: Segmenter,
     unsent: VecDeque<Vec<u8>>,
     writing: bool,
+    /// A value could not be written: nothing is written on this link any more.
+    mute: bool,
     pending: VecDeque<Command>,
     awaiting: Option<Awaiting>,
     next_reference: u8,
@@ -85,6 +87,7 @@ impl Reader {
             outbound: Segmenter::new(),
             unsent: VecDeque::new(),
             writing: false,
+            mute: false,
             pending: VecDeque::new(),
             awaiting: None,
             next_reference: 0,

@@ -1,5 +1,7 @@
 //! A reader that is silent, contradicts itself, refuses again and again, or does not stop when it is told to.
 
+use std::collections::VecDeque;
+
 use takings_domain::EntryMode;
 use takings_domain::event::{AttemptEnd, ReaderConcluded};
 use takings_readers::simulated::{Behaviour, CardScript, Failure};
@@ -35,21 +37,83 @@ fn a_reader_that_says_nothing_is_given_up_and_the_charge_ends() {
 }
 
 #[test]
-fn a_value_that_could_not_be_written_ends_the_charge_before_the_card_and_nothing_after_it() {
+fn a_value_that_could_not_be_written_because_the_link_is_gone_waits_for_the_next_one() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    // The first question it is asked, and its start.
+    for attempts in [0, 1] {
+        let mut writes = bench.connect(id);
+        let generation = bench.generation;
+        while bench.count(id, "attempt_started") < attempts {
+            writes.drain(..).for_each(|value| bench.reader.receive(&value));
+            writes.extend(bench.link(id, LinkEvent::WriteDone { generation }).writes);
+            if let Some(value) = bench.reader.outbound() {
+                writes.extend(bench.link(id, LinkEvent::Bytes { generation, value }).writes);
+            }
+        }
+        assert_eq!(writes.len(), 1);
+        let step = bench.link(id, LinkEvent::WriteFailed { generation });
+        assert_eq!((step.disconnect, step.saved), (false, None), "the link says itself that it is gone");
+        bench.lose_link(id);
+        assert_eq!(bench.outcome_now(id), None);
+    }
+    let timeline = bench.detail(id).timeline;
+    let ends = timeline.iter().filter(|entry| entry.kind == "attempt_ended").map(|entry| entry.body.as_str());
+    assert_eq!(ends.collect::<Vec<_>>(), [r#"{"why":"link_lost"}"#]);
+    let mut writes = bench.connect(id);
+    bench.talk(id, &mut writes, Some(chip()));
+    assert_eq!(bench.outcome(id), Some(ChargeOutcome::Saved));
+    bench.lose_link(id);
+    bench.judge();
+}
+
+#[test]
+fn a_link_that_takes_no_value_and_stays_is_given_up() {
     let mut bench = Bench::ready(1);
     let id = bench.begin(&Sale::offline(1_000)).unwrap();
     assert!(!bench.connect(id).is_empty());
     let generation = bench.generation;
     let step = bench.link(id, LinkEvent::WriteFailed { generation });
+    assert!(step.wait_ms.is_some_and(|wait_ms| wait_ms <= 5_000), "{:?}", step.wait_ms);
+    bench.pass(5 * SECOND);
+    let step = bench.link(id, LinkEvent::Tick);
     assert_eq!((step.disconnect, step.saved), (true, Some(not_charged(AttemptEnd::ReaderNoAnswer))));
     bench.lose_link(id);
+    bench.judge();
+}
 
+#[test]
+fn a_cancel_that_could_not_be_written_is_a_cancel() {
+    let mut bench = Bench::ready(1);
+    for link_goes in [true, false] {
+        let id = bench.begin(&Sale::offline(1_000)).unwrap();
+        let mut writes = bench.connect(id);
+        bench.talk(id, &mut writes, None);
+        assert!(!bench.link(id, LinkEvent::Cancel).writes.is_empty());
+        let generation = bench.generation;
+        bench.link(id, LinkEvent::WriteFailed { generation });
+        if !link_goes {
+            bench.pass(5 * SECOND);
+            bench.link(id, LinkEvent::Tick);
+        }
+        bench.lose_link(id);
+        assert_eq!(bench.outcome(id), Some(not_charged(AttemptEnd::Cancelled)), "{link_goes}");
+    }
+    bench.judge();
+}
+
+#[test]
+fn a_card_that_comes_after_a_value_that_could_not_be_written_is_heard() {
+    let mut bench = Bench::ready(1);
     let id = bench.begin(&Sale::live(1_000)).unwrap();
     let mut writes = bench.connect(id);
     bench.talk(id, &mut writes, None);
-    bench.talk_until_sent(id, chip());
+    // Its answer is under way when somebody cancels, and the cancel does not get there.
+    bench.reader.present(chip());
+    bench.link(id, LinkEvent::Cancel);
     let generation = bench.generation;
     bench.link(id, LinkEvent::WriteFailed { generation });
+    bench.talk(id, &mut VecDeque::new(), None);
     bench.run();
     assert_eq!(bench.outcome_now(id), Some(ChargeOutcome::Approved { approved_minor: 1_000 }));
     bench.lose_link(id);

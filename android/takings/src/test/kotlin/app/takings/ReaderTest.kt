@@ -44,6 +44,22 @@ private class BadLink(
         }
 }
 
+/** A link that goes while these values are written, counted over all connections: the write says so first. */
+private class BrokenWrites(
+    private val good: DemoLink,
+    private val broken: Set<Int>,
+) : ReaderLink by good {
+    private var written = 0
+
+    override suspend fun write(value: ByteArray) {
+        if (written++ in broken) {
+            good.lose()
+            throw IOException("the link is gone")
+        }
+        good.write(value)
+    }
+}
+
 class ReaderTest {
     @Test
     fun `nothing is called on the thread that waits and the screen is told there`() =
@@ -91,6 +107,16 @@ class ReaderTest {
             val once = CardReader(BadLink(link, mutableListOf(2), connections = 1), ZERO).charge(till, request(1_000))
             assertIs<ChargeOutcome.NotCharged>(once.outcome)
             assertEquals("not_charged", till.payment(once.paymentId).payment.stage)
+        }
+
+    @Test
+    fun `a link that goes while a value is written is taken up again`() =
+        atTheStall {
+            val till = ready()
+            demoReader.present(card())
+            // The very first value, one while the reader is asked about itself, and one of another connection.
+            val charged = CardReader(BrokenWrites(link, setOf(0, 3, 12)), ZERO).charge(till, request(1_000))
+            assertEquals(ChargeOutcome.Approved(1_000), charged.outcome)
         }
 
     @Test
