@@ -64,8 +64,6 @@ pub const fn class_of(tag: Tag) -> Option<TagClass> {
 pub struct EmvData {
     /// Amount, `9F02`, minor units.
     pub amount_minor: Option<i64>,
-    /// Cash back, `9F03`, minor units.
-    pub other_amount_minor: Option<i64>,
     /// ISO 4217 number, `5F2A`.
     pub currency_numeric: Option<u16>,
     /// Application, `9F06`, else `84`, else `4F`: 5 to 16 bytes, upper-case hex.
@@ -73,18 +71,12 @@ pub struct EmvData {
     /// The application's name: `9F12` where its letters are plain Latin ones (`9F11`), else `50`. Printable ASCII, 16
     /// characters at most.
     pub application_name: Option<String>,
-    /// ISO 8583 entry mode, `9F39`.
-    pub entry_mode_code: Option<u8>,
-    /// Transaction type, `9C`.
-    pub transaction_type: Option<u8>,
     /// Cardholder verification, `9F34`.
     pub cvm_result: Option<[u8; 3]>,
     /// Terminal verification results, `95`.
     pub tvr: Option<[u8; 5]>,
     /// Transaction status information, `9B`.
     pub tsi: Option<[u8; 2]>,
-    /// Which of several cards with one number, `5F34`.
-    pub pan_sequence: Option<u8>,
 }
 
 impl EmvData {
@@ -104,7 +96,6 @@ impl EmvData {
             }
             match object.tag.0 {
                 0x9F02 => first(&mut found.amount_minor, amount(value)),
-                0x9F03 => first(&mut found.other_amount_minor, amount(value)),
                 0x5F2A => {
                     first(&mut found.currency_numeric, number(value, 2).and_then(|code| u16::try_from(code).ok()));
                 }
@@ -114,12 +105,9 @@ impl EmvData {
                 0x9F12 => first(&mut preferred, name(value)),
                 0x50 => first(&mut label, name(value)),
                 0x9F11 => first(&mut code_table, number(value, 1)),
-                0x9F39 => first(&mut found.entry_mode_code, one(value)),
-                0x9C => first(&mut found.transaction_type, one(value)),
                 0x9F34 => first(&mut found.cvm_result, value.try_into().ok()),
                 0x95 => first(&mut found.tvr, value.try_into().ok()),
                 0x9B => first(&mut found.tsi, value.try_into().ok()),
-                0x5F34 => first(&mut found.pan_sequence, one(value)),
                 _ => {}
             }
         }
@@ -135,13 +123,6 @@ impl EmvData {
 fn first<T>(slot: &mut Option<T>, value: Option<T>) {
     if slot.is_none() {
         *slot = value;
-    }
-}
-
-fn one(value: &[u8]) -> Option<u8> {
-    match value {
-        [byte] => Some(*byte),
-        _ => None,
     }
 }
 
@@ -311,9 +292,7 @@ mod tests {
         }
         assert_eq!(class_of(Tag(0xDF_DF33)), None);
         // Whatever the struct reads is a tag that may be kept.
-        for tag in
-            [0x9F02, 0x9F03, 0x5F2A, 0x9F06, 0x84, 0x4F, 0x9F12, 0x50, 0x9F11, 0x9F39, 0x9C, 0x9F34, 0x95, 0x9B, 0x5F34]
-        {
+        for tag in [0x9F02, 0x5F2A, 0x9F06, 0x84, 0x4F, 0x9F12, 0x50, 0x9F11, 0x9F34, 0x95, 0x9B] {
             assert!(class_of(Tag(tag)).is_some_and(|class| class <= TagClass::Diagnostic), "{tag:X}");
         }
     }

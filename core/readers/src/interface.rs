@@ -107,6 +107,8 @@ pub struct StartRequest {
     pub contactless: bool,
     /// Accept a swipe.
     pub magstripe: bool,
+    /// The chip was tried for this sale and failed: a card with a chip may be swiped.
+    pub chip_failed: bool,
 }
 
 impl StartRequest {
@@ -284,10 +286,6 @@ pub struct ReceiptData {
     pub emv: EmvData,
     /// 00 no signature needed, 01 needed, 02 available, 03 done, 04 failed.
     pub signature: Option<u8>,
-    /// 00 accepted, 01 declined, 02 error. In Quick Chip the card's decline means nothing.
-    pub decision: Option<u8>,
-    /// Why, in the reader's code.
-    pub decision_reason: Option<u8>,
     /// The card, masked.
     pub card: Option<(MaskedCard, Scheme)>,
 }

@@ -4,6 +4,9 @@
 //! `message counter, value counter, data`. Message counters run 00 … FF, 00; value counters of later
 //! values 01 … FF, 01. There is no checksum: a whole value can go missing, and only counters tell.
 
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use zeroize::Zeroizing;
 
 /// The longest message accepted from a reader, in bytes.
@@ -14,6 +17,9 @@ pub const MIN_VALUE_LEN: usize = 20;
 
 const FIRST_HEADER_LEN: usize = 7;
 const LATER_HEADER_LEN: usize = 2;
+
+/// So many messages back a copy is known for one: by far more than a radio holds back.
+const REMEMBERED: usize = 16;
 
 /// Cuts outgoing messages into values.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +96,7 @@ pub enum LinkProblem {
 
 struct Partial {
     counter: u8,
+    fingerprint: u64,
     last_value: u8,
     total: usize,
     data: Zeroizing<Vec<u8>>,
@@ -99,8 +106,8 @@ struct Partial {
 #[derive(Default)]
 pub struct Reassembler {
     next_message: u8,
-    /// Counter of the message that was whole last.
-    last_whole: Option<u8>,
+    /// Counter and fingerprint of the first values of the last messages that were whole.
+    heard: VecDeque<(u8, u64)>,
     partial: Option<Partial>,
 }
 
@@ -129,8 +136,10 @@ impl Reassembler {
     }
 
     fn first(&mut self, counter: u8, total: u32, data: &[u8]) -> Received {
-        // What was heard is not heard twice: by now it could be taken for an answer to something else.
-        if self.partial.is_none() && self.last_whole == Some(counter) && self.next_message == counter.wrapping_add(1) {
+        // What was heard is not heard twice: by now it could be taken for an answer to something else. A reader that has
+        // restarted counts anew and says something else.
+        let fingerprint = fingerprint(total, data);
+        if self.heard.contains(&(counter, fingerprint)) {
             return Received { lost: true, ..Received::default() };
         }
         let lost = self.partial.take().is_some() || counter != self.next_message;
@@ -142,7 +151,8 @@ impl Reassembler {
             _ => return refused(LinkProblem::TooLong),
         };
         // Room for the whole message at once: growing would leave copies behind that are not wiped.
-        let partial = Partial { counter, last_value: 0, total, data: Zeroizing::new(Vec::with_capacity(total)) };
+        let data_so_far = Zeroizing::new(Vec::with_capacity(total));
+        let partial = Partial { counter, fingerprint, last_value: 0, total, data: data_so_far };
         Received { lost, ..self.append(partial, data) }
     }
 
@@ -151,6 +161,12 @@ impl Reassembler {
             Some(mut partial) if partial.counter == counter && value_counter == following(partial.last_value) => {
                 partial.last_value = value_counter;
                 self.append(partial, data)
+            }
+            // What comes late of a message that was heard takes nothing away from the one under way.
+            under_way if self.heard.iter().any(|(heard, _)| *heard == counter) => {
+                let late = self.next_message != counter.wrapping_add(1);
+                self.partial = under_way;
+                Received { lost: late, ..Received::default() }
             }
             dropped => {
                 // The rest of a message whose loss was already told is not told again.
@@ -166,10 +182,20 @@ impl Reassembler {
         let room = partial.total - partial.data.len();
         partial.data.extend_from_slice(data.get(..room).unwrap_or(data));
         if partial.data.len() == partial.total {
-            self.last_whole = Some(partial.counter);
+            if self.heard.len() == REMEMBERED {
+                self.heard.pop_front();
+            }
+            self.heard.push_back((partial.counter, partial.fingerprint));
             return Received { message: Some(partial.data), ..Received::default() };
         }
         self.partial = Some(partial);
         Received::default()
     }
+}
+
+/// The same for the same bytes, and nothing that could be read back.
+fn fingerprint(total: u32, data: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (total, data).hash(&mut hasher);
+    hasher.finish()
 }

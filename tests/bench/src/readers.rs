@@ -19,6 +19,7 @@ const START: StartRequest = StartRequest {
     contact: true,
     contactless: true,
     magstripe: true,
+    chip_failed: false,
 };
 
 /// One thing that is given to the engine.

@@ -31,8 +31,8 @@ const CARD_TYPE: Tag = Tag(0xDF_DF52);
 const FALLBACK: Tag = Tag(0xDF_DF53);
 const MASKED_TRACK_2: [Tag; 2] = [Tag(0xDF_DF4D), Tag(0xDF_DF33)];
 const BATCH: Tag = Tag(0xF0);
-const BATCH_RESULT: Tag = Tag(0xF1);
 const MERCHANT_DATA: Tag = Tag(0xF7);
+const SIGNATURE: Tag = Tag(0xDF_DF40);
 
 /// Why card data could not be used. Names tags, never values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -217,19 +217,14 @@ fn card_kind(members: &[u8], technology: u8) -> Result<CardKind, CardDataError> 
 /// [`CardDataError`]; it holds no data.
 pub fn parse_batch(body: &[u8], rule: MaskRule) -> Result<ReceiptData, CardDataError> {
     let batch = required(required(unwrap(body)?, GENERIC)?, BATCH)?;
-    let result = tlv::find(batch, BATCH_RESULT)?.unwrap_or_default();
     let merchant = tlv::find(batch, MERCHANT_DATA)?.unwrap_or_default();
-    let one = |level, tag| -> Result<Option<u8>, TlvError> {
-        Ok(tlv::find(level, tag)?.and_then(|value| match value {
-            [byte] => Some(*byte),
-            _ => None,
-        }))
+    let signature = match tlv::find(merchant, SIGNATURE)? {
+        Some([byte]) => Some(*byte),
+        _ => None,
     };
     Ok(ReceiptData {
         emv: EmvData::read(merchant)?,
-        signature: one(merchant, Tag(0xDF_DF40))?,
-        decision: one(result, Tag(0xDF_DF1A))?,
-        decision_reason: one(result, Tag(0xDF_DF1B))?,
+        signature,
         card: masked(merchant, rule)?,
     })
 }

@@ -15,8 +15,12 @@ pub enum Failure {
     LosesValue(u32),
     /// After so many more values one comes twice.
     DoublesValue(u32),
+    /// After so many more values one comes again, when three others have come.
+    RepeatsValue(u32),
     /// After so many more values two change places.
     SwapsValues(u32),
+    /// After so many more values it restarts, says so, and keeps the link.
+    RestartsAfter(u32),
     /// The next card's data is not encrypted as it must be.
     SpoilsCardData,
     /// The next payment ends a second time, with this code.
@@ -34,7 +38,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The failure of this word: `silent`, `silent_after:21`, `restarted`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `swaps_values:3`,
+    /// The failure of this word: `silent`, `silent_after:21`, `restarted`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `repeats_value:3`,
+    /// `swaps_values:3`, `restarts_after:21`,
     /// `spoils_card_data`, `ends_again:10028000`, `no_receipt_data`, `restarts_soon:3`, `switches_off`, `too_cold:-12`,
     /// `too_hot:55`. Codes are hex.
     #[must_use]
@@ -62,7 +67,9 @@ impl Failure {
             ("ends_again", false) => code(8).map(|code| Self::EndsAgain(code.to_be_bytes())),
             ("loses_value", false) => count().map(Self::LosesValue),
             ("doubles_value", false) => count().map(Self::DoublesValue),
+            ("repeats_value", false) => count().map(Self::RepeatsValue),
             ("swaps_values", false) => count().map(Self::SwapsValues),
+            ("restarts_after", false) => count().map(Self::RestartsAfter),
             _ => None,
         }
     }
@@ -73,7 +80,10 @@ impl Failure {
 pub(super) enum Fate {
     Lost,
     Doubled,
+    Repeated,
     Swapped,
+    /// The reader restarts instead.
+    Restarts,
     /// And nothing comes after it.
     Last,
 }
@@ -147,14 +157,18 @@ impl Failures {
         let due = self.take(|failure| match failure {
             Failure::LosesValue(0) => Some(Fate::Lost),
             Failure::DoublesValue(0) => Some(Fate::Doubled),
+            Failure::RepeatsValue(0) => Some(Fate::Repeated),
             Failure::SwapsValues(0) => Some(Fate::Swapped),
+            Failure::RestartsAfter(0) => Some(Fate::Restarts),
             Failure::SilentAfter(0) => Some(Fate::Last),
             _ => None,
         });
         for failure in &mut self.coming {
             if let Failure::LosesValue(left)
             | Failure::DoublesValue(left)
+            | Failure::RepeatsValue(left)
             | Failure::SwapsValues(left)
+            | Failure::RestartsAfter(left)
             | Failure::SilentAfter(left) = failure
             {
                 *left = left.saturating_sub(1);
@@ -185,7 +199,10 @@ mod tests {
             ("refuses_start:020316", Some(Failure::RefusesStart([2, 3, 0x16]))),
             ("loses_value:0", Some(Failure::LosesValue(0))),
             ("doubles_value:12", Some(Failure::DoublesValue(12))),
+            ("repeats_value:7", Some(Failure::RepeatsValue(7))),
             ("swaps_values:3", Some(Failure::SwapsValues(3))),
+            ("restarts_after:21", Some(Failure::RestartsAfter(21))),
+            ("restarts_after", None),
             ("spoils_card_data", Some(Failure::SpoilsCardData)),
             ("ends_again:10028000", Some(Failure::EndsAgain([0x10, 2, 0x80, 0]))),
             ("no_receipt_data", Some(Failure::NoReceiptData)),

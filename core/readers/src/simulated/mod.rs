@@ -26,6 +26,9 @@ pub use failure::Failure;
 use failure::{Failures, Fate};
 use transaction::{Mishaps, Next, Transaction};
 
+/// So many other values come before one that comes again.
+const REPEATED_AFTER: u8 = 3;
+
 /// How far the simulated reader is with a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -72,6 +75,8 @@ struct Link {
     values: VecDeque<Vec<u8>>,
     /// What goes out before anything else: values that came twice or changed places.
     displaced: Option<Vec<u8>>,
+    /// What comes once more, and after how many others.
+    repeated: Option<(u8, Vec<u8>)>,
 }
 
 impl Clone for Link {
@@ -91,6 +96,7 @@ impl Link {
             messages: VecDeque::new(),
             values: VecDeque::new(),
             displaced: None,
+            repeated: None,
         }
     }
 }
@@ -230,7 +236,14 @@ impl SimulatedReader {
             if let Some(value) = self.link.as_mut()?.displaced.take() {
                 return Some(value);
             }
+            let link = self.link.as_mut()?;
+            if let Some((_, value)) = link.repeated.take_if(|(left, _)| *left == 0) {
+                return Some(value);
+            }
             let value = self.next_value()?;
+            if let Some((left, _)) = self.link.as_mut()?.repeated.as_mut() {
+                *left = left.saturating_sub(1);
+            }
             match self.failures.fate() {
                 None => return Some(value),
                 Some(Fate::Lost) => {}
@@ -239,6 +252,11 @@ impl SimulatedReader {
                     self.link.as_mut()?.displaced = Some(value.clone());
                     return Some(value);
                 }
+                Some(Fate::Repeated) => {
+                    self.link.as_mut()?.repeated = Some((REPEATED_AFTER, value.clone()));
+                    return Some(value);
+                }
+                Some(Fate::Restarts) => self.restart(),
                 Some(Fate::Swapped) => {
                     let Some(next) = self.next_value() else {
                         // It waits for two that follow each other.
@@ -249,6 +267,15 @@ impl SimulatedReader {
                     return Some(next);
                 }
             }
+        }
+    }
+
+    /// Nothing is left of what it did or knew of the link; only the link itself stays, and hears of it.
+    fn restart(&mut self) {
+        self.transaction = None;
+        if let Some(link) = self.link.as_mut() {
+            *link = Link::new(link.value_len);
+            link.messages.push_back(message::notification(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00], None));
         }
     }
 

@@ -20,62 +20,64 @@ const NOT_AVAILABLE: Status = Status::refused([0x01, 0x01, 0x13]);
 
 const TOO_LOW_PERCENT: u8 = 5;
 
+/// What a request is answered with.
+struct Answer {
+    status: Status,
+    result: Option<Vec<u8>>,
+    /// The code the payment ends with after it.
+    ends: Option<[u8; 4]>,
+}
+
+impl Answer {
+    fn with(result: Vec<u8>) -> Self {
+        Self { result: Some(result), ..Status::DONE.into() }
+    }
+}
+
+impl From<Status> for Answer {
+    fn from(status: Status) -> Self {
+        Self { status, result: None, ends: None }
+    }
+}
+
 impl SimulatedReader {
     pub(super) fn request(&mut self, reference: u8, command: u16, body: &[u8]) {
-        let mut result = None;
-        let mut after = None;
-        let status = match command {
-            SUBSCRIBE => {
-                if let Some(link) = self.link.as_mut() {
-                    link.subscribed = true;
-                }
-                result = Some(Vec::new());
-                Status::DONE
-            }
-            ECHO => {
-                result = Some(body.to_vec());
-                Status::DONE
-            }
-            GET_PROPERTY => match Property::asked_for(body) {
-                Some(property) => {
-                    result = Some(property.encode(&self.property(property)));
-                    Status::DONE
-                }
-                None => BAD_PARAMETER,
-            },
-            SET_PROPERTY => match self.set_property(body) {
-                Some(answer) => {
-                    result = Some(answer);
-                    Status::DONE
-                }
-                None => BAD_PARAMETER,
-            },
-            START => self.begin(body),
-            CANCEL => match self.transaction.as_ref().map(Transaction::is_cancellable) {
-                Some(true) => {
-                    after = Some([0x00, 0x03, 0x01, 0x00]);
-                    Status::DONE
-                }
-                Some(false) if self.stage() != Stage::OutcomeSent => TOO_LATE,
-                _ => NOT_RUNNING,
-            },
-            SELECT => {
-                let (status, ends) = self.select(body);
-                after = ends;
-                status
-            }
-            _ => NOT_AVAILABLE,
-        };
+        let Answer { status, result, ends } = self.answer(command, body);
         let response = message::response(reference, command, status, result.as_deref());
         if let Some(link) = self.link.as_mut() {
             link.messages.push_back(response);
         }
-        if let Some(code) = after {
+        if let Some(code) = ends {
             self.end_transaction(code);
         }
         if command == SUBSCRIBE && self.failures.has_restarted() {
             self.transaction = None;
             self.say_unasked(message::notification(NOTE_DEVICE, [0; 4], None));
+        }
+    }
+
+    fn answer(&mut self, command: u16, body: &[u8]) -> Answer {
+        match command {
+            SUBSCRIBE => {
+                if let Some(link) = self.link.as_mut() {
+                    link.subscribed = true;
+                }
+                Answer::with(Vec::new())
+            }
+            ECHO => Answer::with(body.to_vec()),
+            GET_PROPERTY => match Property::asked_for(body) {
+                Some(property) => Answer::with(property.encode(&self.property(property))),
+                None => BAD_PARAMETER.into(),
+            },
+            SET_PROPERTY => self.set_property(body).map_or_else(|| BAD_PARAMETER.into(), Answer::with),
+            START => self.begin(body).into(),
+            CANCEL => match self.transaction.as_ref().map(Transaction::is_cancellable) {
+                Some(true) => Answer { ends: Some([0x00, 0x03, 0x01, 0x00]), ..Status::DONE.into() },
+                Some(false) if self.stage() != Stage::OutcomeSent => TOO_LATE.into(),
+                _ => NOT_RUNNING.into(),
+            },
+            SELECT => self.select(body),
+            _ => NOT_AVAILABLE.into(),
         }
     }
 
@@ -106,15 +108,15 @@ impl SimulatedReader {
         if self.transaction.is_some() { Status::STARTED } else { BAD_PARAMETER }
     }
 
-    /// The status, and the code the payment ends with if the cardholder did not choose.
-    fn select(&mut self, body: &[u8]) -> (Status, Option<[u8; 4]>) {
-        let Some(transaction) = self.transaction.as_mut() else { return (NOT_RUNNING, None) };
+    /// The cardholder chose, or did not and the payment ends.
+    fn select(&mut self, body: &[u8]) -> Answer {
+        let Some(transaction) = self.transaction.as_mut() else { return NOT_RUNNING.into() };
         match tlv::find(body, Tag(0x81)) {
-            Ok(Some([0x00])) if transaction.chosen() => (Status::STARTED, None),
-            Ok(Some([0x01])) => (Status::DONE, Some([0x00, 0x03, 0x02, 0x00])),
-            Ok(Some([0x02])) => (Status::DONE, Some([0x00, 0x01, 0x00, 0x00])),
-            Ok(Some([0x00])) => (WRONG_STATE, None),
-            _ => (BAD_PARAMETER, None),
+            Ok(Some([0x00])) if transaction.chosen() => Status::STARTED.into(),
+            Ok(Some([0x01])) => Answer { ends: Some([0x00, 0x03, 0x02, 0x00]), ..Status::DONE.into() },
+            Ok(Some([0x02])) => Answer { ends: Some([0x00, 0x01, 0x00, 0x00]), ..Status::DONE.into() },
+            Ok(Some([0x00])) => WRONG_STATE.into(),
+            _ => BAD_PARAMETER.into(),
         }
     }
 
@@ -141,9 +143,9 @@ impl SimulatedReader {
     /// Writes how many leading digits stay visible; nothing else of this reader can be written.
     fn set_property(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let property = Property::asked_for(body).filter(|property| *property == Property::MaskLeading)?;
-        let Ok(Some([digits @ 0..=8])) = property.value(body) else { return None };
-        self.mask_leading = *digits;
+        let Ok(Some(&[digits @ 0..=8])) = property.value(body) else { return None };
+        self.mask_leading = digits;
         self.memory_writes = self.memory_writes.saturating_add(1);
-        Some(property.encode(&[*digits]))
+        Some(property.encode(&[digits]))
     }
 }

@@ -27,7 +27,7 @@ const SIGNATURE_NEEDED: u8 = 0x01;
 /// The longest serial kept, in characters.
 const MAX_SERIAL_LEN: usize = 32;
 /// What stays of one with as many digits as a card number.
-const SERIAL_TAIL: usize = 8;
+const SERIAL_TAIL: usize = 4;
 
 /// The card data as it may go on; none if it cannot be used, or might be more than ciphertext.
 pub(super) fn online_request(card: &VendorCard, serial: &str) -> Option<OnlineRequest> {
@@ -63,8 +63,6 @@ pub(super) fn receipt(said: &VendorReceipt) -> ReceiptData {
         // What was just written reads.
         emv: EmvData::read(&level).unwrap_or_default(),
         signature: said.signature_needed.then_some(SIGNATURE_NEEDED),
-        decision: None,
-        decision_reason: None,
         card: None,
     }
 }
@@ -231,6 +229,8 @@ mod tests {
         assert_eq!(prompt("请插卡"), Prompt::Other("请插卡".to_owned()));
         assert_eq!(prompt(" "), Prompt::Clear);
         assert_eq!(serial("BB-123\u{0}"), "BB-123");
-        assert_eq!(serial("4111111111111111"), "11111111");
+        assert_eq!(serial("4111111111111111"), "1111");
+        assert_eq!(serial("SN 5413330089600029-X7"), "9-X7");
+        assert_eq!(serial("54133300896"), "54133300896", "no card has so few digits");
     }
 }

@@ -61,6 +61,58 @@ fn a_message_that_comes_twice_whole_is_one() {
 }
 
 #[test]
+fn a_value_that_comes_again_late_ends_no_second_presentation() {
+    let end = message::notification(NOTE_COMPLETE, TRY_AGAIN, None);
+    let mut raw = Raw::running();
+    let value = raw.cut(&end).remove(0);
+    raw.give(ReaderInput::Bytes(&value));
+    raw.start_running();
+    // The answer to the start and a prompt came in between.
+    raw.say(&vectors::bytes("mms.ui.present.ntf"));
+    raw.outputs.clear();
+    raw.give(ReaderInput::Bytes(&value));
+    assert_eq!(raw.events(), [ReaderEvent::FrameLost]);
+    assert!(raw.reader.has_open_payment());
+    raw.say(&vectors::bytes("mms.arqc.ntf.sanitised"));
+    assert!(matches!(raw.events()[1..], [ReaderEvent::OnlineRequest(_)]));
+}
+
+#[test]
+fn a_copy_is_known_sixteen_messages_long_and_takes_nothing_from_the_one_under_way() {
+    for behind in 1..=15_usize {
+        let (mut cut, mut put_together) = (Segmenter::new(), Reassembler::new());
+        let copies = cut.segment(&[7; 50], 20);
+        copies.iter().for_each(|value| drop(put_together.push(value)));
+        for number in 1..behind {
+            assert!(put_together.push(&cut.segment(&[number.to_be_bytes()[7]], 20)[0]).message.is_some());
+        }
+        let next = cut.segment(&[9; 50], 20);
+        let (first, rest) = next.split_at(2);
+        first.iter().for_each(|value| assert!(!put_together.push(value).lost));
+        for copy in &copies {
+            let late = put_together.push(copy);
+            assert!(late.lost && late.message.is_none(), "{behind}");
+        }
+        let whole = rest.iter().filter_map(|value| put_together.push(value).message).next();
+        assert_eq!(whole.as_deref().map(Vec::as_slice), Some(&[9; 50][..]), "{behind}");
+    }
+}
+
+#[test]
+fn a_reader_that_counts_anew_is_heard() {
+    let (mut cut, mut put_together) = (Segmenter::new(), Reassembler::new());
+    for number in 0..9_u8 {
+        assert!(put_together.push(&cut.segment(&[number], 20)[0]).message.is_some());
+    }
+    let mut anew = Segmenter::new();
+    for number in 100..109_u8 {
+        let received = put_together.push(&anew.segment(&[number], 20)[0]);
+        assert_eq!(received.message.as_deref().map(Vec::as_slice), Some(&[number][..]));
+        assert_eq!(received.lost, number == 100, "told once");
+    }
+}
+
+#[test]
 fn an_answer_that_was_lost_holds_no_second_presentation_back() {
     let mut raw = Raw::ready();
     raw.give(ReaderInput::Start(payment(999)));

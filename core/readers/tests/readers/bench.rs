@@ -35,6 +35,7 @@ pub(crate) fn payment(amount_minor: i64) -> StartRequest {
         contact: true,
         contactless: true,
         magstripe: true,
+        chip_failed: false,
     }
 }
 

@@ -47,6 +47,7 @@ const ALL_WAYS: StartRequest = StartRequest {
     contact: true,
     contactless: true,
     magstripe: true,
+    chip_failed: false,
 };
 
 fn requests() -> Vec<(&'static str, Check)> {
@@ -217,21 +218,15 @@ fn printed_receipt() -> ReceiptData {
     ReceiptData {
         emv: EmvData {
             amount_minor: Some(9_99),
-            other_amount_minor: Some(0),
             currency_numeric: Some(840),
             aid_hex: Some("A0000000041010".into()),
             application_name: Some("Debit MasterCard".into()),
-            entry_mode_code: Some(5),
-            transaction_type: Some(0),
             // Signature, always asked for, its result not known.
             cvm_result: Some([0x1E, 0x03, 0x00]),
-            pan_sequence: Some(1),
             tvr: None,
             tsi: None,
         },
         signature: Some(0),
-        decision: Some(0),
-        decision_reason: Some(0),
         card: Some((MaskedCard::new("5413", "0029"), Scheme::Mastercard)),
     }
 }

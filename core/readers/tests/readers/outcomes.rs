@@ -201,10 +201,9 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     raw.say(&swiped);
     assert_eq!(outcomes(&raw.events()), [(Outcome::TryOtherInterface, None)]);
 
-    // Once the reader itself asks for a swipe, it is a fallback.
-    let mut raw = Raw::running();
-    raw.note(NOTE_COMPLETE, [0x10, 0x02, 0x08, 0x03]);
-    raw.give(ReaderInput::Start(payment(5)));
+    // Once its chip failed, which whoever starts it knows, it is a fallback.
+    let mut raw = Raw::ready();
+    raw.give(ReaderInput::Start(takings_readers::StartRequest { chip_failed: true, ..payment(5) }));
     raw.answer_last(Status::STARTED);
     raw.outputs.clear();
     raw.say(&swiped);

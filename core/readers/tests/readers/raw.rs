@@ -25,6 +25,23 @@ pub(crate) struct Raw {
     pub(crate) accept_sets: bool,
 }
 
+/// What a reader without any trouble says of itself.
+pub(crate) fn sound(property: Property, leading: u8) -> Vec<u8> {
+    match property {
+        Property::OperationalStatus => vec![2],
+        Property::OfflineDetail | Property::Tampered => vec![0],
+        Property::Serial => vec![0xB6, 0x13, 0x78, 0xA0],
+        Property::Model => b"DynaFlex II Go".to_vec(),
+        Property::Firmware => b"1".to_vec(),
+        Property::Battery => vec![80],
+        Property::Charger => vec![8],
+        Property::TransactionKeys => vec![0, 0, 0, 1],
+        Property::TerminalId => b"11111111".to_vec(),
+        Property::MaskLeading => vec![leading],
+        Property::MaskTrailing => vec![4],
+    }
+}
+
 impl Raw {
     pub(crate) fn connecting() -> Self {
         let mut raw = Self {
@@ -42,18 +59,7 @@ impl Raw {
     /// Connected and ready; the outputs so far are gone.
     pub(crate) fn ready() -> Self {
         let mut raw = Self::connecting();
-        raw.answer_setup(|property| match property {
-            Property::OperationalStatus => vec![2],
-            Property::OfflineDetail | Property::Tampered => vec![0],
-            Property::Serial => vec![0xB6, 0x13, 0x78, 0xA0],
-            Property::Model => b"DynaFlex II Go".to_vec(),
-            Property::Firmware => b"1".to_vec(),
-            Property::Battery => vec![80],
-            Property::Charger => vec![8],
-            Property::TransactionKeys => vec![0, 0, 0, 1],
-            Property::TerminalId => b"11111111".to_vec(),
-            Property::MaskLeading | Property::MaskTrailing => vec![4],
-        });
+        raw.answer_setup(|property| sound(property, 4));
         assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })));
         raw.outputs.clear();
         raw
@@ -75,6 +81,20 @@ impl Raw {
                 other => panic!("{other:04X} while connecting"),
             }
         }
+    }
+
+    /// Answers one thing that is asked after connecting.
+    pub(crate) fn answer_one(&mut self, reference: u8, command: u16, told: Option<(Property, Vec<u8>)>) {
+        let body = told.map(|(property, value)| property.encode(&value));
+        match command {
+            CANCEL => self.answer(reference, command, NO_TRANSACTION, None),
+            _ => self.answer(reference, command, Status::DONE, body.as_deref()),
+        }
+    }
+
+    /// The reader's end counts its messages anew, and what was half said to it is gone.
+    pub(crate) fn restart(&mut self) {
+        self.to_host = Segmenter::new();
     }
 
     /// Ready, and a payment was asked for.

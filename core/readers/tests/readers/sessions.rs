@@ -1,6 +1,8 @@
 //! Sessions: connecting, cancelling, losing the link, losing a value, waiting in vain.
 
-use takings_readers::dynaflex::commands::{CANCEL, NOTE_COMPLETE, NOTE_DEVICE, SELECT, START};
+use std::cell::Cell;
+
+use takings_readers::dynaflex::commands::{CANCEL, NOTE_COMPLETE, NOTE_DEVICE, SELECT, SET_PROPERTY, START};
 use takings_readers::dynaflex::message;
 use takings_readers::dynaflex::property::Property;
 use takings_readers::dynaflex::status::Status;
@@ -8,7 +10,7 @@ use takings_readers::simulated::{Behaviour, CardScript, SimulatedReader, Stage};
 use takings_readers::*;
 
 use crate::bench::{Bench, online_requests, outcomes, payment};
-use crate::raw::{NO_TRANSACTION, Raw};
+use crate::raw::{NO_TRANSACTION, Raw, sound};
 use crate::vectors;
 
 fn connected(set: impl Fn(&mut SimulatedReader)) -> Vec<ReaderEvent> {
@@ -81,6 +83,34 @@ fn a_reader_is_asked_once_to_show_six_digits_and_believed_in_what_it_then_says()
     assert_eq!(online_requests(&events)[0].masked_card.first(), "5413");
 }
 
+#[test]
+fn a_reader_that_hides_the_last_digits_is_told_to_show_them_once() {
+    for keeps_it in [true, false] {
+        let mut raw = Raw::connecting();
+        raw.accept_sets = true;
+        let asked = Cell::new(0);
+        raw.answer_setup(|property| match property {
+            Property::OperationalStatus => vec![2],
+            Property::Serial => vec![0xB6, 0x13, 0x78, 0xA0],
+            Property::Tampered => vec![0],
+            Property::MaskLeading => vec![6],
+            Property::MaskTrailing => {
+                asked.set(asked.get() + 1);
+                vec![if keeps_it && asked.get() > 1 { 4 } else { 0 }]
+            }
+            _ => Vec::new(),
+        });
+        assert_eq!(asked.get(), 2, "believed in what it then says");
+        raw.start_running();
+        raw.say(&vectors::bytes("mms.arqc.ntf.sanitised"));
+        match &raw.events()[..] {
+            [ReaderEvent::OnlineRequest(request)] if keeps_it => assert_eq!(request.masked_card.last_four(), "0029"),
+            [ReaderEvent::Fault(Fault::CardData)] if !keeps_it => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// No acquirer takes it, so it is not said to be saved.
 #[test]
 fn card_data_without_the_last_four_digits_is_no_card_data() {
@@ -107,12 +137,77 @@ fn a_reader_that_does_not_answer_while_connecting_is_let_go() {
     let mut raw = Raw::connecting();
     assert_eq!(raw.timer(TimerId::Response), Some(3_000));
     raw.fire(TimerId::Response);
+    assert_eq!(raw.requests.len(), 2, "it is asked once more");
+    assert_eq!(raw.requests[0].1, raw.requests[1].1);
+    raw.fire(TimerId::Response);
     assert!(raw.outputs.contains(&ReaderOutput::Disconnect));
     assert_eq!(raw.events().last(), Some(&ReaderEvent::LinkLost(LinkLoss::Idle)));
     assert_eq!(raw.reader.handle(ReaderInput::LinkDown), Ok(vec![]));
     assert_eq!(raw.reader.handle(ReaderInput::LinkUp), Err(ReaderError::SessionOver));
     assert_eq!(raw.reader.handle(ReaderInput::Cancel), Err(ReaderError::SessionOver));
     assert_eq!(raw.reader.handle(ReaderInput::Start(payment(1))), Err(ReaderError::SessionOver));
+}
+
+#[test]
+fn one_answer_that_is_lost_while_connecting_is_asked_for_again() {
+    // Which of them it is, of all that are asked.
+    for lost in 0..14 {
+        let mut raw = Raw::connecting();
+        raw.accept_sets = true;
+        let (mut answered, mut was_set) = (0, 0);
+        let mut shown = 4;
+        while let Some((reference, command, body)) = raw.requests.pop() {
+            was_set += u32::from(command == SET_PROPERTY);
+            let property = Property::asked_for(&body);
+            if command == SET_PROPERTY {
+                shown = 6;
+            }
+            if answered == lost {
+                answered += 1;
+                raw.fire(TimerId::Response);
+                // What comes after all is about nothing any more.
+                raw.answer(reference, command, Status::refused([2, 1, 2]), None);
+                continue;
+            }
+            answered += 1;
+            raw.answer_one(reference, command, property.map(|asked| (asked, sound(asked, shown))));
+        }
+        assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })), "{lost}");
+        assert!(was_set <= 1, "its memory wears");
+        raw.start_running();
+    }
+}
+
+#[test]
+fn a_reader_that_restarts_over_a_live_link_is_known_anew_and_what_ran_is_lost() {
+    let restart = |raw: &mut Raw| {
+        raw.outputs.clear();
+        raw.requests.clear();
+        raw.note(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00]);
+    };
+    for (mut raw, loss) in [
+        (Raw::ready(), LinkLoss::Idle),
+        (Raw::starting(), LinkLoss::BeforeOnlineRequest),
+        (Raw::running(), LinkLoss::BeforeOnlineRequest),
+        (Raw::online(), LinkLoss::AfterOnlineRequest),
+        (Raw::concluded(), LinkLoss::Idle),
+    ] {
+        restart(&mut raw);
+        assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::ReaderReset), ReaderEvent::LinkLost(loss)]);
+        assert!(!raw.reader.has_open_payment());
+        raw.restart();
+        raw.answer_setup(|property| sound(property, 6));
+        assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })), "{loss:?}");
+        raw.start_running();
+    }
+    // While it is asked about itself it is no news, and what is repeated until somebody takes note says nothing of now.
+    let mut raw = Raw::connecting();
+    raw.note(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00]);
+    assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::ReaderReset)]);
+    let mut raw = Raw::running();
+    raw.note(NOTE_DEVICE, [0x00; 4]);
+    assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::ReaderReset)]);
+    assert!(raw.reader.has_open_payment());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::error::TillError;
 
 /// So often a card is presented for one charge.
 const MOST: u8 = 5;
+/// So often a chip may fail before its card may be swiped, as the schemes want it.
+const CHIP_FAILURES_FOR_SWIPE: u8 = 3;
 /// First byte of a completion code: what was tried was a tap.
 const CONTACTLESS: u8 = 0x20;
 
@@ -25,21 +27,29 @@ pub(super) struct Presenting {
     pub(super) contact: bool,
     pub(super) contactless: bool,
     pub(super) magstripe: bool,
+    /// How often the chip failed for technical reasons.
+    chip_failures: u8,
+    /// The reader gave the chip up.
+    swipe_asked: bool,
 }
 
 impl Default for Presenting {
     fn default() -> Self {
-        Self { failed: 0, why: None, contact: true, contactless: true, magstripe: true }
+        let (failed, chip_failures, swipe_asked) = (0, 0, false);
+        Self { failed, why: None, contact: true, contactless: true, magstripe: true, chip_failures, swipe_asked }
     }
 }
 
 impl Presenting {
     /// The next presentation after this end, if there is one.
     fn after(self, outcome: Outcome, code: Option<[u8; 4]>, why: AttemptEnd) -> Option<Self> {
-        let next = Self { failed: self.failed.saturating_add(1), why: Some(why), ..Self::default() };
+        let (failed, all_ways) = (self.failed.saturating_add(1), Self::default());
+        let (chip_failures, swipe_asked) = (self.chip_failures, self.swipe_asked);
+        let next = Self { failed, why: Some(why), chip_failures, swipe_asked, ..all_ways };
         let next = match outcome {
-            Outcome::TryAgain | Outcome::ReadError | Outcome::FallbackChipRetry => next,
-            Outcome::FallbackMagstripe => Self { contact: false, ..next },
+            Outcome::TryAgain | Outcome::ReadError => next,
+            Outcome::FallbackChipRetry => Self { chip_failures: chip_failures.saturating_add(1), ..next },
+            Outcome::FallbackMagstripe => Self { contact: false, swipe_asked: true, ..next },
             Outcome::TryOtherInterface => match code {
                 Some([CONTACTLESS, ..]) => Self { contactless: false, ..next },
                 Some(_) => next,
@@ -49,6 +59,11 @@ impl Presenting {
             _ => return None,
         };
         (next.failed < MOST).then_some(next)
+    }
+
+    /// Whether a card with a chip may be swiped. Asked of the charge, not of the link: the link may be another by now.
+    pub(super) const fn chip_failed(self) -> bool {
+        self.swipe_asked || self.chip_failures >= CHIP_FAILURES_FOR_SWIPE
     }
 }
 

@@ -359,6 +359,7 @@ impl Engine {
             contact: charge.presenting.contact,
             contactless: charge.presenting.contactless,
             magstripe: charge.presenting.magstripe,
+            chip_failed: charge.presenting.chip_failed(),
         };
         let (attempt_open, operator) = (charge.attempt_open, charge.operator.clone());
         if !attempt_open {

@@ -13,6 +13,7 @@ const START: StartRequest = StartRequest {
     contact: true,
     contactless: true,
     magstripe: true,
+    chip_failed: false,
 };
 
 /// Carries outputs until both sides are silent; returns how many messages the reader has said.

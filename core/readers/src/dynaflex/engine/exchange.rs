@@ -5,6 +5,7 @@ use crate::dynaflex::status::Status;
 use crate::interface::{ReaderOutput, TimerId};
 use crate::trouble::Fault;
 
+use super::setup::Setup;
 use super::{Reader, Session};
 
 /// How long after a value that could not be written the link may take to say that it is gone, in milliseconds.
@@ -45,8 +46,15 @@ impl Reader {
         }
     }
 
+    /// Forgets whatever is asked, queued and half written. A value that is being written is still awaited.
+    pub(super) fn drop_requests(&mut self) {
+        self.unsent.clear();
+        self.pending.clear();
+        self.awaiting = None;
+    }
+
     fn send_next(&mut self) {
-        if self.awaiting.is_some() || !self.unsent.is_empty() || self.mute {
+        if self.awaiting.is_some() || !self.unsent.is_empty() || self.mute || self.session != Session::Up {
             return;
         }
         let Some(command) = self.pending.pop_front() else { return };
@@ -81,8 +89,7 @@ impl Reader {
         if self.session == Session::Up && self.writing && !self.mute {
             self.mute = true;
             self.fault(Fault::WriteFailed);
-            self.unsent.clear();
-            self.awaiting = None;
+            self.drop_requests();
             self.set_timer(TimerId::Response, LOSS_MS);
         }
     }
@@ -119,8 +126,11 @@ impl Reader {
         }
         let Some(awaiting) = self.awaiting.take() else { return };
         self.fault(Fault::NoAnswer { command: awaiting.command.number() });
-        if self.setup.is_asking() {
-            self.disconnect();
+        if let Setup::Asking(known) = &mut self.setup {
+            match known.ask_again(awaiting.command) {
+                Some(command) => self.ask(command),
+                None => self.disconnect(),
+            }
             return;
         }
         if let Command::Start(_) = awaiting.command {

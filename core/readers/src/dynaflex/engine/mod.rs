@@ -21,7 +21,7 @@ use crate::trouble::{Fault, ReaderError};
 use super::commands::Command;
 use super::message::{self, Message};
 use exchange::Awaiting;
-use payment::{ChipFailures, Payment};
+use payment::Payment;
 use setup::Setup;
 
 /// What the reader's characteristic takes, in bytes, whatever the link could carry.
@@ -53,7 +53,6 @@ pub struct Reader {
     setup: Setup,
     mask: MaskRule,
     payment: Option<Payment>,
-    chip_failures: ChipFailures,
     outputs: Vec<ReaderOutput>,
 }
 
@@ -94,7 +93,6 @@ impl Reader {
             setup: Setup::start(),
             mask: MaskRule::default(),
             payment: None,
-            chip_failures: ChipFailures::default(),
             outputs: Vec::new(),
         }
     }
@@ -160,9 +158,7 @@ impl Reader {
         let was_up = self.session == Session::Up;
         self.session = Session::Over;
         self.inbound = Reassembler::new();
-        self.unsent.clear();
-        self.pending.clear();
-        self.awaiting = None;
+        self.drop_requests();
         let payment = self.payment.take();
         if was_up {
             for id in [TimerId::Response, TimerId::Payment, TimerId::Closing] {

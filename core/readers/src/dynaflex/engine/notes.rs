@@ -41,7 +41,10 @@ impl Reader {
 
     fn device_note(&mut self, detail: [u8; 4], body: &[u8]) {
         let event = match detail {
-            [0x00, 0x00, 0x00, 0x00] | [0x00, 0x03, 0x00, 0x00] => ReaderEvent::Fault(Fault::ReaderReset),
+            // Some repeat this until somebody takes note: it does not say when.
+            [0x00, 0x00, 0x00, 0x00] => ReaderEvent::Fault(Fault::ReaderReset),
+            // By command, just now.
+            [0x00, 0x03, 0x00, 0x00] => return self.restarted(),
             [0x00, 0x01, 0x00, 0x00] => ReaderEvent::ResetSoon { minutes: body.first().copied().unwrap_or(0) },
             [0x00, 0x02, 0x01, 0x00] => ReaderEvent::PowerDownSoon,
             [0x00, 0x02, 0x00, percent @ 0..=100] => ReaderEvent::BatteryLow(percent),

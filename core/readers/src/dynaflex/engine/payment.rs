@@ -28,9 +28,6 @@ const MOST_BUSY: u8 = 3;
 /// So many questions get time of their own: a reader that asks for ever does not last for ever.
 const MOST_OFFERS: u8 = 8;
 
-/// So many technical failures of the chip allow a swipe.
-const CHIP_FAILURES_FOR_SWIPE: u8 = 3;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// The start was not answered yet: whatever ends now is something older.
@@ -117,27 +114,6 @@ impl Payment {
     /// first, unless that was lost.
     fn is_running(&self) -> bool {
         self.phase == Phase::Running || self.loss_seen
-    }
-}
-
-/// Failures of the chip: without one, a chip card must not be swiped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ChipFailures {
-    technical: u8,
-    swipe_asked: bool,
-}
-
-impl ChipFailures {
-    fn note(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::FallbackChipRetry => self.technical = self.technical.saturating_add(1),
-            Outcome::FallbackMagstripe => self.swipe_asked = true,
-            _ => {}
-        }
-    }
-
-    fn allow_swipe(self) -> bool {
-        self.swipe_asked || self.technical >= CHIP_FAILURES_FOR_SWIPE
     }
 }
 
@@ -281,18 +257,18 @@ impl Reader {
     }
 
     pub(super) fn card_data(&mut self, technology: u8, body: &[u8]) {
-        match self.payment.as_ref() {
+        let payment = match self.payment.as_ref() {
             // Sent again: one payment makes one request.
             Some(payment) if payment.online_request_seen || payment.overruled.is_some() => return,
-            Some(payment) if payment.is_open() && payment.is_running() => {}
+            Some(payment) if payment.is_open() && payment.is_running() => payment,
             _ => return self.fault(Fault::StrayCardData),
-        }
+        };
         let Ok(data) = parse_arqc(body, technology, self.mask) else {
             return self.fault(Fault::CardData);
         };
         let entry_mode = match data.kind {
             CardKind::Payment(mode) => mode,
-            CardKind::ChipCardSwiped if self.chip_failures.allow_swipe() => EntryMode::Fallback,
+            CardKind::ChipCardSwiped if payment.request.chip_failed => EntryMode::Fallback,
             CardKind::ChipCardSwiped => return self.chip_card_swiped(),
             CardKind::NotAPaymentCard => return self.conclude(Outcome::NotAccepted, None),
         };
@@ -303,7 +279,6 @@ impl Reader {
         if data.blob.len() > MAX_BLOB_LEN {
             return self.fault(Fault::CardData);
         }
-        self.chip_failures = ChipFailures::default();
         self.tell(ReaderEvent::OnlineRequest(OnlineRequest {
             blob: data.blob,
             format: BlobFormat::of_ours(BLOB_FORMAT),
@@ -389,7 +364,6 @@ impl Reader {
         payment.waits_to_start = false;
         // An answer that was lost: what is begun next does not wait for it.
         self.stop_awaiting(commands::START);
-        self.chip_failures.note(outcome);
         self.clear_timer(TimerId::Payment);
         self.set_timer(TimerId::Closing, CLOSING_MS);
         self.tell(ReaderEvent::Outcome { outcome, code });

@@ -5,9 +5,10 @@ use crate::dynaflex::card_data::hex;
 use crate::dynaflex::commands::Command;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
-use crate::interface::{OutOfServiceReason, ReaderAbout, ReaderEvent};
+use crate::interface::{LinkLoss, OutOfServiceReason, ReaderAbout, ReaderEvent, TimerId};
+use crate::link::{Reassembler, Segmenter};
 use crate::masked_card::clean_text;
-use crate::trouble::{LOW_BATTERY_PERCENT, Refusal};
+use crate::trouble::{Fault, LOW_BATTERY_PERCENT, Refusal};
 
 use super::Reader;
 
@@ -21,6 +22,8 @@ const NO_CHARGER: u8 = 0x08;
 
 /// Rules name cards by six leading digits, and more may not be kept.
 const LEADING_DIGITS: u8 = 6;
+/// Whoever looks for a payment knows it by these; no acquirer takes one without them.
+const TRAILING_DIGITS: u8 = 4;
 
 const MAX_NAME_LEN: usize = 32;
 
@@ -40,8 +43,10 @@ pub(super) struct Known {
     offline_detail: Option<u8>,
     tampered: Option<u8>,
     keys: Option<u32>,
-    /// It was asked to show six leading digits: once in a session.
-    asked_to_show: bool,
+    /// What it was told to show of a card's number: each once in a session.
+    told_to_show: Vec<Property>,
+    /// It was asked something a second time: once in a session.
+    asked_again: bool,
     about: ReaderAbout,
     last_refusal: Option<Refusal>,
 }
@@ -93,6 +98,30 @@ impl Known {
         }
     }
 
+    /// What is asked once more, its answer being lost. A reader that loses two answers is none.
+    pub(super) fn ask_again(&mut self, unanswered: Command) -> Option<Command> {
+        let first = !std::mem::replace(&mut self.asked_again, true);
+        first.then_some(match unanswered {
+            // Its memory wears: what it did with it is asked, and it is not told twice.
+            Command::Set(property, _) => Command::Get(property),
+            asked => asked,
+        })
+    }
+
+    /// The digits that it hides and should show: told once. What it did not tell is not written, its memory wears.
+    fn to_show(&mut self, property: Property, shown: u8) -> Option<Command> {
+        let wanted = match property {
+            Property::MaskLeading => LEADING_DIGITS,
+            Property::MaskTrailing => TRAILING_DIGITS,
+            _ => return None,
+        };
+        if shown >= wanted || self.told_to_show.contains(&property) {
+            return None;
+        }
+        self.told_to_show.push(property);
+        Some(Command::Set(property, wanted))
+    }
+
     fn out_of_service(&self) -> Option<OutOfServiceReason> {
         if self.tampered == Some(TAMPERED) {
             return Some(OutOfServiceReason::Tampered);
@@ -111,6 +140,25 @@ impl Reader {
         self.ask(Command::Subscribe);
     }
 
+    /// It restarted while the link stayed: what ran is gone, it knows no subscription and counts its messages anew. Before
+    /// it was known, that is no news.
+    pub(super) fn restarted(&mut self) {
+        self.fault(Fault::ReaderReset);
+        if self.setup.is_asking() || self.mute {
+            return;
+        }
+        let loss = self.payment.take().map_or(LinkLoss::Idle, |payment| payment.link_loss());
+        for id in [TimerId::Response, TimerId::Payment, TimerId::Closing] {
+            self.clear_timer(id);
+        }
+        self.drop_requests();
+        self.inbound = Reassembler::new();
+        self.outbound = Segmenter::new();
+        self.tell(ReaderEvent::LinkLost(loss));
+        self.setup = Setup::start();
+        self.begin_setup();
+    }
+
     pub(super) fn setup_answered(&mut self, command: &Command, status: Status, body: &[u8]) {
         let Setup::Asking(mut known) = self.setup.clone() else { return };
         let next = match command {
@@ -123,28 +171,19 @@ impl Reader {
             // Usually nothing runs and the reader says so.
             Command::Subscribe => Some(Command::Cancel),
             Command::Get(property) => {
-                let told = match (status.is_ok(), property.value(body)) {
+                let mut to_show = None;
+                match (status.is_ok(), property.value(body)) {
                     (true, Ok(Some(value))) => {
                         self.learn_mask(*property, value);
                         known.learn(*property, value);
-                        true
+                        if let &[digits] = value {
+                            to_show = known.to_show(*property, digits);
+                        }
                     }
-                    (true, _) => {
-                        known.last_refusal = Some(Refusal::Protocol);
-                        false
-                    }
-                    (false, _) => {
-                        known.last_refusal = Some(status.refusal());
-                        false
-                    }
-                };
-                // What it did not tell is not written: its memory wears.
-                let hides = *property == Property::MaskLeading && self.mask.leading < usize::from(LEADING_DIGITS);
-                if told && hides && !std::mem::replace(&mut known.asked_to_show, true) {
-                    Some(Command::Set(Property::MaskLeading, LEADING_DIGITS))
-                } else {
-                    known.next_property().map(Command::Get)
+                    (true, _) => known.last_refusal = Some(Refusal::Protocol),
+                    (false, _) => known.last_refusal = Some(status.refusal()),
                 }
+                to_show.or_else(|| known.next_property().map(Command::Get))
             }
             // What the reader says that it does counts, not what it was told.
             Command::Set(property, _) if status.is_ok() => Some(Command::Get(*property)),
