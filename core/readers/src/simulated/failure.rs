@@ -27,6 +27,8 @@ pub enum Failure {
     EndsAgain([u8; 4]),
     /// The next card's receipt data never comes.
     NoReceiptData,
+    /// The next card's receipt data is of another payment.
+    OtherReceiptData(Other),
     /// When the next payment starts it says that it restarts in so many minutes.
     RestartsSoon(u8),
     /// When the next payment starts it says that it switches off within a minute.
@@ -37,10 +39,22 @@ pub enum Failure {
     TooHot(i8),
 }
 
+/// What is another payment's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// The amount.
+    Amount,
+    /// The currency.
+    Currency,
+    /// The card.
+    Card,
+}
+
 impl Failure {
     /// The failure of this word: `silent`, `silent_after:21`, `restarted`, `refuses_start:020316`, `loses_value:3`, `doubles_value:3`, `repeats_value:3`,
     /// `swaps_values:3`, `restarts_after:21`,
-    /// `spoils_card_data`, `ends_again:10028000`, `no_receipt_data`, `restarts_soon:3`, `switches_off`, `too_cold:-12`,
+    /// `spoils_card_data`, `ends_again:10028000`, `no_receipt_data`, `other_receipt_data:amount` (or
+    /// `currency`, `card`), `restarts_soon:3`, `switches_off`, `too_cold:-12`,
     /// `too_hot:55`. Codes are hex.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
@@ -56,6 +70,12 @@ impl Failure {
             ("restarted", true) => Some(Self::Restarted),
             ("spoils_card_data", true) => Some(Self::SpoilsCardData),
             ("no_receipt_data", true) => Some(Self::NoReceiptData),
+            ("other_receipt_data", false) => match argument {
+                "amount" => Some(Self::OtherReceiptData(Other::Amount)),
+                "currency" => Some(Self::OtherReceiptData(Other::Currency)),
+                "card" => Some(Self::OtherReceiptData(Other::Card)),
+                _ => None,
+            },
             ("switches_off", true) => Some(Self::SwitchesOff),
             ("restarts_soon", false) => argument.parse().ok().map(Self::RestartsSoon),
             ("too_cold", false) => argument.parse().ok().map(Self::TooCold),
@@ -148,6 +168,13 @@ impl Failures {
         })
     }
 
+    pub(super) fn other_receipt_data(&mut self) -> Option<Other> {
+        self.take(|failure| match failure {
+            Failure::OtherReceiptData(other) => Some(other),
+            _ => None,
+        })
+    }
+
     pub(super) fn no_receipt_data(&mut self) -> bool {
         self.take(|failure| (failure == Failure::NoReceiptData).then_some(())).is_some()
     }
@@ -206,6 +233,8 @@ mod tests {
             ("spoils_card_data", Some(Failure::SpoilsCardData)),
             ("ends_again:10028000", Some(Failure::EndsAgain([0x10, 2, 0x80, 0]))),
             ("no_receipt_data", Some(Failure::NoReceiptData)),
+            ("other_receipt_data:currency", Some(Failure::OtherReceiptData(Other::Currency))),
+            ("other_receipt_data:name", None),
             ("restarts_soon:3", Some(Failure::RestartsSoon(3))),
             ("switches_off", Some(Failure::SwitchesOff)),
             ("too_cold:-12", Some(Failure::TooCold(-12))),

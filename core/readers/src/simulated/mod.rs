@@ -21,7 +21,7 @@ use crate::dynaflex::message;
 use crate::link::{Reassembler, Segmenter};
 
 pub use card::{BY_SIGNATURE, Behaviour, CardScript, NO_VERIFICATION};
-pub use failure::Failure;
+pub use failure::{Failure, Other};
 
 use failure::{Failures, Fate};
 use transaction::{Mishaps, Next, Transaction};
@@ -318,6 +318,7 @@ impl SimulatedReader {
                         spoilt: self.failures.spoils_card_data(),
                         second_end: self.failures.second_end(),
                         no_receipt_data: self.failures.no_receipt_data(),
+                        other_receipt_data: self.failures.other_receipt_data(),
                     };
                     let steps = transaction::script(&making, &card, transaction.timeout_s(), &mishaps);
                     transaction.run(steps);

@@ -8,6 +8,7 @@ use crate::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION, from_bcd};
 use crate::dynaflex::message;
 use crate::tlv::{self, Tag};
 
+use super::failure::Other;
 use super::Stage;
 use super::bytes::{self, Making};
 use super::card::{Behaviour, CardScript};
@@ -181,6 +182,7 @@ pub(super) struct Mishaps {
     /// It ends a second time, so.
     pub(super) second_end: Option<[u8; 4]>,
     pub(super) no_receipt_data: bool,
+    pub(super) other_receipt_data: Option<Other>,
 }
 
 /// What happens once this card is there.
@@ -239,7 +241,13 @@ fn online(steps: &mut Vec<Step>, making: &Making<'_>, card: &CardScript, code: [
         end(steps, second);
     }
     if !mishaps.no_receipt_data {
-        steps.push(Step::Say(making.batch(card), Stage::OutcomeSent));
+        let batch = match mishaps.other_receipt_data {
+            None => making.batch(card),
+            Some(Other::Amount) => Making { amount_minor: making.amount_minor + 1, ..*making }.batch(card),
+            Some(Other::Currency) => Making { currency_numeric: making.currency_numeric ^ 1, ..*making }.batch(card),
+            Some(Other::Card) => making.batch(&CardScript { last_four: "9995".to_owned(), ..card.clone() }),
+        };
+        steps.push(Step::Say(batch, Stage::OutcomeSent));
     }
     if chip || card.entry_mode == EntryMode::Contactless {
         let gone = information([card.technology(), 0x01, 0x03, 0x00]);

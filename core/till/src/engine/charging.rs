@@ -17,6 +17,7 @@ use super::book::Book;
 use super::live::known;
 use super::offline::ClockFacts;
 use super::presenting::Presenting;
+use super::reader::ReaderWords;
 use super::{Effect, Engine, Line, Reply, Ticket};
 use crate::charge::{ChargeOutcome, ChargeRequest};
 use crate::error::TillError;
@@ -38,12 +39,14 @@ pub(super) struct OpenCharge {
     pub(super) attempt_open: bool,
     /// How often the reader was lost before the card.
     pub(super) losses: u8,
-    /// How often its reader's state was heard of while it was open.
-    pub(super) reader_words: u8,
+    /// What of its reader's state was put on record while it was open.
+    pub(super) reader_words: ReaderWords,
     /// Which presentation of a card this is, and what the next may use.
     pub(super) presenting: Presenting,
-    /// How the card was read, once it was.
-    pub(super) card_read: Option<EntryMode>,
+    /// The card, once it was read.
+    pub(super) card_read: Option<ReadCard>,
+    /// The reader took back an end, or told of another payment than this: said once.
+    pub(super) contradicted: bool,
     /// Somebody asked to stop: no presentation begins any more.
     pub(super) cancel_asked: bool,
     /// The reader is driven by its vendor's SDK.
@@ -58,7 +61,18 @@ pub(super) struct OpenCharge {
     pub(super) left: bool,
 }
 
+/// What is known of the card while its charge is open.
+pub(super) struct ReadCard {
+    pub(super) entry_mode: EntryMode,
+    pub(super) last_four: String,
+}
+
 impl OpenCharge {
+    /// Of the connection that is there.
+    pub(super) fn generation(&self) -> Option<u32> {
+        self.reader.as_ref().map(|(generation, _)| *generation)
+    }
+
     pub(super) fn is_decided(&self) -> bool {
         self.outcome.is_some()
     }
@@ -72,9 +86,10 @@ impl OpenCharge {
             timers: BTreeMap::new(),
             attempt_open: true,
             losses: 0,
-            reader_words: 0,
+            reader_words: ReaderWords::default(),
             presenting: Presenting::default(),
             card_read: None,
+            contradicted: false,
             cancel_asked: false,
             is_vendors: false,
             about: None,

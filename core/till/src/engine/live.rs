@@ -12,7 +12,7 @@ use takings_store::Transaction;
 
 use super::Engine;
 use super::book::Book;
-use super::charging::erase_blob;
+use super::charging::{ReadCard, erase_blob};
 use super::exchange::Slot;
 use super::offline::{Judgement, accept_offline};
 use super::reader::append_last_words;
@@ -40,7 +40,8 @@ impl Engine {
         if charge.card_read.is_some() || charge.outcome.is_some() {
             return Ok(());
         }
-        charge.card_read = Some(request.entry_mode);
+        let last_four = request.masked_card.last_four().to_owned();
+        charge.card_read = Some(ReadCard { entry_mode: request.entry_mode, last_four });
         let op = self.new_operation(now);
         let done = match self.keep_card(id, request, op, now) {
             Ok(Kept::Sending) => self.send_live(op, id, now),

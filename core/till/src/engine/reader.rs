@@ -2,12 +2,13 @@
 
 mod last_words;
 mod link_input;
+mod state;
 
-use takings_domain::event::{AttemptEnd, AttemptStarted, ReaderTrouble};
+use takings_domain::event::{AttemptEnd, AttemptStarted};
 use takings_domain::{Money, Now, PaymentId};
 use takings_readers::{
-    Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderEvent, ReaderOutput, ReaderSession, StartRequest,
-    VendorAbout, VendorEvent, VendorSession,
+    Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderAbout, ReaderEvent, ReaderOutput, ReaderSession,
+    StartRequest, VendorAbout, VendorEvent, VendorSession,
 };
 use zeroize::Zeroize as _;
 
@@ -19,13 +20,12 @@ use crate::charge::{PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
 pub(super) use last_words::append_last_words;
 use link_input::{OwnedInput, inputs};
+pub(super) use state::ReaderWords;
 
 /// How long the reader waits for each thing the cardholder does, seconds.
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
 /// So often a charge takes up a reader that was lost before the card.
 const MOST_LOSSES: u8 = 20;
-/// So often in one charge what its reader says of its state is heard.
-const MOST_READER_WORDS: u8 = 8;
 
 /// What the shell tells of the link to the reader.
 pub enum LinkEvent {
@@ -129,29 +129,38 @@ impl Engine {
                 step.disconnect = true;
                 continue;
             }
+            if let LinkEvent::Down { generation } = event {
+                // Whatever the disk says of it: the link is gone, and the next one is not to be refused for that.
+                self.is_gone(id, *generation);
+            }
             fed?;
         }
         match event {
-            LinkEvent::Down { generation } => {
-                self.write_last_words(id, now)?;
-                // What is said late of an earlier connection ends no other.
-                let of_it =
-                    |charge: &&mut OpenCharge| charge.reader.as_ref().is_none_or(|(now_up, _)| now_up == generation);
-                if let Some(charge) = self.charges.get_mut(&id).filter(of_it) {
-                    charge.reader = None;
-                    charge.timers.clear();
-                    // The customer is served: better a checkpoint now than between the next card and its answer.
-                    if charge.outcome.is_some()
-                        && let Err(error) = self.ledger.checkpoint_idle()
-                    {
-                        self.note(&error.into());
-                    }
-                }
-            }
+            LinkEvent::Down { generation } => self.after_link(id, *generation, now)?,
             LinkEvent::Cancel => self.cancel_without_reader(id, now)?,
             _ => {}
         }
         self.finish_step(id, step, now)
+    }
+
+    /// The link of that number is down. What is said late of an earlier one ends no other.
+    fn is_gone(&mut self, id: PaymentId, generation: u32) {
+        if self.charges.get(&id).is_some_and(|charge| charge.generation() == Some(generation)) {
+            self.unplug(id);
+        }
+    }
+
+    /// What could not be written while the link was there.
+    fn after_link(&mut self, id: PaymentId, generation: u32, now: Now) -> Result<(), TillError> {
+        self.write_last_words(id, now)?;
+        let last = |charge: &OpenCharge| charge.reader.is_none() && charge.last_generation == Some(generation);
+        // The customer is served: better a checkpoint now than between the next card and its answer.
+        if self.charges.get(&id).is_some_and(|charge| last(charge) && charge.outcome.is_some())
+            && let Err(error) = self.ledger.checkpoint_idle()
+        {
+            self.note(&error.into());
+        }
+        Ok(())
     }
 
     fn is_before_card(&self, id: PaymentId) -> bool {
@@ -200,31 +209,12 @@ impl Engine {
 
     fn on_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) -> Result<(), TillError> {
         match event {
-            ReaderEvent::Ready { about } => {
-                self.see_reader(&about, Heard::Itself, now);
-                let serial = about.serial.clone();
-                self.is_on(&serial);
-                if let Some(charge) = self.charges.get_mut(&id) {
-                    charge.about = Some(about);
-                }
-                self.start_reader(id, serial, step, now)
-            }
-            // How it ended is said by the charge alone.
-            ReaderEvent::Prompt { prompt, .. } if prompt.is_verdict() || self.is_over(id, &prompt) => Ok(()),
-            ReaderEvent::Prompt { prompt, .. } => {
-                let (word, text) = (prompt.id().to_owned(), prompt.text().to_owned());
-                step.prompt = Some(PromptView { id: word, text, choices: Vec::new() });
-                Ok(())
-            }
-            ReaderEvent::ChooseApplication(choices) => {
-                step.prompt = Some(PromptView { id: "choose_application".into(), text: String::new(), choices });
-                Ok(())
-            }
+            ReaderEvent::Ready { about } => self.on_ready(id, about, step, now),
             ReaderEvent::OnlineRequest(request) => self.on_card(id, &request, now),
             ReaderEvent::Outcome { outcome, code } => self.on_outcome(id, (outcome, code), step, now),
             ReaderEvent::OutOfService { about, reason } => {
                 let trouble = trouble_of(reason);
-                self.see_reader(&about, Heard::Trouble(trouble), now);
+                self.says_of_itself(id, &about, Heard::Trouble(trouble), now);
                 self.end_attempt(id, end_of(trouble), true, now)
             }
             ReaderEvent::Refused { asked: Asked::Start, refusal } => {
@@ -233,74 +223,41 @@ impl Engine {
             }
             ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
             ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => self.lost(id, now),
-            ReaderEvent::Started => {
-                self.reader_says(id, Heard::Works, now);
+            said => {
+                self.on_word_of_reader(id, said, step, now);
                 Ok(())
             }
-            ReaderEvent::ReceiptData(data) => {
-                self.on_receipt_data(id, &data, now);
-                Ok(())
-            }
-            ReaderEvent::Fault(Fault::ContradictoryOutcome { second, .. }) => {
-                self.contradicted(id, Some(second), now);
-                Ok(())
-            }
-            ReaderEvent::Fault(Fault::ContradictoryEnd { .. }) => {
-                self.contradicted(id, None, now);
-                Ok(())
-            }
-            ReaderEvent::BatteryLow(_)
-            | ReaderEvent::ResetSoon { .. }
-            | ReaderEvent::PowerDownSoon
-            | ReaderEvent::Fault(_) => {
-                self.on_state_of_reader(id, &event, now);
-                Ok(())
-            }
-            ReaderEvent::LinkLost(LinkLoss::AfterOnlineRequest)
-            | ReaderEvent::CardSeen(_)
-            | ReaderEvent::CardRemoved
-            | ReaderEvent::SeveralCards
-            | ReaderEvent::FrameLost
-            | ReaderEvent::Refused { .. } => Ok(()),
         }
     }
 
-    /// What the reader says of itself while a charge is open.
-    fn on_state_of_reader(&mut self, id: PaymentId, event: &ReaderEvent, now: Now) {
-        let Some(about) = self.charges.get_mut(&id).and_then(|charge| charge.about.as_mut()) else { return };
+    /// What decides nothing: something to show, to add to a payment, or to know of the reader.
+    fn on_word_of_reader(&mut self, id: PaymentId, event: ReaderEvent, step: &mut Step, now: Now) {
         match event {
-            ReaderEvent::BatteryLow(percent) => {
-                about.battery_percent = Some(*percent);
-                self.reader_says(id, Heard::Itself, now);
+            // How it ended is said by the charge alone.
+            ReaderEvent::Prompt { prompt, .. } if prompt.is_verdict() || self.is_over(id, &prompt) => {}
+            ReaderEvent::Prompt { prompt, .. } => {
+                let (word, text) = (prompt.id().to_owned(), prompt.text().to_owned());
+                step.prompt = Some(PromptView { id: word, text, choices: Vec::new() });
             }
-            ReaderEvent::ResetSoon { minutes } => {
-                let serial = about.serial.clone();
-                self.restart_announced(&serial, *minutes, now);
+            ReaderEvent::ChooseApplication(choices) => {
+                step.prompt = Some(PromptView { id: "choose_application".into(), text: String::new(), choices });
             }
-            ReaderEvent::PowerDownSoon => {
-                let serial = about.serial.clone();
-                self.power_down_announced(&serial, now);
-            }
-            ReaderEvent::Fault(Fault::TooCold(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooCold), now),
-            ReaderEvent::Fault(Fault::TooHot(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooHot), now),
-            // It is back from the restart that it announced.
-            ReaderEvent::Fault(Fault::ReaderReset) => {
-                let serial = about.serial.clone();
-                self.away.remove(&serial);
-            }
-            _ => {}
+            ReaderEvent::ReceiptData(data) => self.on_receipt_data(id, &data, now),
+            ReaderEvent::Fault(Fault::ContradictoryOutcome { second, .. }) => self.contradicted(id, Some(second), now),
+            ReaderEvent::Fault(Fault::ContradictoryEnd { .. }) => self.contradicted(id, None, now),
+            ReaderEvent::Started => self.reader_says(id, Heard::Works, now),
+            of_itself => self.on_state_of_reader(id, &of_itself, now),
         }
     }
 
-    /// A reader that never stops speaking of itself fills no ledger.
-    fn reader_says(&mut self, id: PaymentId, heard: Heard, now: Now) {
-        let Some(charge) = self.charges.get_mut(&id).filter(|charge| charge.reader_words < MOST_READER_WORDS) else {
-            return;
-        };
-        charge.reader_words += 1;
-        if let Some(about) = charge.about.clone() {
-            self.see_reader(&about, heard, now);
+    fn on_ready(&mut self, id: PaymentId, about: ReaderAbout, step: &mut Step, now: Now) -> Result<(), TillError> {
+        self.says_of_itself(id, &about, Heard::Itself, now);
+        let serial = about.serial.clone();
+        self.is_on(&serial);
+        if let Some(charge) = self.charges.get_mut(&id) {
+            charge.about = Some(about);
         }
+        self.start_reader(id, serial, step, now)
     }
 
     /// Before the card a link may come again: so often, and no more. Each time is on record. A reader that stays silent
@@ -315,13 +272,6 @@ impl Engine {
         charge.losses = charge.losses.saturating_add(1);
         let give_up = given_up || charge.losses >= MOST_LOSSES;
         self.end_attempt(id, why, give_up, now)
-    }
-
-    /// Two ends of one payment: the first stands, and that the reader took it back is on the payment.
-    fn contradicted(&mut self, id: PaymentId, second: Option<[u8; 4]>, now: Now) {
-        if self.charges.get(&id).is_some_and(|charge| charge.card_read.is_some()) {
-            self.reader_concluded(id, Outcome::Unknown, second, now);
-        }
     }
 
     /// Once the charge is decided, the reader has only the card to speak of.

@@ -140,11 +140,10 @@ impl Reader {
         self.ask(Command::Subscribe);
     }
 
-    /// It restarted while the link stayed: what ran is gone, it knows no subscription and counts its messages anew. Before
-    /// it was known, that is no news.
+    /// It restarted while the link stayed: what ran is gone, it knows no subscription and counts its messages anew.
     pub(super) fn restarted(&mut self) {
         self.fault(Fault::ReaderReset);
-        if self.setup.is_asking() || self.mute {
+        if self.mute {
             return;
         }
         let loss = self.payment.take().map_or(LinkLoss::Idle, |payment| payment.link_loss());

@@ -2,12 +2,13 @@
 //! customer should wait for, so it shares the commit of the answer; where that is over, it has one of its own.
 
 use takings_domain::event::{PaymentEvent, ReaderConcluded, ReceiptDataRead};
-use takings_domain::{EntryMode, Now, PaymentId};
+use takings_domain::{EntryMode, Money, Now, PaymentId};
 use takings_readers::{Outcome, ReceiptData, emv};
 use takings_store::Transaction;
 
 use crate::engine::Engine;
 use crate::engine::book::Book;
+use crate::engine::charging::{OpenCharge, ReadCard};
 use crate::engine::live::known;
 use crate::error::TillError;
 
@@ -34,10 +35,28 @@ impl Engine {
     /// What the receipt needs: the last thing a reader says of a card. What cannot be written now is kept for the next
     /// commit: the payment it adds to is decided, and no caller is told otherwise.
     pub(super) fn on_receipt_data(&mut self, id: PaymentId, data: &ReceiptData, now: Now) {
-        let Some(entry) = self.charges.get(&id).and_then(|charge| charge.card_read) else { return };
-        self.keep_word(id, receipt_data(data, entry).into());
+        let Some((charge, card)) = self.charges.get(&id).and_then(|charge| Some((charge, charge.card_read.as_ref()?)))
+        else {
+            return;
+        };
+        if !is_of(data, &charge.amount, card) {
+            // A receipt with it would name another payment's card or sum.
+            return self.contradicted(id, None, now);
+        }
+        let word = receipt_data(data, card.entry_mode);
+        self.keep_word(id, word.into());
         if let Err(error) = self.write_last_words(id, now) {
             self.note(&error);
+        }
+    }
+
+    /// Two ends of one payment, or receipt data of another: the first stands, and that the reader took it back is on the
+    /// payment. Once: a reader that goes on so fills no ledger.
+    pub(super) fn contradicted(&mut self, id: PaymentId, second: Option<[u8; 4]>, now: Now) {
+        let first = |charge: &&mut OpenCharge| charge.card_read.is_some() && !charge.contradicted;
+        if let Some(charge) = self.charges.get_mut(&id).filter(first) {
+            charge.contradicted = true;
+            self.reader_concluded(id, Outcome::Unknown, second, now);
         }
     }
 
@@ -113,6 +132,14 @@ pub(in crate::engine) fn append_last_words(
         }
     }
     Ok(())
+}
+
+/// Whether this is about that payment, as far as it says.
+fn is_of(data: &ReceiptData, amount: &Money, card: &ReadCard) -> bool {
+    let same_amount = data.emv.amount_minor.is_none_or(|minor| minor == amount.amount_minor());
+    let same_currency = data.emv.currency_numeric.is_none_or(|numeric| numeric == amount.currency().numeric());
+    let last_four = data.card.as_ref().map(|(card, _)| card.last_four()).filter(|digits| digits.len() == 4);
+    same_amount && same_currency && last_four.is_none_or(|digits| digits == card.last_four)
 }
 
 fn receipt_data(data: &ReceiptData, entry: EntryMode) -> ReceiptDataRead {

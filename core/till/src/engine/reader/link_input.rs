@@ -46,7 +46,7 @@ impl OwnedInput {
 
 /// What a link event means for the reader engine. Events of another link's generation mean nothing.
 pub(super) fn inputs(charge: &mut OpenCharge, event: &LinkEvent, now: Now) -> Vec<OwnedInput> {
-    let current = charge.reader.as_ref().map(|(generation, _)| *generation);
+    let current = charge.generation();
     let if_current = |generation: &u32, input| if current == Some(*generation) { vec![input] } else { Vec::new() };
     match event {
         LinkEvent::Up { .. } => vec![OwnedInput::LinkUp],

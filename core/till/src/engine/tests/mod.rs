@@ -13,6 +13,7 @@ mod honest;
 mod kept;
 mod line;
 mod once;
+mod reader_link;
 mod readers;
 mod receipts;
 mod recovered;

@@ -130,7 +130,7 @@ impl Bench {
         self.try_link(id, event).unwrap()
     }
 
-    fn try_link(&mut self, id: PaymentId, event: LinkEvent) -> Result<Step, TillError> {
+    pub(super) fn try_link(&mut self, id: PaymentId, event: LinkEvent) -> Result<Step, TillError> {
         let ticket = self.start(Command::Link { payment: id, event });
         let step = match self.reply(ticket).unwrap()? {
             Reply::Step(step) => step,

@@ -1,0 +1,74 @@
+//! What the reader of an open charge says of itself.
+
+use takings_domain::event::ReaderTrouble;
+use takings_domain::{Now, PaymentId};
+use takings_readers::{Fault, ReaderAbout, ReaderEvent};
+
+use crate::engine::Engine;
+use crate::engine::inventory::Heard;
+
+/// So often in one charge what its reader says of its state is heard.
+const MOST_READER_WORDS: u8 = 8;
+
+/// How much a reader said of itself in one charge: one that never stops fills no ledger, and hides no trouble by it.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct ReaderWords {
+    heard: u8,
+    troubles: Vec<ReaderTrouble>,
+}
+
+impl ReaderWords {
+    /// Whether this is put on record: so many words, and each trouble once whatever came before it.
+    fn takes(&mut self, heard: Heard) -> bool {
+        let in_bounds = self.heard < MOST_READER_WORDS;
+        self.heard = self.heard.saturating_add(1);
+        match heard {
+            Heard::Trouble(trouble) if !self.troubles.contains(&trouble) => {
+                self.troubles.push(trouble);
+                true
+            }
+            _ => in_bounds,
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn on_state_of_reader(&mut self, id: PaymentId, event: &ReaderEvent, now: Now) {
+        let Some(about) = self.charges.get_mut(&id).and_then(|charge| charge.about.as_mut()) else { return };
+        match event {
+            ReaderEvent::BatteryLow(percent) => {
+                about.battery_percent = Some(*percent);
+                self.reader_says(id, Heard::Itself, now);
+            }
+            ReaderEvent::ResetSoon { minutes } => {
+                let serial = about.serial.clone();
+                self.restart_announced(&serial, *minutes, now);
+            }
+            ReaderEvent::PowerDownSoon => {
+                let serial = about.serial.clone();
+                self.power_down_announced(&serial, now);
+            }
+            ReaderEvent::Fault(Fault::TooCold(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooCold), now),
+            ReaderEvent::Fault(Fault::TooHot(_)) => self.reader_says(id, Heard::Trouble(ReaderTrouble::TooHot), now),
+            // It is back from the restart that it announced.
+            ReaderEvent::Fault(Fault::ReaderReset) => {
+                let serial = about.serial.clone();
+                self.away.remove(&serial);
+            }
+            _ => {}
+        }
+    }
+
+    /// Of the reader as it told of itself when it was connected.
+    pub(super) fn reader_says(&mut self, id: PaymentId, heard: Heard, now: Now) {
+        if let Some(about) = self.charges.get(&id).and_then(|charge| charge.about.clone()) {
+            self.says_of_itself(id, &about, heard, now);
+        }
+    }
+
+    pub(super) fn says_of_itself(&mut self, id: PaymentId, about: &ReaderAbout, heard: Heard, now: Now) {
+        if self.charges.get_mut(&id).is_some_and(|charge| charge.reader_words.takes(heard)) {
+            self.see_reader(about, heard, now);
+        }
+    }
+}
