@@ -6,6 +6,7 @@
 use takings_domain::event::Verification;
 use takings_domain::{EntryMode, Scheme};
 
+use crate::digits::hex;
 use crate::dynaflex::commands::from_bcd;
 use crate::masked_card::clean_text;
 use crate::tlv::{self, Tag, TlvError};
@@ -137,7 +138,7 @@ fn amount(value: &[u8]) -> Option<i64> {
 /// Registered providers begin with a letter: digits alone could be a card's.
 fn application(value: &[u8]) -> Option<String> {
     let registered = value.first().is_some_and(|first| *first >= 0xA0);
-    (registered && (5..=16).contains(&value.len())).then(|| value.iter().map(|byte| format!("{byte:02X}")).collect())
+    (registered && (5..=16).contains(&value.len())).then(|| hex(value))
 }
 
 /// None if it is not all readable, if nothing is in it, or what could be part of a card number.

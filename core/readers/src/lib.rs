@@ -19,6 +19,7 @@
 //!
 //! Full EMV with an issuer answer is not part of this: payments run as Quick Chip.
 
+mod digits;
 pub mod dynaflex;
 pub mod emv;
 pub mod interface;

@@ -5,6 +5,8 @@
 
 use takings_domain::{MaskedCard, Scheme};
 
+use crate::digits::{NUMBER_LENS, without_numbers};
+
 /// How many digits the reader leaves visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaskRule {
@@ -27,7 +29,7 @@ impl Default for MaskRule {
 pub fn from_track_2(track: &[u8], rule: MaskRule) -> Option<(MaskedCard, Scheme)> {
     let start = usize::from(track.first() == Some(&b';'));
     let number = track.get(start..)?.split(|&byte| matches!(byte, b'=' | b'D' | b'?')).next()?;
-    if !(12..=19).contains(&number.len()) {
+    if !NUMBER_LENS.contains(&number.len()) {
         return None;
     }
     let leading = if number.len() < 14 { 0 } else { rule.leading.min(6) };
@@ -63,24 +65,6 @@ pub fn scheme_of(leading: &str) -> Scheme {
 /// as long as a card number.
 #[must_use]
 pub fn clean_text(bytes: &[u8], max_len: usize) -> String {
-    let mut text: Vec<u8> =
-        bytes.iter().copied().take_while(|&byte| byte != 0).filter(|byte| (0x20..0x7F).contains(byte)).collect();
-    let mut start = 0;
-    while start < text.len() {
-        let run = text.iter().skip(start).take_while(|&&byte| is_number_part(byte)).count();
-        if let Some(part) = text.get_mut(start..start + run)
-            && part.iter().filter(|byte| byte.is_ascii_digit()).count() >= 12
-        {
-            part.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'*');
-        }
-        start += run.max(1);
-    }
-    // Cut last: the beginning of a number does not look like one.
-    text.truncate(max_len);
-    text.into_iter().map(char::from).collect()
-}
-
-/// Whatever stands between its digits, a number is one; letters end it.
-fn is_number_part(byte: u8) -> bool {
-    !byte.is_ascii_alphabetic()
+    let text = bytes.iter().copied().take_while(|&byte| byte != 0).filter(|byte| (0x20..0x7F).contains(byte));
+    without_numbers(text.map(char::from), max_len)
 }

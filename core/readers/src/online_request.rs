@@ -7,7 +7,7 @@ use takings_domain::{EntryMode, MaskedCard, Scheme};
 use crate::sensitive::SensitiveBytes;
 
 /// The longest card data of any reader, in bytes: the acquirer's contract takes three times as much.
-pub(crate) const MAX_BLOB_LEN: usize = 16 * 1024;
+pub const MAX_BLOB_LEN: usize = 16 * 1024;
 /// The longest word for a format that the acquirer's contract takes.
 const MAX_FORMAT_LEN: usize = 40;
 /// So many digits in a row may be a card number.

@@ -5,6 +5,7 @@
 
 use takings_domain::{EntryMode, MaskedCard, Scheme};
 
+use crate::digits::hex;
 use crate::emv::EmvData;
 use crate::interface::ReceiptData;
 use crate::masked_card::{self, MaskRule, clean_text};
@@ -222,11 +223,7 @@ pub fn parse_batch(body: &[u8], rule: MaskRule) -> Result<ReceiptData, CardDataE
         Some([byte]) => Some(*byte),
         _ => None,
     };
-    Ok(ReceiptData {
-        emv: EmvData::read(merchant)?,
-        signature,
-        card: masked(merchant, rule)?,
-    })
+    Ok(ReceiptData { emv: EmvData::read(merchant)?, signature, card: masked(merchant, rule)? })
 }
 
 /// Letters and digits of a serial, sixteen at most.
@@ -236,9 +233,4 @@ fn clean_serial(serial: &[u8]) -> String {
     } else {
         clean_text(hex(serial.get(..8).unwrap_or(serial)).as_bytes(), 16)
     }
-}
-
-/// Upper-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -2,6 +2,7 @@
 
 use takings_domain::EntryMode;
 
+use crate::digits::passes_luhn;
 use crate::emv;
 
 /// What the card and its holder do.
@@ -162,28 +163,11 @@ impl CardScript {
             if let Some(digit) = digits.get_mut(len / 2) {
                 *digit = value;
             }
-            if passes_luhn(&digits) {
+            let values: Vec<u8> = digits.iter().map(|digit| digit.wrapping_sub(b'0')).collect();
+            if passes_luhn(&values) {
                 break;
             }
         }
         digits
     }
-}
-
-/// Whether the check digit of a card number fits.
-pub(super) fn passes_luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, &digit)| {
-            let value = u32::from(digit.wrapping_sub(b'0'));
-            match (place % 2 == 1, value * 2) {
-                (false, _) => value,
-                (true, twice) if twice > 9 => twice - 9,
-                (true, twice) => twice,
-            }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }

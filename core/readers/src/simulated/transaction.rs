@@ -8,10 +8,10 @@ use crate::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION, from_bcd};
 use crate::dynaflex::message;
 use crate::tlv::{self, Tag};
 
-use super::failure::Other;
 use super::Stage;
 use super::bytes::{self, Making};
 use super::card::{Behaviour, CardScript};
+use super::failure::Other;
 
 /// One thing the reader does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use takings_domain::{MaskedCard, Scheme};
 
+use crate::digits::{NUMBER_LENS, passes_luhn, without_numbers};
 use crate::emv::EmvData;
 use crate::interface::ReceiptData;
 use crate::masked_card::{self, MaskRule};
@@ -9,7 +10,7 @@ use crate::online_request::{BlobFormat, MAX_BLOB_LEN, OnlineRequest};
 use crate::prompt::Prompt;
 use crate::tlv::{self, Tag};
 
-use super::clear_data::{looks_clear, luhn};
+use super::clear_data::looks_clear;
 use super::{VendorCard, VendorReceipt};
 
 const MAX_KEY_ID_LEN: usize = 64;
@@ -19,7 +20,6 @@ const KSN_LENS: std::ops::RangeInclusive<usize> = 10..=32;
 const MAX_TEXT_LEN: usize = 96;
 /// The longest masked number looked at, in characters.
 const MAX_NUMBER_LEN: usize = 40;
-const NUMBER_LENS: std::ops::RangeInclusive<usize> = 12..=19;
 /// The longest value of a receipt's tag, hex digits.
 const MAX_RECEIPT_HEX: usize = 32;
 /// The reader's word for it.
@@ -119,7 +119,7 @@ fn key_id(word: &str) -> Option<String> {
 fn holds_number(text: &str) -> bool {
     let digits: Vec<u8> =
         text.bytes().filter(|byte| !b"_.:-".contains(byte)).map(|byte| byte.wrapping_sub(b'0')).collect();
-    digits.split(|digit| *digit > 9).any(|run| NUMBER_LENS.contains(&run.len()) && luhn(run))
+    digits.split(|digit| *digit > 9).any(|run| NUMBER_LENS.contains(&run.len()) && passes_luhn(run))
 }
 
 /// A serial: printable ASCII, bounded; of one with as many digits as a card number the end stays.
@@ -132,21 +132,8 @@ pub(super) fn serial(text: &str) -> String {
 
 /// A text for people in any language: bounded, without control characters, and without anything as long as a card number.
 pub(super) fn text(said: &str) -> String {
-    let mut kept: Vec<char> =
-        said.chars().map(|found| if found == '\n' { ' ' } else { found }).filter(|found| !found.is_control()).collect();
-    let part_of_number = |found: &char| found.is_numeric() || !found.is_alphanumeric();
-    let mut start = 0;
-    while start < kept.len() {
-        let run = kept.iter().skip(start).take_while(|&found| part_of_number(found)).count();
-        if let Some(part) = kept.get_mut(start..start + run)
-            && part.iter().filter(|found| found.is_numeric()).count() >= *NUMBER_LENS.start()
-        {
-            part.iter_mut().filter(|found| found.is_numeric()).for_each(|found| *found = '*');
-        }
-        start += run.max(1);
-    }
-    // Cut last: the beginning of a number does not look like one.
-    kept.into_iter().take(MAX_TEXT_LEN).collect::<String>().trim().to_owned()
+    let shown = said.chars().map(|found| if found == '\n' { ' ' } else { found }).filter(|found| !found.is_control());
+    without_numbers(shown, MAX_TEXT_LEN).trim().to_owned()
 }
 
 /// A prompt by its id, by a reader's own English, or as it stands.

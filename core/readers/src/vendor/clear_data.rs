@@ -7,6 +7,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::digits::passes_luhn;
+
 /// A card number has so many digits.
 const NUMBER_LENS: std::ops::RangeInclusive<usize> = 13..=19;
 /// On a track, before its separator, a shorter run is looked at, too.
@@ -84,7 +86,7 @@ fn is_number(digits: &[u8]) -> bool {
         [2, second, ..] => (2..=7).contains(second),
         _ => false,
     };
-    known && luhn(digits)
+    known && passes_luhn(digits)
 }
 
 /// Track 2 in half-bytes, in either alignment: a number, the separator, an expiry and a service code.
@@ -165,16 +167,6 @@ fn hex_text(blob: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
     let pairs = halves.chunks(2);
     Some(Zeroizing::new(pairs.map(|pair| pair.iter().fold(0, |whole, half| whole << 4 | half)).collect()))
-}
-
-/// The check digit of card numbers, over values 0 to 9.
-pub(super) fn luhn(digits: &[u8]) -> bool {
-    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (place, digit)| {
-        let digit = u32::from(*digit);
-        let weighed = if place % 2 == 0 { digit } else { digit * 2 };
-        sum + if weighed > 9 { weighed - 9 } else { weighed }
-    });
-    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

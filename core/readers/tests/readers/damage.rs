@@ -105,7 +105,7 @@ proptest! {
         value_len in prop_oneof![20_usize..=60, 20_usize..=514],
         card in prop::sample::select(cards()),
         damages in prop::collection::vec(
-            (any::<prop::sample::Index>(), 
+            (any::<prop::sample::Index>(),
                 prop_oneof![Just(Lost), Just(Doubled), Just(Swapped), (1_usize..12).prop_map(Repeated)]), 1..5),
     ) {
         let (.., count) = paid(value_len, &card, &BTreeMap::new());

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use takings_readers::dynaflex::commands::{NOTE_COMPLETE, NOTE_TRANSACTION};
+use takings_readers::dynaflex::message;
 use takings_readers::dynaflex::status::Status;
+use takings_readers::online_request::MAX_BLOB_LEN;
 use takings_readers::outcome::{Completion, completion, signature_wanted};
-use takings_readers::{Asked, Fault, Outcome, ReaderEvent, ReaderInput, Refusal, TimerId};
+use takings_readers::tlv::{self, Tag};
+use takings_readers::{Asked, Fault, Outcome, ReaderEvent, ReaderInput, Refusal, StartRequest, TimerId};
 
 use crate::bench::{online_requests, outcomes, payment};
 use crate::raw::Raw;
@@ -175,6 +178,43 @@ fn broken_card_data_makes_no_request() {
     assert_eq!(outcomes(&raw.events())[0].0, Outcome::Unknown);
 }
 
+/// Card data with so many bytes of ciphertext, as the reader would send it.
+fn card_data(ciphertext_len: usize) -> Vec<u8> {
+    let level = |tag, members: &[(u32, &[u8])]| {
+        let mut body = Vec::new();
+        members.iter().for_each(|(tag, value)| tlv::put(&mut body, Tag(*tag), value));
+        tlv::object(Tag(tag), &body)
+    };
+    let content = |object: &[u8], tag| tlv::find(object, Tag(tag)).unwrap().unwrap().to_vec();
+    let ciphertext = vec![7; ciphertext_len];
+    let encrypted =
+        level(0xF8, &[(0xDF_DF59, &ciphertext), (0xDF_DF56, &[9; 10]), (0xDF_DF57, &[0x80]), (0xDF_DF58, &[0])]);
+    let track: &[u8] = b";5413000000000029=2812201000000?";
+    let members = level(0x70, &[(0xDF_DF4D, track), (0xDF_DF52, &[0x05]), (0xF8, &content(&encrypted, 0xF8))]);
+    let generic = level(0xFA, &[(0x70, &content(&members, 0x70))]);
+    let container = level(0xF9, &[(0xDF_DF25, b"B61378A111919AA"), (0xFA, &content(&generic, 0xFA))]);
+    let mut wrapped = u16::try_from(container.len()).unwrap().to_be_bytes().to_vec();
+    wrapped.extend_from_slice(&container);
+    message::notification(NOTE_TRANSACTION, [0x10, 0x08, 0x02, 0x02], Some(&tlv::object(Tag(0x84), &wrapped)))
+}
+
+/// The acquirer takes no longer one: kept, it would be said to be saved and could never be sent.
+#[test]
+fn card_data_that_is_too_long_for_the_acquirer_is_none() {
+    let told = |len| {
+        let mut raw = Raw::running();
+        raw.say(&card_data(len));
+        raw.events()
+    };
+    // What stands around the ciphertext is the same for both lengths.
+    let [ReaderEvent::OnlineRequest(request)] = &told(8_000)[..] else { panic!() };
+    let around = request.blob.expose().len() - 8_000;
+    let most = (MAX_BLOB_LEN - around) / 8 * 8;
+    assert!(matches!(told(most)[..], [ReaderEvent::OnlineRequest(_)]), "{most}");
+    assert_eq!(told(most + 8), [ReaderEvent::Fault(Fault::CardData)]);
+    assert_eq!(told(40_000), [ReaderEvent::Fault(Fault::CardData)]);
+}
+
 #[test]
 fn a_chip_card_is_not_swiped_before_its_chip_failed() {
     let mut swiped = vectors::bytes("mms.arqc.ntf.sanitised");
@@ -203,7 +243,7 @@ fn a_chip_card_is_not_swiped_before_its_chip_failed() {
 
     // Once its chip failed, which whoever starts it knows, it is a fallback.
     let mut raw = Raw::ready();
-    raw.give(ReaderInput::Start(takings_readers::StartRequest { chip_failed: true, ..payment(5) }));
+    raw.give(ReaderInput::Start(StartRequest { chip_failed: true, ..payment(5) }));
     raw.answer_last(Status::STARTED);
     raw.outputs.clear();
     raw.say(&swiped);

@@ -1,7 +1,7 @@
 //! What is asked after connecting: subscribe, end what another session left running, then who the
 //! reader is and whether it can take payments.
 
-use crate::dynaflex::card_data::hex;
+use crate::digits::hex;
 use crate::dynaflex::commands::Command;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;

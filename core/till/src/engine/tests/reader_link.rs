@@ -232,11 +232,12 @@ fn a_reader_that_restarts_for_ever_is_given_up() {
     let mut bench = Bench::ready(1);
     let id = bench.begin(&Sale::offline(1_000)).unwrap();
     let mut writes = bench.connect(id);
-    for _ in 0..100 {
-        bench.reader.fail(Failure::RestartsAfter(3));
+    for nth in 0..100 {
+        bench.reader.fail(Failure::RestartsAfter(3 + 5 * nth));
     }
     bench.talk(id, &mut writes, Some(chip()));
-    assert_eq!(bench.outcome_now(id), Some(not_charged(AttemptEnd::LinkLost)));
+    let given_up = ChargeOutcome::NotCharged { cause: "interrupted".to_owned(), detail: Some("link_lost".to_owned()) };
+    assert_eq!(bench.outcome_now(id), Some(given_up));
     assert!(bench.detail(id).timeline.len() < 30, "{}", bench.detail(id).timeline.len());
     bench.lose_link(id);
     bench.judge();
