@@ -12,18 +12,20 @@ pub fn framing(data: &[u8]) {
     let mut tape = Tape::new(data);
     let value_len = MIN_VALUE_LEN + tape.word() % (MAX_VALUE_LEN - MIN_VALUE_LEN + 1);
     let (mut link, mut pair) = (Reassembler::new(), (Segmenter::new(), Reassembler::new()));
-    let (mut announced, mut came, mut told) = (0, 0, 0);
+    // By the message's number: a copy of an earlier one may come in between.
+    let mut announced = [0; 256];
+    let (mut came, mut told) = (0, 0);
     while !tape.is_over() {
         let count = usize::from(tape.byte());
         let value = tape.bytes(count);
         let received = link.push(value);
         came += value.len();
-        if let [_, 0, _, a, b, c, d, ..] = *value {
-            announced = u32::from_be_bytes([a, b, c, d]);
+        if let [counter, 0, _, a, b, c, d, ..] = *value {
+            announced[usize::from(counter)] = u32::from_be_bytes([a, b, c, d]);
         }
         if let Some(message) = received.message {
             assert!(received.problem.is_none() && link.held_len() == 0);
-            assert!(!message.is_empty() && u32::try_from(message.len()) == Ok(announced));
+            assert!(!message.is_empty() && u32::try_from(message.len()) == Ok(announced[usize::from(value[0])]));
             told += message.len();
         }
         // No byte is held that did not come, and none is told twice.

@@ -2,7 +2,7 @@
 
 use takings_readers::link::Segmenter;
 use takings_readers::simulated::SimulatedReader;
-use takings_readers::{Reader, ReaderEvent, ReaderInput, ReaderOutput, StartRequest, TimerId};
+use takings_readers::{Fault, Reader, ReaderEvent, ReaderInput, ReaderOutput, StartRequest, TimerId};
 
 const VALUE_LEN: usize = 244;
 const START: StartRequest = StartRequest {
@@ -45,6 +45,7 @@ pub fn reader(data: &[u8]) {
         let _ = segmenter.segment(&[0], VALUE_LEN);
     }
     let (mut starts, mut requests, mut ends) = (0, 0, 0);
+    let mut failed = false;
     let mut rest = data;
     while let [step, length, tail @ ..] = rest {
         let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*length)));
@@ -56,7 +57,7 @@ pub fn reader(data: &[u8]) {
                 let _ = segmenter.segment(bytes, VALUE_LEN);
                 whole.iter().map(|value| ReaderInput::Bytes(value)).collect()
             }
-            5 => vec![ReaderInput::Start(START)],
+            5 => vec![ReaderInput::Start(StartRequest { chip_failed: length % 2 == 1, ..START })],
             6 => vec![ReaderInput::Cancel],
             7 => vec![ReaderInput::ChooseApplication(*length)],
             8 => vec![ReaderInput::Timer(match length % 3 {
@@ -76,6 +77,8 @@ pub fn reader(data: &[u8]) {
             assert!(outputs.len() < 64);
             for output in outputs {
                 match output {
+                    ReaderOutput::Write(_) => assert!(!failed, "after a value that could not be written"),
+                    ReaderOutput::Event(ReaderEvent::Fault(Fault::WriteFailed)) => failed = true,
                     ReaderOutput::Event(ReaderEvent::OnlineRequest(_)) => requests += 1,
                     ReaderOutput::Event(ReaderEvent::Outcome { .. }) => ends += 1,
                     _ => {}

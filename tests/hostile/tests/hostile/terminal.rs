@@ -168,6 +168,8 @@ fn each_failure_of_a_reader_and_a_card_ends_a_charge_with_its_reason() {
         (json!(["refuses_start:7F7F7F"]), chip(), json!({}), not("reader_fault")),
         (json!(["spoils_card_data"]), chip(), json!({}), not("reader_fault")),
         (json!(["no_receipt_data"]), chip(), json!({}), saved.clone()),
+        (json!(["other_receipt_data:card"]), chip(), json!({}), saved.clone()),
+        (json!(["restarts_after:0", "restarts_after:20"]), chip(), json!({"next_cards": [chip()]}), saved.clone()),
         (json!(["ends_again:10028000"]), chip(), json!({}), saved.clone()),
         (json!(["too_cold:-12", "too_hot:60"]), chip(), json!({}), saved.clone()),
         (json!([]), unread(), json!({}), not("not_accepted")),
@@ -198,7 +200,7 @@ fn each_failure_of_a_reader_and_a_card_ends_a_charge_with_its_reason() {
         );
     }
     // Whichever value is lost, the charge ends, and what was saved is in the ledger.
-    for damage in ["loses_value", "doubles_value", "swaps_values", "silent_after"] {
+    for damage in ["loses_value", "doubles_value", "repeats_value", "swaps_values", "restarts_after", "silent_after"] {
         for at in 0..30 {
             till.must(&json!({"cmd": "reader", "fails": [format!("{damage}:{at}")]}));
             let said = till.charge(100, "offline");
