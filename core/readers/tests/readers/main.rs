@@ -7,6 +7,7 @@ mod bench;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod connecting;
 mod contract;
 #[cfg(test)]
 mod damage;
