@@ -23,7 +23,7 @@ pub enum Failure {
     RestartsAfter(u32),
     /// The next card's data is not encrypted as it must be.
     SpoilsCardData,
-    /// The next payment ends a second time, with this code.
+    /// The next payment ends once more, with this code; several make it end as often.
     EndsAgain([u8; 4]),
     /// The next card's receipt data never comes.
     NoReceiptData,
@@ -150,7 +150,7 @@ impl Failures {
         self.take(|failure| (failure == Failure::SpoilsCardData).then_some(())).is_some()
     }
 
-    pub(super) fn second_end(&mut self) -> Option<[u8; 4]> {
+    pub(super) fn another_end(&mut self) -> Option<[u8; 4]> {
         self.take(|failure| match failure {
             Failure::EndsAgain(code) => Some(code),
             _ => None,

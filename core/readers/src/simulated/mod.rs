@@ -316,7 +316,7 @@ impl SimulatedReader {
                     let making = transaction.making(self.seed, &self.serial, self.ksn_counter, self.mask_leading);
                     let mishaps = Mishaps {
                         spoilt: self.failures.spoils_card_data(),
-                        second_end: self.failures.second_end(),
+                        other_ends: std::iter::from_fn(|| self.failures.another_end()).collect(),
                         no_receipt_data: self.failures.no_receipt_data(),
                         other_receipt_data: self.failures.other_receipt_data(),
                     };

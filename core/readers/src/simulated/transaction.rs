@@ -179,8 +179,8 @@ fn information(code: [u8; 4]) -> Vec<u8> {
 pub(super) struct Mishaps {
     /// The card data is not encrypted as it must be.
     pub(super) spoilt: bool,
-    /// It ends a second time, so.
-    pub(super) second_end: Option<[u8; 4]>,
+    /// It ends again, so.
+    pub(super) other_ends: Vec<[u8; 4]>,
     pub(super) no_receipt_data: bool,
     pub(super) other_receipt_data: Option<Other>,
 }
@@ -237,9 +237,7 @@ fn online(steps: &mut Vec<Step>, making: &Making<'_>, card: &CardScript, code: [
         steps.push(Step::Say(bytes::prompt("REMOVE CARD", false), Stage::CardDataSent));
     }
     end(steps, code);
-    if let Some(second) = mishaps.second_end {
-        end(steps, second);
-    }
+    mishaps.other_ends.iter().for_each(|other| end(steps, *other));
     if !mishaps.no_receipt_data {
         let batch = match mishaps.other_receipt_data {
             None => making.batch(card),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use takings_readers::dynaflex::commands::{NOTE_DEVICE, SET_PROPERTY};
+use takings_readers::dynaflex::message;
 use takings_readers::dynaflex::property::Property;
 use takings_readers::dynaflex::status::Status;
 use takings_readers::simulated::{CardScript, SimulatedReader, Stage};
@@ -200,6 +201,11 @@ fn a_reader_that_restarts_over_a_live_link_is_known_anew_and_what_ran_is_lost() 
         assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })), "{loss:?}");
         raw.start_running();
     }
+    // It counts anew in both directions.
+    let mut raw = Raw::ready();
+    let notice = raw.cut(&message::notification(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00], None)).remove(0);
+    let outputs = raw.reader.handle(ReaderInput::Bytes(&notice)).unwrap();
+    assert!(outputs.iter().any(|output| matches!(output, ReaderOutput::Write(value) if value.starts_with(&[0, 0]))));
     // What is repeated until somebody takes note says nothing of now.
     let mut raw = Raw::running();
     raw.note(NOTE_DEVICE, [0x00; 4]);

@@ -242,7 +242,17 @@ fn a_reader_with_codes_that_never_stops_contradicting_itself_is_flagged_once() {
     }
     let (id, outcome) = bench.charge(&Sale::offline(1_000));
     assert_eq!(outcome, ChargeOutcome::Saved);
-    assert!(bench.count(id, "reader_concluded") <= 2, "{}", bench.count(id, "reader_concluded"));
+    assert_eq!(bench.count(id, "reader_concluded"), 2, "how it ended, and that it took that back");
+}
+
+#[test]
+fn a_reader_that_is_now_too_cold_and_now_too_hot_fills_no_ledger() {
+    let mut bench = Bench::ready(1);
+    for failure in [Failure::TooCold(-12), Failure::TooHot(60)].into_iter().cycle().take(60) {
+        bench.reader.fail(failure);
+    }
+    assert_eq!(bench.charge(&Sale::offline(1_000)).1, ChargeOutcome::Saved);
+    assert!((2..=12).contains(&seen(&mut bench)), "{}", seen(&mut bench));
 }
 
 #[test]
