@@ -178,7 +178,7 @@ impl Charge {
     }
 
     /// The last write failed, mostly because the link is going: nothing is written on it any more, and `link_down` is
-    /// waited for. A link that stays up all the same is given up after two seconds.
+    /// waited for. A link that stays up all the same is given up after five seconds.
     pub fn write_failed(&self, generation: u32) -> Result<Step, TakingsError> {
         guarded(|| self.step(|charge| charge.write_failed(generation)))
     }

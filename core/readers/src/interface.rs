@@ -208,9 +208,10 @@ pub enum ReaderEvent {
     },
     /// The reader switches off within a minute.
     PowerDownSoon,
-    /// At least one message from the reader did not arrive. A running payment stays open.
+    /// At least one message from the reader did not arrive, or one came again and was dropped. A running payment stays
+    /// open.
     FrameLost,
-    /// The link is gone, and the payment with it or without it.
+    /// The link is gone, or the reader restarted behind it; and the payment with it or without it.
     LinkLost(LinkLoss),
     /// The reader refused a request. A refused start ends the payment: it never began.
     Refused {

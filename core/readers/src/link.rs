@@ -74,6 +74,8 @@ fn following(value_counter: u8) -> u8 {
 pub struct Received {
     /// At least one message, or the rest of one, did not get here.
     pub lost: bool,
+    /// It came before, and is dropped: nothing is missing for it.
+    pub repeated: bool,
     /// The value itself made no sense.
     pub problem: Option<LinkProblem>,
     /// A message is complete. It may hold card data, so it is wiped when dropped.
@@ -102,6 +104,13 @@ struct Partial {
     data: Zeroizing<Vec<u8>>,
 }
 
+impl Partial {
+    /// Whether this is the value that came last, once more.
+    fn is_last(&self, counter: u8, value_counter: u8, data: &[u8]) -> bool {
+        self.counter == counter && self.last_value == value_counter && self.data.ends_with(data)
+    }
+}
+
 /// Puts incoming values together and notices what is missing.
 #[derive(Default)]
 pub struct Reassembler {
@@ -109,6 +118,8 @@ pub struct Reassembler {
     /// Counter and fingerprint of the first values of the last messages that were whole.
     heard: VecDeque<(u8, u64)>,
     partial: Option<Partial>,
+    /// The other side may count from 00 again.
+    anew: bool,
 }
 
 impl Reassembler {
@@ -124,14 +135,22 @@ impl Reassembler {
         self.partial.as_ref().map_or(0, |partial| partial.data.len())
     }
 
+    /// The other side has restarted: what comes next may be message 00. A copy of what was heard last is still known for
+    /// one; what came before that may be said again.
+    pub fn counts_anew(&mut self) {
+        self.anew = true;
+    }
+
     /// Takes one value.
     pub fn push(&mut self, value: &[u8]) -> Received {
         match value {
             [counter, 0, _, a, b, c, d, data @ ..] => self.first(*counter, u32::from_be_bytes([*a, *b, *c, *d]), data),
             [counter, later, data @ ..] if *later != 0 => self.later(*counter, *later, data),
-            _ => {
-                Received { lost: self.partial.take().is_some(), problem: Some(LinkProblem::ShortValue), message: None }
-            }
+            _ => Received {
+                lost: self.partial.take().is_some(),
+                problem: Some(LinkProblem::ShortValue),
+                ..Received::default()
+            },
         }
     }
 
@@ -139,12 +158,14 @@ impl Reassembler {
         // What was heard is not heard twice: by now it could be taken for an answer to something else. A reader that has
         // restarted counts anew and says something else.
         let fingerprint = fingerprint(total, data);
-        if self.heard.contains(&(counter, fingerprint)) {
-            return Received { lost: true, ..Received::default() };
+        let under_way = self.partial.as_ref().map(|partial| (partial.counter, partial.fingerprint));
+        if under_way == Some((counter, fingerprint)) || self.heard.contains(&(counter, fingerprint)) {
+            return Received { repeated: true, ..Received::default() };
         }
-        let lost = self.partial.take().is_some() || counter != self.next_message;
+        let expected = counter == self.next_message || (self.anew && counter == 0);
+        let lost = self.partial.take().is_some() || !expected;
         self.next_message = counter.wrapping_add(1);
-        let refused = |problem| Received { lost, problem: Some(problem), message: None };
+        let refused = |problem| Received { lost, problem: Some(problem), ..Received::default() };
         let total = match usize::try_from(total) {
             Ok(0) => return refused(LinkProblem::EmptyMessage),
             Ok(total) if total <= MAX_MESSAGE_LEN => total,
@@ -162,11 +183,14 @@ impl Reassembler {
                 partial.last_value = value_counter;
                 self.append(partial, data)
             }
+            Some(partial) if partial.is_last(counter, value_counter, data) => {
+                self.partial = Some(partial);
+                Received { repeated: true, ..Received::default() }
+            }
             // What comes late of a message that was heard takes nothing away from the one under way.
             under_way if self.heard.iter().any(|(heard, _)| *heard == counter) => {
-                let late = self.next_message != counter.wrapping_add(1);
                 self.partial = under_way;
-                Received { lost: late, ..Received::default() }
+                Received { repeated: true, ..Received::default() }
             }
             dropped => {
                 // The rest of a message whose loss was already told is not told again.
@@ -182,7 +206,9 @@ impl Reassembler {
         let room = partial.total - partial.data.len();
         partial.data.extend_from_slice(data.get(..room).unwrap_or(data));
         if partial.data.len() == partial.total {
-            if self.heard.len() == REMEMBERED {
+            if std::mem::take(&mut self.anew) {
+                self.heard.clear();
+            } else if self.heard.len() == REMEMBERED {
                 self.heard.pop_front();
             }
             self.heard.push_back((partial.counter, partial.fingerprint));

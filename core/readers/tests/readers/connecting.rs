@@ -151,11 +151,12 @@ fn a_reader_that_does_not_answer_while_connecting_is_let_go() {
 #[test]
 fn one_answer_that_is_lost_while_connecting_is_asked_for_again() {
     // Which of them it is, of all that are asked.
-    for lost in 0..14 {
+    const ASKED: u32 = 15;
+    for lost in 0..ASKED {
         let mut raw = Raw::connecting();
         raw.accept_sets = true;
         let (mut answered, mut was_set) = (0, 0);
-        let mut shown = 4;
+        let (mut shown, mut set_lost) = (4, false);
         while let Some((reference, command, body)) = raw.requests.pop() {
             was_set += u32::from(command == SET_PROPERTY);
             let property = Property::asked_for(&body);
@@ -164,6 +165,7 @@ fn one_answer_that_is_lost_while_connecting_is_asked_for_again() {
             }
             if answered == lost {
                 answered += 1;
+                set_lost = command == SET_PROPERTY;
                 raw.fire(TimerId::Response);
                 // What comes after all is about nothing any more.
                 raw.answer(reference, command, Status::refused([2, 1, 2]), None);
@@ -172,6 +174,8 @@ fn one_answer_that_is_lost_while_connecting_is_asked_for_again() {
             answered += 1;
             raw.answer_one(reference, command, property.map(|asked| (asked, sound(asked, shown))));
         }
+        // After what is set it is asked what it shows now, answered or not.
+        assert_eq!(answered, ASKED + u32::from(!set_lost), "{lost}: and one of them twice");
         assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })), "{lost}");
         assert!(was_set <= 1, "its memory wears");
         raw.start_running();
@@ -201,6 +205,19 @@ fn a_reader_that_restarts_over_a_live_link_is_known_anew_and_what_ran_is_lost() 
         assert!(matches!(raw.events().last(), Some(ReaderEvent::Ready { .. })), "{loss:?}");
         raw.start_running();
     }
+    // A copy of the notice is none, at once or once it is known anew.
+    let mut raw = Raw::ready();
+    let notice = raw.cut(&message::notification(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00], None)).remove(0);
+    raw.give(ReaderInput::Bytes(&notice));
+    raw.outputs.clear();
+    raw.give(ReaderInput::Bytes(&notice));
+    assert_eq!(raw.events(), [ReaderEvent::FrameLost]);
+    assert_eq!(raw.requests.len(), 1, "it subscribes once");
+    // That it counts from 00 is no loss, whether the notice was counted so, too, or not.
+    raw.restart();
+    raw.outputs.clear();
+    raw.answer_setup(|property| sound(property, 6));
+    assert!(matches!(raw.events()[..], [ReaderEvent::Ready { .. }]));
     // It counts anew in both directions.
     let mut raw = Raw::ready();
     let notice = raw.cut(&message::notification(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00], None)).remove(0);
@@ -211,6 +228,43 @@ fn a_reader_that_restarts_over_a_live_link_is_known_anew_and_what_ran_is_lost() 
     raw.note(NOTE_DEVICE, [0x00; 4]);
     assert_eq!(raw.events(), [ReaderEvent::Fault(Fault::ReaderReset)]);
     assert!(raw.reader.has_open_payment());
+}
+
+#[test]
+fn a_reader_that_takes_no_value_while_connecting_is_let_go() {
+    // Cut short: the first question has several values, and the first is never confirmed.
+    let mut reader = Reader::new(1, 20);
+    let mut raw_outputs = reader.handle(ReaderInput::LinkUp).unwrap();
+    assert!(raw_outputs.iter().any(|output| matches!(output, ReaderOutput::Write(_))));
+    raw_outputs = reader.handle(ReaderInput::Timer(TimerId::Response)).unwrap();
+    assert!(raw_outputs.contains(&ReaderOutput::Disconnect));
+
+    // A restart while something is still being written.
+    let mut raw = Raw::running();
+    let notice = raw.cut(&message::notification(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00], None)).remove(0);
+    assert!(raw.reader.handle(ReaderInput::Cancel).unwrap().iter().any(|out| matches!(out, ReaderOutput::Write(_))));
+    let outputs = raw.reader.handle(ReaderInput::Bytes(&notice)).unwrap();
+    assert!(!outputs.iter().any(|output| matches!(output, ReaderOutput::Write(_))), "one write at a time");
+    let outputs = raw.reader.handle(ReaderInput::Timer(TimerId::Response)).unwrap();
+    assert!(outputs.contains(&ReaderOutput::Disconnect));
+}
+
+#[test]
+fn a_reader_that_hides_digits_is_told_once_on_a_link_however_often_it_restarts() {
+    let mut raw = Raw::connecting();
+    raw.accept_sets = true;
+    let sets = |raw: &Raw| raw.requests.iter().filter(|(_, command, _)| *command == SET_PROPERTY).count();
+    let mut told = 0;
+    for _ in 0..3 {
+        while let Some((reference, command, body)) = raw.requests.pop() {
+            let property = Property::asked_for(&body).map(|asked| (asked, sound(asked, 4)));
+            raw.answer_one(reference, command, property);
+            told += sets(&raw);
+        }
+        raw.note(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00]);
+        raw.restart();
+    }
+    assert_eq!(told, 1, "its memory wears");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn after_a_failed_write_nothing_is_written_and_what_comes_is_heard() {
     let cancel = raw.reader.handle(ReaderInput::Cancel).unwrap();
     assert!(matches!(cancel[..], [.., ReaderOutput::Write(_)]));
     let failed = raw.reader.handle(ReaderInput::WriteFailed).unwrap();
-    let timer = ReaderOutput::SetTimer { id: TimerId::Response, after_ms: 2_000 };
+    let timer = ReaderOutput::SetTimer { id: TimerId::Response, after_ms: 5_000 };
     assert_eq!(failed, [ReaderOutput::Event(ReaderEvent::Fault(Fault::WriteFailed)), timer]);
     // Neither a late word on that value nor another wish makes it write.
     for input in [ReaderInput::WriteDone, ReaderInput::WriteFailed, ReaderInput::Cancel] {

@@ -24,6 +24,8 @@ pub(super) use state::ReaderWords;
 
 /// How long the reader waits for each thing the cardholder does, seconds.
 const CARDHOLDER_TIMEOUT_S: u8 = 60;
+/// The reader may not be asked this now: nothing has changed.
+const READER_INPUT: &str = "reader_input";
 /// So often a charge takes up a reader that was lost before the card.
 const MOST_LOSSES: u8 = 20;
 
@@ -120,7 +122,9 @@ impl Engine {
         charge.cancel_asked |= matches!(event, LinkEvent::Cancel);
         for input in inputs(charge, event, now) {
             let fed = self.feed_reader(id, input, &mut step, now);
-            if fed.is_err() && matches!(event, LinkEvent::Up { .. } | LinkEvent::VendorUp { .. }) {
+            // What a step holds is lost with its error: a reader that was to be told something waits for it in vain.
+            let is_lost = fed.as_ref().is_err_and(|error| error.code() != READER_INPUT);
+            if is_lost || (fed.is_err() && matches!(event, LinkEvent::Up { .. } | LinkEvent::VendorUp { .. })) {
                 self.unplug(id);
             }
             // A reader that takes no payment yet has none to stop: the till needs nobody to keep it from beginning one.
@@ -181,11 +185,13 @@ impl Engine {
         let generation = *generation;
         let outputs = match reader.handle(input.borrow()) {
             Ok(outputs) => outputs,
-            Err(error) => return Err(TillError::fix_input("reader_input", error)),
+            Err(error) => return Err(TillError::fix_input(READER_INPUT, error)),
         };
         for output in outputs {
             let Some(charge) = self.charges.get_mut(&id) else { return Ok(()) };
             match output {
+                // The charge gave it up just now.
+                ReaderOutput::Write(_) | ReaderOutput::SetTimer { .. } if charge.reader.is_none() => {}
                 ReaderOutput::Write(value) => step.writes.push(value),
                 ReaderOutput::Command(command) => {
                     step.commands.push(VendorAsk { generation, command: vendor_command(id, &charge.amount, command) });
@@ -271,7 +277,12 @@ impl Engine {
         }
         charge.losses = charge.losses.saturating_add(1);
         let give_up = given_up || charge.losses >= MOST_LOSSES;
-        self.end_attempt(id, why, give_up, now)
+        self.end_attempt(id, why, give_up, now)?;
+        if give_up {
+            // One that restarts for ever keeps its link.
+            self.unplug(id);
+        }
+        Ok(())
     }
 
     /// Once the charge is decided, the reader has only the card to speak of.

@@ -63,7 +63,7 @@ impl Charge {
     }
 
     /// The last write failed, mostly because the link is going: nothing is written on it any more, and `link_down` is
-    /// waited for. A link that stays up all the same is given up after two seconds.
+    /// waited for. A link that stays up all the same is given up after five seconds.
     ///
     /// # Errors
     /// As [`Charge::link_up`].

@@ -48,9 +48,10 @@ fn through((segmenter, link): &mut (Segmenter, Reassembler), message: &[u8], val
     assert!(full.iter().all(|value| value.len() == value_len) && last.len() <= value_len);
     for value in full {
         let received = link.push(value);
-        assert!(!received.lost && received.problem.is_none() && received.message.is_none());
+        assert!(!received.lost && !received.repeated);
+        assert!(received.problem.is_none() && received.message.is_none());
     }
     let received = link.push(last);
-    assert!(!received.lost && received.problem.is_none());
+    assert!(!received.lost && !received.repeated && received.problem.is_none());
     assert_eq!(received.message.as_deref().map(Vec::as_slice), Some(message));
 }

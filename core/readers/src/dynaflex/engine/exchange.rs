@@ -9,7 +9,7 @@ use super::setup::Setup;
 use super::{Reader, Session};
 
 /// How long after a value that could not be written the link may take to say that it is gone, in milliseconds.
-const LOSS_MS: u64 = 2_000;
+const LOSS_MS: u64 = 5_000;
 
 /// The request the reader owes a response to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,9 @@ impl Reader {
         let Some(awaiting) = self.awaiting.take() else { return };
         self.fault(Fault::NoAnswer { command: awaiting.command.number() });
         if let Setup::Asking(known) = &mut self.setup {
-            match known.ask_again(awaiting.command) {
+            // What was not wholly written cannot be answered, and nothing can be written after it.
+            let was_written = !self.writing && self.unsent.is_empty();
+            match known.ask_again(awaiting.command).filter(|_| was_written) {
                 Some(command) => self.ask(command),
                 None => self.disconnect(),
             }

@@ -20,6 +20,7 @@ use crate::trouble::{Fault, ReaderError};
 
 use super::commands::Command;
 use super::message::{self, Message};
+use super::property::Property;
 use exchange::Awaiting;
 use payment::Payment;
 use setup::Setup;
@@ -51,6 +52,8 @@ pub struct Reader {
     awaiting: Option<Awaiting>,
     next_reference: u8,
     setup: Setup,
+    /// What it was told to show of a card's number: each once on a link, its memory wears.
+    told_to_show: Vec<Property>,
     mask: MaskRule,
     payment: Option<Payment>,
     outputs: Vec<ReaderOutput>,
@@ -91,6 +94,7 @@ impl Reader {
             awaiting: None,
             next_reference: 0,
             setup: Setup::start(),
+            told_to_show: Vec::new(),
             mask: MaskRule::default(),
             payment: None,
             outputs: Vec::new(),
@@ -180,10 +184,12 @@ impl Reader {
             return;
         }
         let received = self.inbound.push(value);
-        if received.lost {
-            if let Some(payment) = self.payment.as_mut() {
-                payment.note_loss();
-            }
+        if received.lost
+            && let Some(payment) = self.payment.as_mut()
+        {
+            payment.note_loss();
+        }
+        if received.lost || received.repeated {
             self.tell(ReaderEvent::FrameLost);
         }
         if received.problem.is_some() {

@@ -6,7 +6,7 @@ use crate::dynaflex::commands::Command;
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
 use crate::interface::{LinkLoss, OutOfServiceReason, ReaderAbout, ReaderEvent, TimerId};
-use crate::link::{Reassembler, Segmenter};
+use crate::link::Segmenter;
 use crate::masked_card::clean_text;
 use crate::trouble::{Fault, LOW_BATTERY_PERCENT, Refusal};
 
@@ -43,9 +43,7 @@ pub(super) struct Known {
     offline_detail: Option<u8>,
     tampered: Option<u8>,
     keys: Option<u32>,
-    /// What it was told to show of a card's number: each once in a session.
-    told_to_show: Vec<Property>,
-    /// It was asked something a second time: once in a session.
+    /// It was asked something a second time: once each time it is got to know.
     asked_again: bool,
     about: ReaderAbout,
     last_refusal: Option<Refusal>,
@@ -108,20 +106,6 @@ impl Known {
         })
     }
 
-    /// The digits that it hides and should show: told once. What it did not tell is not written, its memory wears.
-    fn to_show(&mut self, property: Property, shown: u8) -> Option<Command> {
-        let wanted = match property {
-            Property::MaskLeading => LEADING_DIGITS,
-            Property::MaskTrailing => TRAILING_DIGITS,
-            _ => return None,
-        };
-        if shown >= wanted || self.told_to_show.contains(&property) {
-            return None;
-        }
-        self.told_to_show.push(property);
-        Some(Command::Set(property, wanted))
-    }
-
     fn out_of_service(&self) -> Option<OutOfServiceReason> {
         if self.tampered == Some(TAMPERED) {
             return Some(OutOfServiceReason::Tampered);
@@ -151,7 +135,7 @@ impl Reader {
             self.clear_timer(id);
         }
         self.drop_requests();
-        self.inbound = Reassembler::new();
+        self.inbound.counts_anew();
         self.outbound = Segmenter::new();
         self.tell(ReaderEvent::LinkLost(loss));
         self.setup = Setup::start();
@@ -176,7 +160,7 @@ impl Reader {
                         self.learn_mask(*property, value);
                         known.learn(*property, value);
                         if let &[digits] = value {
-                            to_show = known.to_show(*property, digits);
+                            to_show = self.to_show(*property, digits);
                         }
                     }
                     (true, _) => known.last_refusal = Some(Refusal::Protocol),
@@ -195,6 +179,20 @@ impl Reader {
             }
             None => self.end_setup(&known, known.out_of_service()),
         }
+    }
+
+    /// The digits that it hides and should show: told once. What it did not tell is not written.
+    fn to_show(&mut self, property: Property, shown: u8) -> Option<Command> {
+        let wanted = match property {
+            Property::MaskLeading => LEADING_DIGITS,
+            Property::MaskTrailing => TRAILING_DIGITS,
+            _ => return None,
+        };
+        if shown >= wanted || self.told_to_show.contains(&property) {
+            return None;
+        }
+        self.told_to_show.push(property);
+        Some(Command::Set(property, wanted))
     }
 
     fn learn_mask(&mut self, property: Property, value: &[u8]) {

@@ -2,6 +2,7 @@
 
 use takings_domain::event::ReaderTrouble;
 use takings_domain::{Now, PaymentId};
+use takings_readers::trouble::LOW_BATTERY_PERCENT;
 use takings_readers::{Fault, ReaderAbout, ReaderEvent};
 
 use crate::engine::Engine;
@@ -14,21 +15,28 @@ const MOST_READER_WORDS: u8 = 8;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct ReaderWords {
     heard: u8,
-    troubles: Vec<ReaderTrouble>,
+    /// Of which reader, and what.
+    troubles: Vec<(String, ReaderTrouble)>,
 }
 
 impl ReaderWords {
-    /// Whether this is put on record: so many words, and each trouble once whatever came before it.
-    fn takes(&mut self, heard: Heard) -> bool {
+    /// Whether this is put on record: so many words, and each trouble of each reader once whatever came before it.
+    fn takes(&mut self, about: &ReaderAbout, heard: Heard) -> bool {
         let in_bounds = self.heard < MOST_READER_WORDS;
         self.heard = self.heard.saturating_add(1);
-        match heard {
-            Heard::Trouble(trouble) if !self.troubles.contains(&trouble) => {
-                self.troubles.push(trouble);
-                true
+        let trouble = match heard {
+            Heard::Trouble(trouble) => Some(trouble),
+            Heard::Itself | Heard::Works => {
+                let low = about.battery_percent.is_some_and(|percent| percent <= LOW_BATTERY_PERCENT);
+                (low && about.charging != Some(true)).then_some(ReaderTrouble::BatteryLow)
             }
-            _ => in_bounds,
+        };
+        let Some(trouble) = trouble.map(|trouble| (about.serial.clone(), trouble)) else { return in_bounds };
+        let news = !self.troubles.contains(&trouble);
+        if news {
+            self.troubles.push(trouble);
         }
+        news || in_bounds
     }
 }
 
@@ -67,7 +75,7 @@ impl Engine {
     }
 
     pub(super) fn says_of_itself(&mut self, id: PaymentId, about: &ReaderAbout, heard: Heard, now: Now) {
-        if self.charges.get_mut(&id).is_some_and(|charge| charge.reader_words.takes(heard)) {
+        if self.charges.get_mut(&id).is_some_and(|charge| charge.reader_words.takes(about, heard)) {
             self.see_reader(about, heard, now);
         }
     }

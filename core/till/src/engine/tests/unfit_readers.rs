@@ -276,6 +276,23 @@ fn p7_a_reader_that_never_stops_speaking_hides_no_trouble_by_it() {
 }
 
 #[test]
+fn p7_a_battery_that_falls_in_many_words_is_told_of() {
+    let mut bench = Bench::ready(1);
+    let id = bench.begin(&Sale::offline(1_000)).unwrap();
+    let about = VendorAbout { serial: "C000001".to_owned(), ..nameless(false) };
+    bench.link(id, LinkEvent::VendorUp { about: about.clone(), generation: 1 });
+    for percent in (29..=40).rev().chain([5]) {
+        bench.link(id, LinkEvent::Vendor { generation: 1, event: VendorEvent::BatteryLow(percent) });
+    }
+    assert_eq!((bench.told("reader_battery_low"), only(&mut bench).trouble.as_deref()), (1, Some("battery_low")));
+    // And another reader, taken up for the same charge, has words of its own for the same trouble.
+    bench.link(id, LinkEvent::Down { generation: 1 });
+    let other = VendorAbout { serial: "C000002".to_owned(), battery_percent: Some(4), ..about };
+    bench.link(id, LinkEvent::VendorUp { about: other, generation: 2 });
+    assert_eq!(bench.told("reader_battery_low"), 2);
+}
+
+#[test]
 fn receipt_data_of_another_payment_is_on_no_receipt_and_leaves_a_flag() {
     for other in [Other::Amount, Other::Currency, Other::Card] {
         let mut bench = Bench::ready(1);
