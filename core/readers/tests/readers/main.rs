@@ -8,6 +8,7 @@ mod bench;
 mod chance;
 #[cfg(test)]
 mod connecting;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod damage;

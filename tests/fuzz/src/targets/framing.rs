@@ -1,5 +1,7 @@
 //! A link's values: anything put together, and anything cut and put together again.
 
+use std::collections::BTreeSet;
+
 use takings_readers::link::{MAX_MESSAGE_LEN, MIN_VALUE_LEN, Reassembler, Segmenter};
 
 use crate::tape::Tape;
@@ -12,8 +14,8 @@ pub fn framing(data: &[u8]) {
     let mut tape = Tape::new(data);
     let value_len = MIN_VALUE_LEN + tape.word() % (MAX_VALUE_LEN - MIN_VALUE_LEN + 1);
     let (mut link, mut pair) = (Reassembler::new(), (Segmenter::new(), Reassembler::new()));
-    // By the message's number: a copy of an earlier one may come in between.
-    let mut announced = [0; 256];
+    // By the message's number: a copy of an earlier one, even one of the same number, may come in between.
+    let mut announced = BTreeSet::new();
     let (mut came, mut told) = (0, 0);
     while !tape.is_over() {
         let count = usize::from(tape.byte());
@@ -21,11 +23,12 @@ pub fn framing(data: &[u8]) {
         let received = link.push(value);
         came += value.len();
         if let [counter, 0, _, a, b, c, d, ..] = *value {
-            announced[usize::from(counter)] = u32::from_be_bytes([a, b, c, d]);
+            announced.insert((counter, u32::from_be_bytes([a, b, c, d])));
         }
         if let Some(message) = received.message {
             assert!(received.problem.is_none() && link.held_len() == 0);
-            assert!(!message.is_empty() && u32::try_from(message.len()) == Ok(announced[usize::from(value[0])]));
+            let total = u32::try_from(message.len()).expect("no longer than it may be");
+            assert!(total > 0 && announced.contains(&(value[0], total)));
             told += message.len();
         }
         // No byte is held that did not come, and none is told twice.

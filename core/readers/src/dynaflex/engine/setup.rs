@@ -154,19 +154,19 @@ impl Reader {
             // Usually nothing runs and the reader says so.
             Command::Subscribe => Some(Command::Cancel),
             Command::Get(property) => {
-                let mut to_show = None;
+                let mut tell = None;
                 match (status.is_ok(), property.value(body)) {
                     (true, Ok(Some(value))) => {
                         self.learn_mask(*property, value);
                         known.learn(*property, value);
                         if let &[digits] = value {
-                            to_show = self.to_show(*property, digits);
+                            tell = self.make_show(*property, digits);
                         }
                     }
                     (true, _) => known.last_refusal = Some(Refusal::Protocol),
                     (false, _) => known.last_refusal = Some(status.refusal()),
                 }
-                to_show.or_else(|| known.next_property().map(Command::Get))
+                tell.or_else(|| known.next_property().map(Command::Get))
             }
             // What the reader says that it does counts, not what it was told.
             Command::Set(property, _) if status.is_ok() => Some(Command::Get(*property)),
@@ -182,7 +182,7 @@ impl Reader {
     }
 
     /// The digits that it hides and should show: told once. What it did not tell is not written.
-    fn to_show(&mut self, property: Property, shown: u8) -> Option<Command> {
+    fn make_show(&mut self, property: Property, shown: u8) -> Option<Command> {
         let wanted = match property {
             Property::MaskLeading => LEADING_DIGITS,
             Property::MaskTrailing => TRAILING_DIGITS,
