@@ -18,7 +18,9 @@ pub const MIN_VALUE_LEN: usize = 20;
 const FIRST_HEADER_LEN: usize = 7;
 const LATER_HEADER_LEN: usize = 2;
 
-/// So many messages back a copy is known for one: by far more than a radio holds back.
+/// Value counters of later values: 01 to FF.
+const COUNTERS: usize = 255;
+/// So many messages, and values of one message, back a copy is known for one: by far more than a radio holds back.
 const REMEMBERED: usize = 16;
 
 /// Cuts outgoing messages into values.
@@ -100,14 +102,24 @@ struct Partial {
     counter: u8,
     fingerprint: u64,
     last_value: u8,
+    /// How many later values came.
+    later_values: usize,
     total: usize,
     data: Zeroizing<Vec<u8>>,
 }
 
 impl Partial {
-    /// Whether this is the value that came last, once more.
-    fn is_last(&self, counter: u8, value_counter: u8, data: &[u8]) -> bool {
-        self.counter == counter && self.last_value == value_counter && self.data.ends_with(data)
+    /// Whether this value came before: the last one, or one of those shortly before it.
+    fn had(&self, counter: u8, value_counter: u8, data: &[u8]) -> bool {
+        let behind = usize::from(self.last_value)
+            .checked_sub(usize::from(value_counter))
+            .unwrap_or(usize::from(self.last_value) + COUNTERS - usize::from(value_counter));
+        self.counter == counter
+            && match behind {
+                0 => self.data.ends_with(data),
+                1..=REMEMBERED => behind < self.later_values,
+                _ => false,
+            }
     }
 }
 
@@ -173,7 +185,7 @@ impl Reassembler {
         };
         // Room for the whole message at once: growing would leave copies behind that are not wiped.
         let data_so_far = Zeroizing::new(Vec::with_capacity(total));
-        let partial = Partial { counter, fingerprint, last_value: 0, total, data: data_so_far };
+        let partial = Partial { counter, fingerprint, last_value: 0, later_values: 0, total, data: data_so_far };
         Received { lost, ..self.append(partial, data) }
     }
 
@@ -181,9 +193,10 @@ impl Reassembler {
         match self.partial.take() {
             Some(mut partial) if partial.counter == counter && value_counter == following(partial.last_value) => {
                 partial.last_value = value_counter;
+                partial.later_values += 1;
                 self.append(partial, data)
             }
-            Some(partial) if partial.is_last(counter, value_counter, data) => {
+            Some(partial) if partial.had(counter, value_counter, data) => {
                 self.partial = Some(partial);
                 Received { repeated: true, ..Received::default() }
             }

@@ -116,6 +116,32 @@ fn a_value_that_comes_twice_at_once_takes_nothing_from_its_message() {
         assert_eq!(whole.len(), 1);
         assert_eq!(*whole[0], message, "{doubled}");
     }
+    // One that comes again amid those after it.
+    for (copied, after) in [(1, 3), (1, 9), (2, 4), (250, 262), (255, 257)] {
+        let (mut cut, mut put_together) = (Segmenter::new(), Reassembler::new());
+        let message: Vec<u8> = (0..5_000_usize).map(|at| (at % 251) as u8).collect();
+        let values = cut.segment(&message, 20);
+        let mut whole = None;
+        for (at, value) in values.iter().enumerate() {
+            whole = put_together.push(value).message;
+            if at == after {
+                let again = put_together.push(&values[copied]);
+                assert!(again.repeated && !again.lost, "{copied} after {after}");
+            }
+        }
+        assert_eq!(whole.as_deref(), Some(&message), "{copied} after {after}");
+    }
+    // One that is missing is a loss, and what counts backwards where nothing was is nonsense.
+    let (mut cut, mut put_together) = (Segmenter::new(), Reassembler::new());
+    let values = cut.segment(&[1; 400], 20);
+    drop(put_together.push(&values[0]));
+    assert!(put_together.push(&values[2]).lost);
+    let mut put_together = Reassembler::new();
+    drop(put_together.push(&values[0]));
+    drop(put_together.push(&values[1]));
+    let mut backwards = values[1].clone();
+    backwards[1] = 0xFE;
+    assert!(put_together.push(&backwards).lost);
     // The same number with something else in it is no copy.
     let (mut cut, mut put_together) = (Segmenter::new(), Reassembler::new());
     let mut values = cut.segment(&[1; 60], 20);

@@ -265,6 +265,23 @@ fn a_reader_that_hides_digits_is_told_once_on_a_link_however_often_it_restarts()
         raw.restart();
     }
     assert_eq!(told, 1, "its memory wears");
+
+    // Where it restarts instead of saying that it heard, it is told again: hidden, the last digits cost every card.
+    let mut raw = Raw::connecting();
+    while raw.requests.last().is_some_and(|(_, command, _)| *command != SET_PROPERTY) {
+        let (reference, command, body) = raw.requests.pop().unwrap();
+        raw.answer_one(reference, command, Property::asked_for(&body).map(|asked| (asked, sound(asked, 4))));
+    }
+    raw.requests.clear();
+    raw.note(NOTE_DEVICE, [0x00, 0x03, 0x00, 0x00]);
+    raw.restart();
+    raw.accept_sets = true;
+    let asked = Cell::new(0);
+    raw.answer_setup(|property| {
+        asked.set(asked.get() + u32::from(property == Property::MaskLeading));
+        sound(property, if asked.get() < 2 { 4 } else { 6 })
+    });
+    assert_eq!(asked.get(), 2, "before it was told, and after");
 }
 
 #[test]

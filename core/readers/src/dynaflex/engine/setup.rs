@@ -2,7 +2,7 @@
 //! reader is and whether it can take payments.
 
 use crate::digits::hex;
-use crate::dynaflex::commands::Command;
+use crate::dynaflex::commands::{self, Command};
 use crate::dynaflex::property::Property;
 use crate::dynaflex::status::Status;
 use crate::interface::{LinkLoss, OutOfServiceReason, ReaderAbout, ReaderEvent, TimerId};
@@ -133,6 +133,10 @@ impl Reader {
         let loss = self.payment.take().map_or(LinkLoss::Idle, |payment| payment.link_loss());
         for id in [TimerId::Response, TimerId::Payment, TimerId::Closing] {
             self.clear_timer(id);
+        }
+        if self.is_asking(commands::SET_PROPERTY) {
+            // Whether it heard what it is to show is not known.
+            self.told_to_show.pop();
         }
         self.drop_requests();
         self.inbound.counts_anew();
