@@ -5,6 +5,9 @@
 
 The first commit after a reset of the write-ahead log syncs twice (its header, then the commit). So a till is warmed up with
 charges that are not counted, and where a checkpoint came between two charges, these two count as one.
+
+What the reader says for the receipt shares the commit of the acquirer's answer. Where the answer was faster it has a commit
+of its own, after it: which of the two happened is in the payment's history.
 """
 
 import argparse
@@ -23,6 +26,9 @@ TRACED = ",".join((*SYNCS, "write", "writev", "sendto", "sendmsg", "open", "open
 LOG, FILE = "ledger.db-wal", "ledger.db"
 CHARGES = 10
 BATCH = 50
+# The last live charges meet an acquirer that takes its time: a reader is heard before it.
+SLOW = 2
+SLOW_MS = 1000
 # The ends of a contact: nothing to erase, or the log written back, emptied and the note about it.
 EMPTYINGS = ([], ["-wal", "", "-wal", "-wal"])
 
@@ -63,12 +69,19 @@ class Till:
             sys.exit(f"{command}: {answer}")
         return answer
 
-    def charge(self, mode: str, outcome: str, number: int) -> None:
-        """A charge that has to end so."""
+    def charge(self, mode: str, outcome: str, number: int) -> str:
+        """A charge that has to end so. Its payment."""
         card = {"last_four": str(2000 + number)}
         answer = self.ask(cmd="charge", amount_minor=1000 + 100 * number, mode=mode, card=card)
         if answer["outcome"]["outcome"] != outcome:
             sys.exit(f"charge {number} should be {outcome}: {answer}")
+        return answer["payment_id"]
+
+    def heard_late(self, payment_id: str) -> bool:
+        """Whether the acquirer answered before the reader had said what the receipt needs."""
+        timeline = self.ask(cmd="payment", id=payment_id)["timeline"]
+        kinds = [entry["kind"] for entry in timeline]
+        return kinds.index("receipt_data_read") > kinds.index("payment_reported")
 
     def end(self) -> None:
         """Lets it end in order."""
@@ -82,8 +95,11 @@ def admin(url: str, path: str, body: dict) -> dict:
         return json.load(answer)
 
 
-def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Path) -> None:
-    """What is counted: stored charges, live ones, a drain. `status` says where each begins."""
+def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Path) -> list[bool]:
+    """What is counted: stored charges, live ones, a drain. `status` says where each begins.
+
+    Of each live charge: whether the reader was heard only after the answer.
+    """
     acquirer = subprocess.Popen([arguments.sandbox], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = json.loads(acquirer.stdout.readline())["listening"]
@@ -99,8 +115,9 @@ def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Pa
         for number in range(5, 5 + CHARGES):
             till.charge("offline", "saved", number)
         till.ask(cmd="status")
-        for number in range(20, 20 + CHARGES):
-            till.charge("prefer_online", "approved", number)
+        slow = {"on": "POST /v1/payments", "kind": "delay", "delay_ms": SLOW_MS, "after": CHARGES - SLOW, "count": SLOW}
+        admin(url, "/admin/faults", slow)
+        late = [till.heard_late(till.charge("prefer_online", "approved", number)) for number in range(20, 20 + CHARGES)]
         till.ask(cmd="status")
         for number in range(30, 30 + BATCH - CHARGES - 1):
             till.charge("offline", "saved", number)
@@ -109,6 +126,7 @@ def play(arguments: argparse.Namespace, directory: pathlib.Path, log: pathlib.Pa
         if (report["sent"], report["answered"], report["requests"]) != (BATCH, BATCH, 2):
             sys.exit(f"the drain should be one batch of {BATCH} after a look at the feed: {report}")
         till.end()
+        return late
     finally:
         acquirer.stdin.close()
         acquirer.wait()
@@ -179,8 +197,8 @@ def without_resets(part: list[Happening]) -> list[Happening]:
     return kept
 
 
-def judge_charge(charge: list[Happening], saved: int) -> list[str]:
-    """What is wrong with one charge whose card data is in and saved after so many syncs."""
+def judge_charge(charge: list[Happening]) -> list[str]:
+    """What is wrong with one charge up to its card."""
     wrong = []
     intent = between(charge, ("mark", "charge_start"), ("mark", "intent"))
     if (number := count(intent)) != 1:
@@ -192,18 +210,28 @@ def judge_charge(charge: list[Happening], saved: int) -> list[str]:
         wrong.append("nothing is written to the reader")
     if number := count(reading):
         wrong.append(f"{number} syncs while the card is read, not 0")
-    saving = between(charge, ("mark", "card_data_in"), ("mark", "saved"))
-    if (number := count(saving)) != saved:
-        wrong.append(f"{number} syncs from the card data to 'saved', not {saved}")
     return wrong
 
 
-def judge_live(charge: list[Happening]) -> list[str]:
-    """One more sync than a stored payment's, for the answer; the request leaves between the two."""
-    saving = between(charge, ("mark", "card_data_in"), ("mark", "saved"))
-    kinds = [what for what in saving if what[0] == "sync" or what == ("send", "POST /v1/payments")]
-    order = [kind for kind, _ in kinds]
-    return judge_charge(charge, 2) + ([] if order == ["sync", "send", "sync"] else [f"in this order: {order}"])
+def judge_stored(charge: list[Happening]) -> list[str]:
+    """One sync from the card data to 'saved'."""
+    number = count(between(charge, ("mark", "card_data_in"), ("mark", "saved")))
+    return judge_charge(charge) + ([] if number == 1 else [f"{number} syncs from the card data to 'saved', not 1"])
+
+
+def judge_live(charge: list[Happening], late: bool) -> list[str]:
+    """One more sync than a stored payment's, for the answer; the request leaves between the two.
+
+    One more after these, and only then, where the reader was heard late.
+    """
+    after = charge[charge.index(("mark", "card_data_in")):]
+    order = [kind for kind, name in after if kind == "sync" or (kind, name) == ("send", "POST /v1/payments")]
+    wrong = judge_charge(charge)
+    if order != ["sync", "send", "sync"] + late * ["sync"]:
+        wrong.append(f"after the card data, the reader heard {'late' if late else 'in time'}: {order}")
+    if count(after[:after.index(("mark", "saved"))]) < 2:
+        wrong.append("'saved' before the answer was on disk")
+    return wrong
 
 
 def judge_drain(drain: list[Happening]) -> list[str]:
@@ -222,24 +250,27 @@ def judge_drain(drain: list[Happening]) -> list[str]:
     return [] if right else [f"synced before the batch: {before}, after it: {after}"]
 
 
-def judge(happened: list[Happening]) -> list[str]:
-    """Everything that is wrong."""
+def judge(happened: list[Happening], late: list[bool]) -> list[str]:
+    """Everything that is wrong. `late`: of each live charge, whether the reader was heard only after the answer."""
     places = [place for place, what in enumerate(happened) if what == ("said", "status")]
     if len(places) != 4:
         return [f"{len(places)} parts instead of 4"]
     stored, live, more, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
     drain = drain[:drain.index(("said", "sync"))]
     wrong = []
-    for part, name, check in ((stored, "stored", lambda charge: judge_charge(charge, 1)), (live, "live", judge_live),
-                              (more, "stored", lambda charge: judge_charge(charge, 1))):
+    for part in (stored, more):
         for number, charge in enumerate(charges(part), start=1):
-            wrong += [f"{name} charge {number}: {what}" for what in check(charge)]
-    if len(charges(stored)) != CHARGES or len(charges(live)) != CHARGES:
-        wrong.append("not every charge is there")
+            wrong += [f"stored charge {number}: {what}" for what in judge_stored(charge)]
+    if len(charges(stored)) != CHARGES or len(charges(live)) != CHARGES or len(late) != CHARGES:
+        return [*wrong, "not every charge is there"]
+    for number, (charge, was_late) in enumerate(zip(charges(live), late), start=1):
+        wrong += [f"live charge {number}: {what}" for what in judge_live(charge, was_late)]
+    if all(late[-SLOW:]):
+        wrong.append("not even an acquirer that takes its time lets the reader's words share a commit")
     return wrong + [f"drain: {what}" for what in judge_drain(drain)]
 
 
-def check_the_judge(happened: list[Happening]) -> None:
+def check_the_judge(happened: list[Happening], late: list[bool]) -> None:
     """A fault planted at each kind of place must be seen."""
     first = next(place for place, what in enumerate(happened) if what == ("said", "status"))
     sync = ("sync", "planted")
@@ -250,11 +281,14 @@ def check_the_judge(happened: list[Happening]) -> None:
     saved = place(("mark", "saved"), first)
     last = len(happened) - 1 - happened[::-1].index(("said", "status"))
     live = place(("send", "POST /v1/payments"), first)
+    answered = place(("mark", "saved"), live)
     batch = place(("send", "POST /v1/payments/batch"), last)
     intent = place(("mark", "intent"), first)
     planted = {
         "an extra sync before 'saved'": [*happened[:saved], sync, *happened[saved:]],
         "an extra sync in a live payment": [*happened[:live + 1], sync, *happened[live + 1:]],
+        "a live payment that is said before its answer is on disk":
+            [*happened[:live + 1], ("mark", "saved"), *happened[live + 1:answered], *happened[answered + 1:]],
         "an extra sync for the intent": [*happened[:intent], sync, *happened[intent:]],
         "an extra sync while the card is read": [*happened[:intent + 1], sync, *happened[intent + 1:]],
         "a reader started before the intent": [*happened[:intent], ("mark", "reader_write"), *happened[intent:]],
@@ -263,12 +297,15 @@ def check_the_judge(happened: list[Happening]) -> None:
         "an extra sync before a batch": [*happened[:batch], ("sync", LOG), *happened[batch:]],
     }
     for what, faulty in planted.items():
-        if faulty == happened or not judge(faulty):
+        if faulty == happened or not judge(faulty, late):
             sys.exit(f"the count does not see {what}")
-    print(f"{len(planted)} faults planted in the log, all seen")
+    for number in range(CHARGES):
+        if not judge(happened, [was_late != (place == number) for place, was_late in enumerate(late)]):
+            sys.exit(f"the count does not see another time of the reader's words in live charge {number + 1}")
+    print(f"{len(planted) + CHARGES} faults planted in the log, all seen")
 
 
-def tell(happened: list[Happening]) -> None:
+def tell(happened: list[Happening], late: list[bool]) -> None:
     """The counts, in words."""
     places = [place for place, what in enumerate(happened) if what == ("said", "status")]
     stored, live, _, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
@@ -278,6 +315,7 @@ def tell(happened: list[Happening]) -> None:
         print(f"{name} payment: syncs from card data to 'saved' {sorted(set(saving))} in {len(saving)} charges, "
               f"{sum(map(count, charges(part))) / len(saving):g} in the whole charge, warmed up, "
               f"{part.count(('sync', FILE))} checkpoints between them")
+    print(f"the reader was heard after the answer, with a sync of its own, in {sum(late)} of {len(late)} live payments")
     batch = drain.index(("send", "POST /v1/payments/batch"))
     print(f"a drain of {BATCH} in one batch: {count(drain[:batch])} sync before it leaves, 1 for its answers, "
           f"{count(drain[batch:]) - 1} to empty the log once at the end")
@@ -294,16 +332,16 @@ def main() -> None:
     directory = pathlib.Path(tempfile.mkdtemp(prefix="takings-fsync-"))
     try:
         log = directory / "strace.log"
-        play(arguments, directory / "till", log)
+        late = play(arguments, directory / "till", log)
         happened = happenings(log.read_text())
         if arguments.keep:
             shutil.copy(log, arguments.keep)
     finally:
         shutil.rmtree(directory)
-    tell(happened)
-    if wrong := judge(happened):
+    tell(happened, late)
+    if wrong := judge(happened, late):
         sys.exit("\n".join(wrong))
-    check_the_judge(happened)
+    check_the_judge(happened, late)
     print("right")
 
 
