@@ -1,6 +1,7 @@
 import Foundation
 import Takings
 
+
 /// A link to a simulated reader, as an app has one to a real reader. A customer comes when the reader waits for a card.
 final class DemoLink: ReaderLink, @unchecked Sendable {
     let events: AsyncStream<LinkEvent>
@@ -12,10 +13,14 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     private var visits: [Visit]
     private var stands = false
     private var quiet = 0
+    /// The reader has said how the charge ended, and was told nothing since.
+    private var hasEnded = false
     /// Which of the values still to be written finds the link gone.
     private var lostAtWrite: Int?
     /// The link is gone, and has not said so yet.
     private var isLost = false
+    /// Who waits until the till and the reader have spoken on.
+    private var listeners: [AsyncStream<Void>.Continuation] = []
 
     enum Visit { case card(DemoCard), lostAndBack, lostForGood, nobody(@Sendable () -> Void) }
 
@@ -26,14 +31,14 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     }
 
     private func up() throws {
-        quiet = 0
+        (quiet, hasEnded) = (0, false)
         try reader.linkUp(valueLen: 244)
         out.yield(.up(valueLength: 244))
     }
 
     func write(_ value: Data) async throws {
         try lock.withLock {
-            quiet = 0
+            (quiet, hasEnded) = (0, false)
             if lostAtWrite == 0 {
                 try reader.linkDown()
                 (isLost, lostAtWrite) = (true, nil)
@@ -58,22 +63,38 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
             out.yield(.down)
             try up()
         }
-        let passes = try lock.withLock { try !stands && ["waiting_for_card", "outcome_sent"].contains(reader.stage()) }
-        guard passes else { return try await untilCancelled() }
-        try lock.withLock {
-            try world.advance(ms: min(ms, 20))
-            try speak()
-            // Nothing else happened for a while: the customer's turn.
-            quiet = try reader.stage() == "waiting_for_card" ? quiet + 1 : 0
-            if quiet > 5, !visits.isEmpty { try happen(visits.removeFirst()) }
+        while let speaking = try lock.withLock({ try passes(ms) ? nil : heard() }) {
+            for await _ in speaking {}
+            try Task.checkCancellation()
         }
+    }
+
+    /// False if no time passes now.
+    private func passes(_ ms: UInt64) throws -> Bool {
+        guard try !stands && (hasEnded || reader.stage() == "waiting_for_card") else { return false }
+        try world.advance(ms: min(ms, 20))
+        try speak()
+        // Nothing else happened for a while: the customer's turn.
+        quiet = try reader.stage() == "waiting_for_card" ? quiet + 1 : 0
+        if quiet > 5, !visits.isEmpty { try happen(visits.removeFirst()) }
+        return true
+    }
+
+    /// Ends when the reader has been spoken with.
+    private func heard() -> AsyncStream<Void> {
+        let (stream, hold) = AsyncStream.makeStream(of: Void.self)
+        listeners.append(hold)
+        return stream
     }
 
     private func speak() throws {
         while let value = try reader.outbound() {
             quiet = 0
             out.yield(.value(value))
+            hasEnded = try hasEnded || reader.stage() == "outcome_sent"
         }
+        for listener in listeners { listener.finish() }
+        listeners = []
     }
 
     private func happen(_ visit: Visit) throws {

@@ -25,14 +25,6 @@ func takingsError(_ call: () async throws -> Void) async -> TakingsError? {
     }
 }
 
-/// Waits until the task is cancelled.
-@Sendable func untilCancelled() async throws {
-    let (stream, hold) = AsyncStream.makeStream(of: Void.self)
-    for await _ in stream {}
-    hold.finish()
-    throw CancellationError()
-}
-
 /// The threads of this process.
 func threads() -> [String] {
     let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
