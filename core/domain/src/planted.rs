@@ -81,6 +81,8 @@ pub const ALL: &[Bug] = &[
     bug("in_doubt_shown_as_approved", "P3", "a payment in doubt stands in the list as approved"),
     bug("reversal_unanswered_counts_as_done", "P3", "a reversal without an answer counts as done: not charged on the screen, approved in the book"),
     bug("too_late_reversal_as_done", "P3", "a reversal that came after the cut-off counts as done: not charged on the screen, captured in the book"),
+    bug("second_end_undoes_payment", "P3", "the reader ends a payment once more, otherwise: told not charged, after it was told saved and while it is sent"),
+    bug("link_lost_after_card_as_not_charged", "P3", "the link goes after the card was read: told not charged, and the payment takes its course"),
     bug("balance_not_updated_on_return", "P4", "a payout that the bank sends back stays on the bank's account: the balances are not those of the events, and a check says so"),
     bug("takings_not_moved", "P4", "a payment that changes its stage is added to the new sum and stays in the old one: the takings are more than the payments"),
     bug("payout_change_not_spread", "P4", "a payout's new state does not reach its payments: the list says scheduled or sent where the payout arrived or came back"),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use takings_domain::PaymentId;
-use takings_readers::simulated::{SimulatedReader, Stage};
+use takings_readers::simulated::{CardScript, SimulatedReader, Stage};
 use takings_till::ChargeOutcome;
 use takings_till::simulation::LinkEvent;
 
@@ -21,8 +21,8 @@ pub struct Charging {
     pub sale: usize,
     /// Values for the reader.
     pub writes: VecDeque<Vec<u8>>,
-    /// The card is not at the reader yet.
-    pub card_waits: bool,
+    /// What is still to be held to the reader, each when it waits for a card.
+    pub cards: VecDeque<CardScript>,
     /// What the link does, until it has done it.
     pub fault: ReaderFault,
     /// Values so far.
@@ -47,8 +47,8 @@ pub struct Charging {
 pub enum Next {
     /// Tell the till.
     Tell(LinkEvent),
-    /// The card is held to the reader.
-    Card,
+    /// This card is held to the reader.
+    Card(CardScript),
     /// Nobody has anything to say.
     Silence,
 }
@@ -61,7 +61,7 @@ impl Charging {
             id,
             sale,
             writes: VecDeque::new(),
-            card_waits: true,
+            cards: of.cards.iter().cloned().collect(),
             fault: of.reader,
             values: 0,
             held: VecDeque::new(),
@@ -91,11 +91,20 @@ impl Charging {
             return Next::Tell(LinkEvent::Bytes { generation, value });
         }
         self.values -= 1;
-        if reader.stage() == Stage::WaitingForCard && self.card_waits {
-            self.card_waits = false;
-            return Next::Card;
+        if reader.stage() == Stage::WaitingForCard
+            && let Some(card) = self.cards.pop_front()
+        {
+            return Next::Card(card);
         }
         Next::Silence
+    }
+
+    /// Nothing is said on this link any more.
+    pub fn lose_link(&mut self, reader: &mut SimulatedReader) {
+        self.link_is_down = true;
+        self.writes.clear();
+        self.held.clear();
+        reader.link_down();
     }
 
     fn fetch(&mut self, reader: &mut SimulatedReader) -> Option<Vec<u8>> {
@@ -111,6 +120,7 @@ impl Charging {
         | ReaderFault::Doubles(at)
         | ReaderFault::Drops(at)
         | ReaderFault::Swaps(at)
+        | ReaderFault::FailsWrite(at)
         | ReaderFault::Cancels(at)) = self.fault
         else {
             return None;
@@ -122,11 +132,15 @@ impl Charging {
             ReaderFault::Loses(_) | ReaderFault::Dies(_) => {
                 self.reader_is_gone = matches!(self.fault, ReaderFault::Dies(_));
                 self.fault = ReaderFault::None;
-                self.link_is_down = true;
-                self.writes.clear();
-                self.held.clear();
-                reader.link_down();
+                self.lose_link(reader);
                 Some(LinkEvent::Down { generation })
+            }
+            ReaderFault::FailsWrite(_) => {
+                self.writes.pop_front()?;
+                self.writes.clear();
+                // Mostly the link goes with it; where the reader says nothing more, it stays.
+                self.fault = ReaderFault::Loses(self.values.saturating_add(2));
+                Some(LinkEvent::WriteFailed { generation })
             }
             ReaderFault::Cancels(_) => {
                 self.fault = ReaderFault::None;

@@ -6,7 +6,7 @@ mod draw;
 use serde::Serialize;
 use serde_json::Value;
 use takings_domain::EntryMode;
-use takings_readers::simulated::{Behaviour, CardScript};
+use takings_readers::simulated::{Behaviour, CardScript, Failure};
 
 /// One second, milliseconds.
 pub const SECOND: i64 = 1_000;
@@ -24,11 +24,13 @@ pub struct Size {
     pub hours: u32,
     /// How many phones.
     pub phones: usize,
+    /// Whether the readers fail, and not only the links to them.
+    pub readers_fail: bool,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { hours: 8, phones: 3 }
+        Self { hours: 8, phones: 3, readers_fail: true }
     }
 }
 
@@ -62,10 +64,12 @@ pub struct Sale {
     pub offline: bool,
     /// The merchant's number for it.
     pub order: Option<String>,
-    /// The card and what its holder does.
-    pub card: CardScript,
-    /// What the reader and its link do.
+    /// The card and what its holder does; more than once where the reader lets him. Never empty.
+    pub cards: Vec<CardScript>,
+    /// What the link to the reader does.
     pub reader: ReaderFault,
+    /// What goes wrong in the reader.
+    pub failures: Vec<Failure>,
     /// How long the customer waits after the card, milliseconds.
     pub patience_ms: i64,
     /// The merchant cancels it later if the till lets him.
@@ -89,6 +93,8 @@ pub enum ReaderFault {
     Drops(u32),
     /// Two values change places.
     Swaps(u32),
+    /// A value cannot be written.
+    FailsWrite(u32),
     /// The merchant cancels at the phone.
     Cancels(u32),
 }
@@ -222,17 +228,15 @@ pub enum FaultKind {
     },
 }
 
-impl Sale {
-    /// The card's word for how it was presented.
-    #[must_use]
-    pub fn entry_mode(&self) -> &'static str {
-        match self.card.entry_mode {
-            EntryMode::Chip => "chip",
-            EntryMode::Contactless => "contactless",
-            EntryMode::Stripe => "stripe",
-            EntryMode::Fallback => "fallback",
-            EntryMode::Manual => "manual",
-        }
+/// The contract's word for how a card was presented.
+#[must_use]
+pub fn entry_mode(card: &CardScript) -> &'static str {
+    match card.entry_mode {
+        EntryMode::Chip => "chip",
+        EntryMode::Contactless => "contactless",
+        EntryMode::Stripe => "stripe",
+        EntryMode::Fallback => "fallback",
+        EntryMode::Manual => "manual",
     }
 }
 

@@ -121,6 +121,10 @@ impl Failures {
         self.coming.push(failure);
     }
 
+    pub(super) fn to_come(&self) -> &[Failure] {
+        &self.coming
+    }
+
     pub(super) fn is_silent(&self) -> bool {
         self.silent
     }

@@ -180,6 +180,12 @@ impl SimulatedReader {
         }
     }
 
+    /// What was planned with [`SimulatedReader::fail`] and has not gone wrong yet.
+    #[must_use]
+    pub fn failures_to_come(&self) -> &[Failure] {
+        self.failures.to_come()
+    }
+
     /// Tells that the daily restart comes in so many minutes.
     pub fn warn_of_reset(&mut self, minutes: u8) {
         self.say_unasked(message::notification(NOTE_DEVICE, [0, 0x01, 0, 0], Some(&[minutes])));

@@ -16,6 +16,8 @@ use super::Engine;
 use super::book::Book;
 use super::charging::OpenCharge;
 use super::inventory::{Heard, end_of, lasting, start_refused, trouble_of};
+#[cfg(feature = "planted")]
+use crate::charge::ChargeOutcome;
 use crate::charge::{PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
 pub(super) use last_words::append_last_words;
@@ -229,6 +231,11 @@ impl Engine {
             }
             ReaderEvent::Fault(Fault::CardData) => self.end_attempt(id, AttemptEnd::ReaderFault, true, now),
             ReaderEvent::LinkLost(LinkLoss::BeforeOnlineRequest | LinkLoss::Idle) => self.lost(id, now),
+            #[cfg(feature = "planted")]
+            ReaderEvent::LinkLost(_) if takings_domain::planted::is("link_lost_after_card_as_not_charged") => {
+                self.decide(id, ChargeOutcome::NotCharged { cause: "link_lost".to_owned(), detail: None });
+                Ok(())
+            }
             said => {
                 self.on_word_of_reader(id, said, step, now);
                 Ok(())

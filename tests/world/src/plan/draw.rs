@@ -4,6 +4,8 @@ use serde_json::json;
 use takings_domain::EntryMode;
 use takings_readers::simulated::Behaviour;
 
+mod reader;
+
 use super::{DAY, Fault, FaultKind, HOUR, MINUTE, Plan, ReaderFault, SECOND, Sale, Size, card};
 use crate::streams::Stream;
 
@@ -32,6 +34,9 @@ impl Plan {
         let mut plan = Self { seed, start_ms, heal_ms, merchant_of, sales: Vec::new(), faults: Vec::new() };
         for phone in 0..size.phones {
             plan.draw_sales(phone);
+            if size.readers_fail {
+                plan.draw_reader(phone);
+            }
             plan.draw_line(phone);
             plan.draw_phone(phone);
         }
@@ -59,6 +64,13 @@ impl Plan {
             number += 1;
             let sale = draw_sale(&mut stream, at_ms, phone, number, offline);
             self.sales.push(sale);
+        }
+    }
+
+    fn draw_reader(&mut self, phone: usize) {
+        let mut stream = Stream::new(self.seed, &format!("reader {phone}"));
+        for sale in self.sales.iter_mut().filter(|sale| sale.phone == phone) {
+            reader::draw(&mut stream, sale);
         }
     }
 
@@ -217,8 +229,9 @@ fn draw_sale(stream: &mut Stream, at_ms: i64, phone: usize, number: u32, offline
         amount_minor,
         offline: stream.once_in_thousand(offline),
         order: (stream.below(4) != 0).then(|| format!("P{phone}-{number}")),
-        card: card(leading, &last_four, entry_mode, behaviour),
+        cards: vec![card(leading, &last_four, entry_mode, behaviour)],
         reader,
+        failures: Vec::new(),
         patience_ms: stream.between(5, 100) * SECOND,
         cancelled: stream.below(8) == 0,
         repeated: stream.below(2) == 0,

@@ -2,7 +2,7 @@
 
 use takings_domain::PaymentId;
 use takings_domain::event::ChargeMode;
-use takings_readers::simulated::Stage;
+use takings_readers::simulated::{Failure, Stage};
 use takings_till::charge::Step;
 use takings_till::simulation::{Command, LinkEvent};
 use takings_till::views::{PaymentDetail, PaymentQuery, PayoutQuery};
@@ -11,7 +11,7 @@ use takings_till::{ChargeOutcome, ChargeRequest, TillError};
 use super::{Happening, World};
 use crate::charge::{Charging, Next, VALUE_LEN};
 use crate::phone::Purpose;
-use crate::plan::{HOUR, MINUTE, SECOND};
+use crate::plan::{HOUR, MINUTE, SECOND, entry_mode};
 use crate::record::{Seen, Tap};
 use crate::streams::Stream;
 
@@ -75,6 +75,9 @@ impl World {
         if let Some(earlier) = self.phones[phone].charging.take() {
             self.command(phone, Purpose::Other, Command::Leave { payment: earlier.id });
         }
+        for failure in &of.failures {
+            self.phones[phone].reader.fail(*failure);
+        }
         self.phones[phone].charging = Some(Charging::new(id, sale, &of, self.now_ms));
         let life = self.phones[phone].life;
         self.command(phone, Purpose::Outcome(id), Command::Outcome { payment: id });
@@ -103,9 +106,16 @@ impl World {
     }
 
     pub(super) fn step(&mut self, phone: usize, id: PaymentId, step: Step) {
-        let Some(charging) = self.phones[phone].charging.as_mut().filter(|charging| charging.id == id) else { return };
+        let this = &mut self.phones[phone];
+        let Some(charging) = this.charging.as_mut().filter(|charging| charging.id == id) else { return };
         charging.writes.extend(step.writes);
         let news = step.saved.filter(|outcome| charging.last_told.as_ref() != Some(outcome));
+        if step.disconnect && !charging.link_is_down {
+            charging.reader_is_gone = true;
+            charging.lose_link(&mut this.reader);
+            let generation = this.generation;
+            self.link(phone, id, LinkEvent::Down { generation });
+        }
         if let Some(prompt) = step.prompt.filter(|prompt| !prompt.choices.is_empty()) {
             self.tell(phone, &format!("{id}: choose of {:?}", prompt.choices));
             self.link(phone, id, LinkEvent::Choose(0));
@@ -162,6 +172,9 @@ impl World {
         match next {
             Next::Tell(event) => {
                 let down = matches!(event, LinkEvent::Down { .. });
+                if matches!(event, LinkEvent::WriteFailed { .. }) {
+                    self.rare.count("write_failed");
+                }
                 self.look_for_ciphertext(phone, id, &event);
                 self.link(phone, id, event);
                 if down {
@@ -172,19 +185,22 @@ impl World {
                 }
                 self.at(at_ms + if down { SECOND } else { 30 }, Happening::Value { phone, life });
             }
-            Next::Card => {
+            Next::Card(card) => {
                 let of = &self.plan.sales[sale];
                 let tap = Tap {
                     at_ms,
                     phone,
                     payment: id.to_string(),
-                    leading: of.card.leading.clone(),
-                    last_four: of.card.last_four.clone(),
-                    entry_mode: of.entry_mode(),
+                    leading: card.leading.clone(),
+                    last_four: card.last_four.clone(),
+                    entry_mode: entry_mode(&card),
                     amount_minor: of.amount_minor,
                 };
                 self.oracle.tap(tap);
-                self.phones[phone].reader.present(of.card.clone());
+                if self.phones[phone].charging.as_ref().is_some_and(|left| left.cards.len() + 1 < of.cards.len()) {
+                    self.rare.count("card_presented_again");
+                }
+                self.phones[phone].reader.present(card);
                 self.at(at_ms + 30, Happening::Value { phone, life });
             }
             Next::Silence if idle || over || (gone && lost && at_ms - began_ms > 30 * SECOND) => {
@@ -208,6 +224,11 @@ impl World {
         this.reader.take_card_away();
         let Some(charging) = this.charging.as_ref() else { return };
         let (told, sale, down) = (charging.told, charging.sale, charging.link_is_down);
+        for failure in &self.plan.sales[sale].failures {
+            if !this.reader.failures_to_come().contains(failure) {
+                self.rare.count(rare_name(*failure));
+            }
+        }
         if !down {
             self.link(phone, id, LinkEvent::Down { generation });
         }
@@ -334,5 +355,24 @@ impl World {
         if let Some(upto) = last.filter(|_| stream.below(3) > 0) {
             self.command(phone, Purpose::Acknowledge(upto), Command::Acknowledge { upto });
         }
+    }
+}
+
+/// What it is called among what is rare.
+fn rare_name(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Silent | Failure::SilentAfter(_) => "reader_silent",
+        Failure::Restarted | Failure::RestartsAfter(_) => "reader_restarted",
+        Failure::LosesValue(_) | Failure::DoublesValue(_) | Failure::RepeatsValue(_) | Failure::SwapsValues(_) => {
+            "reader_garbled"
+        }
+        Failure::SpoilsCardData => "reader_spoiled_card_data",
+        Failure::EndsAgain(_) => "reader_ended_again",
+        Failure::NoReceiptData | Failure::OtherReceiptData(_) => "reader_receipt_data",
+        Failure::RestartsSoon(_)
+        | Failure::SwitchesOff
+        | Failure::TooCold(_)
+        | Failure::TooHot(_)
+        | Failure::RefusesStart(_) => "reader_out_of_service",
     }
 }

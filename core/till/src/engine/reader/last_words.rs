@@ -56,6 +56,11 @@ impl Engine {
         let first = |charge: &&mut OpenCharge| charge.card_read.is_some() && !charge.contradicted;
         if let Some(charge) = self.charges.get_mut(&id).filter(first) {
             charge.contradicted = true;
+            #[cfg(feature = "planted")]
+            if takings_domain::planted::is("second_end_undoes_payment") {
+                let detail = second.map(|code| crate::hex::encode(&code));
+                self.decide(id, crate::ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail });
+            }
             self.reader_concluded(id, Outcome::Unknown, second, now);
         }
     }
