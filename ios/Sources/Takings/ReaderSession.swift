@@ -112,6 +112,7 @@ private actor ReaderSession {
     private var absence: Task<Void, Never>?
     private var questions = 0
     private var mayGo = false
+    private var isLetGo = false
     private var outcome: ChargeOutcome?
 
     init(
@@ -143,6 +144,7 @@ private actor ReaderSession {
             for await input in stream {
                 try handle(input)
                 if outcome != nil, mayGo || !isUp { break }
+                if mayGo { try await letGo() }
             }
             tell.finish()
         } catch {
@@ -158,11 +160,22 @@ private actor ReaderSession {
         absence?.cancel()
         inputs.finish()
         if isUp { _ = try? charge.linkDown(generation: generation) }
+        if !isLetGo { await carrier.release() }
+    }
+
+    /// The till is done with the reader and waits for the acquirer alone: the reader does not wait with it.
+    private func letGo() async throws {
+        guard !isLetGo else { return }
+        try down()
+        absence?.cancel()
+        isLetGo = true
         await carrier.release()
     }
 
     private func handle(_ input: Input) throws {
         switch input {
+        case .reader where isLetGo, .readerEnded where isLetGo, .noReader where isLetGo:
+            break
         case .reader(.up(let tell)):
             generation += 1
             isUp = true

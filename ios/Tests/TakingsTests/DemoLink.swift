@@ -13,8 +13,13 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     private var visits: [Visit]
     private var stands = false
     private var quiet = 0
-    /// The reader has said how the charge ended, and was told nothing since.
+    /// Where the reader was when it was looked at last.
+    private var stage = "idle"
+    /// The reader is done with a card, or with waiting for one.
     private var hasEnded = false
+    /// The session let the reader go.
+    let released: AsyncStream<Void>
+    private let letGo: AsyncStream<Void>.Continuation
     /// Which of the values still to be written finds the link gone.
     private var lostAtWrite: Int?
     /// The link is gone, and has not said so yet.
@@ -27,18 +32,19 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
     init(_ stall: Stall, visits: [Visit], lostAtWrite: Int? = nil) throws {
         (world, reader, self.visits, self.lostAtWrite) = (stall.world, stall.reader, visits, lostAtWrite)
         (events, out) = AsyncStream.makeStream()
+        (released, letGo) = AsyncStream.makeStream()
         try up()
     }
 
     private func up() throws {
-        (quiet, hasEnded) = (0, false)
+        (quiet, stage, hasEnded) = (0, "idle", false)
         try reader.linkUp(valueLen: 244)
         out.yield(.up(valueLength: 244))
     }
 
     func write(_ value: Data) async throws {
         try lock.withLock {
-            (quiet, hasEnded) = (0, false)
+            quiet = 0
             if lostAtWrite == 0 {
                 try reader.linkDown()
                 (isLost, lostAtWrite) = (true, nil)
@@ -50,7 +56,10 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
         }
     }
 
-    func release() async { out.finish() }
+    func release() async {
+        out.finish()
+        letGo.finish()
+    }
 
     /// A little time passes, for the reader too, while somebody is waited for: a card, or the reader's last words. While
     /// the two speak with each other none does, however slow this machine is.
@@ -71,11 +80,11 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
 
     /// False if no time passes now.
     private func passes(_ ms: UInt64) throws -> Bool {
-        guard try !stands && (hasEnded || reader.stage() == "waiting_for_card") else { return false }
+        guard hasEnded || (!stands && stage == "waiting_for_card") else { return false }
         try world.advance(ms: min(ms, 20))
         try speak()
         // Nothing else happened for a while: the customer's turn.
-        quiet = try reader.stage() == "waiting_for_card" ? quiet + 1 : 0
+        quiet = stage == "waiting_for_card" ? quiet + 1 : 0
         if quiet > 5, !visits.isEmpty { try happen(visits.removeFirst()) }
         return true
     }
@@ -91,10 +100,18 @@ final class DemoLink: ReaderLink, @unchecked Sendable {
         while let value = try reader.outbound() {
             quiet = 0
             out.yield(.value(value))
-            hasEnded = try hasEnded || reader.stage() == "outcome_sent"
+            try look()
         }
+        try look()
         for listener in listeners { listener.finish() }
         listeners = []
+    }
+
+    private func look() throws {
+        let now = try reader.stage()
+        // What it waits for ends without a word of its own stage: by a button, or by time.
+        hasEnded = now == "outcome_sent" || (now == "idle" && (hasEnded || stage != "idle"))
+        stage = now
     }
 
     private func happen(_ visit: Visit) throws {

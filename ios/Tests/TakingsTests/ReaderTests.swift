@@ -82,5 +82,71 @@ import Testing
         guard case .notCharged = outcome else { throw Unexpected("\(outcome)") }
         let stage = try await stall.till.payment(paymentId: charge.paymentId()).payment.stage
         #expect(stage == "not_charged")
+        // And the reader is free.
+        for await _ in link.released {}
+    }
+
+    /// The merchant pressed Cancel too late, and that could not be written to it.
+    @Test func aReaderThatIsGivenUpAfterTheCardDoesNotWaitForTheAcquirer() async throws {
+        let stall = try await Stall(seed: 9)
+        let charge = Unanswered(try await stall.till.charge(request: .sale(800)))
+        let link = try DemoLink(stall, visits: [.card(card)])
+        let taking = Task { try await charge.take(over: link, pause: link.pause) }
+        for await _ in link.released {}
+        charge.answer.finish()
+        #expect(try await taking.value == .approved(approvedMinor: 800))
+        try await stall.till.shutdown()
+    }
+
+    /// A charge whose outcome nobody hears of until `answer` ends, and that is cancelled in vain after its card.
+    private final class Unanswered: Charge, @unchecked Sendable {
+        let answer: AsyncStream<Void>.Continuation
+        private let answered: AsyncStream<Void>
+        private let charge: Charge
+        private let lock = NSLock()
+        private var hasCard = false
+        private var isCancelled = false
+
+        init(_ charge: Charge) {
+            self.charge = charge
+            (answered, answer) = AsyncStream.makeStream(of: Void.self)
+            super.init(noHandle: .init())
+        }
+
+        @available(*, unavailable)
+        required init(unsafeFromHandle handle: UInt64) { fatalError("made of another charge") }
+
+        private func untold(_ step: Step) -> Step {
+            lock.withLock { hasCard = hasCard || step.saved != nil }
+            return Step(
+                writes: step.writes, prompt: step.prompt, waitMs: step.waitMs, saved: nil, disconnect: step.disconnect)
+        }
+
+        override func linkUp(valueLen: UInt32, generation: UInt32) throws -> Step {
+            untold(try charge.linkUp(valueLen: valueLen, generation: generation))
+        }
+        override func bytes(generation: UInt32, value: Data) throws -> Step {
+            let tooLate = lock.withLock {
+                defer { isCancelled = hasCard }
+                return hasCard && !isCancelled
+            }
+            if tooLate {
+                #expect(try !charge.cancel().writes.isEmpty)
+                _ = try charge.writeFailed(generation: generation)
+            }
+            return untold(try charge.bytes(generation: generation, value: value))
+        }
+        override func writeDone(generation: UInt32) throws -> Step {
+            untold(try charge.writeDone(generation: generation))
+        }
+        override func linkDown(generation: UInt32) throws -> Step {
+            untold(try charge.linkDown(generation: generation))
+        }
+        override func tick() throws -> Step { untold(try charge.tick()) }
+        override func cancel() throws -> Step { throw Unexpected("nobody pressed anything") }
+        override func outcome() async throws -> ChargeOutcome {
+            for await _ in answered {}
+            return try await charge.outcome()
+        }
     }
 }

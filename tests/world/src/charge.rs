@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use takings_domain::PaymentId;
-use takings_readers::simulated::{CardScript, SimulatedReader, Stage};
+use takings_domain::{EntryMode, PaymentId};
+use takings_readers::simulated::{Behaviour, CardScript, SimulatedReader, Stage};
 use takings_till::ChargeOutcome;
 use takings_till::simulation::LinkEvent;
 
@@ -21,8 +21,12 @@ pub struct Charging {
     pub sale: usize,
     /// Values for the reader.
     pub writes: VecDeque<Vec<u8>>,
-    /// What is still to be held to the reader, each when it waits for a card.
-    pub cards: VecDeque<CardScript>,
+    /// The card, until it was held to the reader.
+    pub card: Option<CardScript>,
+    /// How often its holder presents it once more, where the reader asks for it.
+    pub presents_again: u8,
+    /// As it was planned.
+    planned: CardScript,
     /// What the link does, until it has done it.
     pub fault: ReaderFault,
     /// Values so far.
@@ -61,7 +65,9 @@ impl Charging {
             id,
             sale,
             writes: VecDeque::new(),
-            cards: of.cards.iter().cloned().collect(),
+            card: Some(of.card.clone()),
+            presents_again: of.presents_again,
+            planned: of.card.clone(),
             fault: of.reader,
             values: 0,
             held: VecDeque::new(),
@@ -91,12 +97,22 @@ impl Charging {
             return Next::Tell(LinkEvent::Bytes { generation, value });
         }
         self.values -= 1;
-        if reader.stage() == Stage::WaitingForCard
-            && let Some(card) = self.cards.pop_front()
-        {
-            return Next::Card(card);
+        if reader.stage() != Stage::WaitingForCard {
+            return Next::Silence;
         }
-        Next::Silence
+        self.next_card(reader).map_or(Next::Silence, Next::Card)
+    }
+
+    /// First as planned; then, if the reader has done with that, as the reader wants it.
+    fn next_card(&mut self, reader: &SimulatedReader) -> Option<CardScript> {
+        if let Some(card) = self.card.take() {
+            return Some(card);
+        }
+        let again = |entry_mode| CardScript { entry_mode, behaviour: Behaviour::Normal, ..self.planned.clone() };
+        let modes = [EntryMode::Chip, EntryMode::Fallback, EntryMode::Contactless];
+        let card = modes.map(again).into_iter().find(|card| reader.wants(card))?;
+        self.presents_again = self.presents_again.checked_sub(1)?;
+        Some(card)
     }
 
     /// Nothing is said on this link any more.

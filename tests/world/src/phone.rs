@@ -264,6 +264,7 @@ impl Phone {
         self.charging = None;
         self.reader.link_down();
         self.reader.take_card_away();
+        self.reader.forget_failures();
         self.life += 1;
     }
 

@@ -64,8 +64,10 @@ pub struct Sale {
     pub offline: bool,
     /// The merchant's number for it.
     pub order: Option<String>,
-    /// The card and what its holder does; more than once where the reader lets him. Never empty.
-    pub cards: Vec<CardScript>,
+    /// The card and what its holder does.
+    pub card: CardScript,
+    /// How often he presents it once more, where the reader asks for it.
+    pub presents_again: u8,
     /// What the link to the reader does.
     pub reader: ReaderFault,
     /// What goes wrong in the reader.

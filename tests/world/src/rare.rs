@@ -51,6 +51,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("reader_out_of_service", "the reader refused to start, or was about to go"),
     ("write_failed", "a value could not be written to the reader"),
     ("card_presented_again", "a card was presented once more in the same charge"),
+    ("chip_card_swiped", "a card whose chip had failed was swiped"),
     ("order_guard", "an order that was charged already was asked for again"),
     ("not_confirmed", "the screen said that nobody knows"),
     ("parked", "a payment was set aside for the merchant"),

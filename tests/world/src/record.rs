@@ -17,8 +17,10 @@ pub struct Tap {
     pub leading: String,
     /// The last.
     pub last_four: String,
-    /// `chip`, `contactless`, `stripe`.
+    /// `chip`, `contactless`, `stripe`, `fallback`.
     pub entry_mode: &'static str,
+    /// Whether a payment can come of it: card data came, and no chip was left untried.
+    pub pays: bool,
     /// Asked for, minor units.
     pub amount_minor: i64,
 }

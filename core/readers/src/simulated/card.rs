@@ -71,6 +71,12 @@ impl CardScript {
         self
     }
 
+    /// Whether card data comes of it.
+    #[must_use]
+    pub fn gives_data(&self) -> bool {
+        !matches!(self.behaviour, Behaviour::RemovedEarly | Behaviour::UserCancels | Behaviour::EndsWith(_))
+    }
+
     /// The same card, its holder verified so.
     #[must_use]
     pub fn verified(mut self, cvm_result: [u8; 3]) -> Self {

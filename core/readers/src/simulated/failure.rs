@@ -21,7 +21,7 @@ pub enum Failure {
     SwapsValues(u32),
     /// After so many more values it restarts, says so, and keeps the link.
     RestartsAfter(u32),
-    /// The next card's data is not encrypted as it must be.
+    /// The next card data is not encrypted as it must be.
     SpoilsCardData,
     /// The next payment ends once more, with this code; several make it end as often.
     EndsAgain([u8; 4]),
@@ -112,6 +112,8 @@ pub(super) enum Fate {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Failures {
     coming: Vec<Failure>,
+    /// What went wrong.
+    done: Vec<Failure>,
     /// Nothing is said on this link.
     silent: bool,
 }
@@ -121,8 +123,16 @@ impl Failures {
         self.coming.push(failure);
     }
 
-    pub(super) fn to_come(&self) -> &[Failure] {
-        &self.coming
+    /// Nothing goes wrong any more; returns what did.
+    pub(super) fn forget(&mut self) -> Vec<Failure> {
+        self.coming.clear();
+        std::mem::take(&mut self.done)
+    }
+
+    /// Two values that were to change places did not: there was one.
+    pub(super) fn not_swapped_yet(&mut self) {
+        self.done.pop();
+        self.add(Failure::SwapsValues(0));
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -211,7 +221,8 @@ impl Failures {
     fn take<T>(&mut self, wanted: impl Fn(Failure) -> Option<T>) -> Option<T> {
         let (at, found) =
             self.coming.iter().enumerate().find_map(|(at, failure)| wanted(*failure).map(|found| (at, found)))?;
-        self.coming.remove(at);
+        let failure = self.coming.remove(at);
+        self.done.push(failure);
         Some(found)
     }
 }

@@ -180,10 +180,10 @@ impl SimulatedReader {
         }
     }
 
-    /// What was planned with [`SimulatedReader::fail`] and has not gone wrong yet.
-    #[must_use]
-    pub fn failures_to_come(&self) -> &[Failure] {
-        self.failures.to_come()
+    /// What was planned with [`SimulatedReader::fail`] goes wrong no more. Returns what did since this was called last;
+    /// those that count values, with none left to count.
+    pub fn forget_failures(&mut self) -> Vec<Failure> {
+        self.failures.forget()
     }
 
     /// Tells that the daily restart comes in so many minutes.
@@ -195,6 +195,13 @@ impl SimulatedReader {
     /// the interface is enabled. It replaces a card that was not used.
     pub fn present(&mut self, card: CardScript) {
         self.waiting_card = Some(card);
+    }
+
+    /// Whether a payment waits for a card that is presented so, and none stands ready.
+    #[must_use]
+    pub fn wants(&self, card: &CardScript) -> bool {
+        let waits = self.transaction.as_ref().filter(|payment| payment.stage() == Stage::WaitingForCard);
+        self.waiting_card.is_none() && waits.is_some_and(|payment| payment.takes(card))
     }
 
     /// The customer walks away with the card that was not used.
@@ -266,7 +273,7 @@ impl SimulatedReader {
                 Some(Fate::Swapped) => {
                     let Some(next) = self.next_value() else {
                         // It waits for two that follow each other.
-                        self.failures.add(Failure::SwapsValues(0));
+                        self.failures.not_swapped_yet();
                         return Some(value);
                     };
                     self.link.as_mut()?.displaced = Some(value);
@@ -320,12 +327,7 @@ impl SimulatedReader {
                     let card = self.waiting_card.take_if(|card| transaction.takes(card))?;
                     self.ksn_counter += 1;
                     let making = transaction.making(self.seed, &self.serial, self.ksn_counter, self.mask_leading);
-                    let mishaps = Mishaps {
-                        spoilt: self.failures.spoils_card_data(),
-                        other_ends: std::iter::from_fn(|| self.failures.another_end()).collect(),
-                        no_receipt_data: self.failures.no_receipt_data(),
-                        other_receipt_data: self.failures.other_receipt_data(),
-                    };
+                    let mishaps = if card.gives_data() { Mishaps::of(&mut self.failures) } else { Mishaps::default() };
                     let steps = transaction::script(&making, &card, transaction.timeout_s(), &mishaps);
                     transaction.run(steps);
                 }

@@ -11,7 +11,7 @@ use crate::tlv::{self, Tag};
 use super::Stage;
 use super::bytes::{self, Making};
 use super::card::{Behaviour, CardScript};
-use super::failure::Other;
+use super::failure::{Failures, Other};
 
 /// One thing the reader does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +176,7 @@ fn information(code: [u8; 4]) -> Vec<u8> {
 }
 
 /// What goes wrong with this card beyond what it does itself.
+#[derive(Default)]
 pub(super) struct Mishaps {
     /// The card data is not encrypted as it must be.
     pub(super) spoilt: bool,
@@ -183,6 +184,18 @@ pub(super) struct Mishaps {
     pub(super) other_ends: Vec<[u8; 4]>,
     pub(super) no_receipt_data: bool,
     pub(super) other_receipt_data: Option<Other>,
+}
+
+impl Mishaps {
+    /// All that wait for a card.
+    pub(super) fn of(failures: &mut Failures) -> Self {
+        Self {
+            spoilt: failures.spoils_card_data(),
+            other_ends: std::iter::from_fn(|| failures.another_end()).collect(),
+            no_receipt_data: failures.no_receipt_data(),
+            other_receipt_data: failures.other_receipt_data(),
+        }
+    }
 }
 
 /// What happens once this card is there.

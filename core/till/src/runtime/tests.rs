@@ -115,3 +115,21 @@ async fn while_the_clock_fails_callers_hear_it_and_afterwards_the_till_goes_on()
     }
     assert!(till.verify().await.unwrap().sound);
 }
+
+/// SQLCipher's handler at `exit` takes away what an open file still needs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_till_that_was_shut_down_has_no_file_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let open_files = || {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap();
+        let files = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        files.filter(|file| file.starts_with(dir.path())).collect::<Vec<_>>()
+    };
+    let till = till(dir.path()).await;
+    till.next_alerts(1).await.unwrap();
+    assert!(!open_files().is_empty());
+    till.shutdown().await.unwrap();
+    assert_eq!(open_files(), Vec::<std::path::PathBuf>::new());
+    drop(till);
+}

@@ -289,7 +289,9 @@ impl Till {
         expect_reply!(self.inner.runtime.ask(Command::Background).await, Reply::Done => ())
     }
 
-    /// Stops the till. What is under way on the line is in doubt and settled at the next opening.
+    /// Stops the till, and closes its files: a process that ends itself does this first, because SQLCipher's own handler at
+    /// `exit` takes away what an open file still needs. What is under way on the line is in doubt and settled at the next
+    /// opening.
     ///
     /// # Errors
     /// None; the result is for the shells' sake.
@@ -298,6 +300,7 @@ impl Till {
         self.inner
             .runtime
             .read(move || {
+                inner.reading.rest();
                 inner.runtime.stop_engine();
                 Ok(())
             })

@@ -57,7 +57,13 @@ impl Oracle {
         self.facts.terminal(phone, terminal_id);
     }
 
-    /// A card was held to a reader.
+    /// Whether a card was held to a reader for this payment.
+    #[must_use]
+    pub fn was_tapped(&self, payment: &str) -> bool {
+        !self.facts.taps_of(payment).is_empty()
+    }
+
+    /// A card is held to a reader.
     pub fn tap(&mut self, tap: Tap) {
         self.facts.taps.entry(tap.payment.clone()).or_default().push(tap);
     }

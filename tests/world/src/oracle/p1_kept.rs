@@ -127,7 +127,7 @@ fn as_tapped(taps: &[Tap], at: At, view: &PaymentView, verdict: &mut Verdict) {
         return verdict.broken(P1, at, format!("payment {id} shows card {last_four}; held to the reader: {cards:?}"));
     };
     let mode = view.entry_mode.as_deref();
-    let modes: Vec<&str> = taps.iter().map(|tap| tap.entry_mode).collect();
+    let modes: Vec<&str> = taps.iter().filter(|tap| tap.pays).map(|tap| tap.entry_mode).collect();
     verdict.check(mode.is_some_and(|mode| modes.contains(&mode)), P1, at, || {
         format!("payment {id} shows entry mode {mode:?}, should be one of {modes:?}")
     });

@@ -9,6 +9,7 @@ use super::book::{Book, BookPayment, Reversal};
 use super::facts::{Facts, Phone, Sale};
 use super::time::MINUTE_MS;
 use super::verdict::{At, Verdict};
+use crate::record::Tap;
 
 const P2: &str = "P2";
 
@@ -123,7 +124,8 @@ fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verd
         verdict.in_book(P2, at_ms, format!("payment {id} reached the acquirer before it was begun"));
     }
     let taps = facts.taps_of(id);
-    let fits = taps.iter().any(|tap| tap.last_four == payment.last_four && tap.entry_mode == payment.entry_mode);
+    let is_of = |tap: &Tap| tap.pays && tap.last_four == payment.last_four && tap.entry_mode == payment.entry_mode;
+    let fits = taps.iter().any(is_of);
     if !fits {
         let (four, mode) = (&payment.last_four, &payment.entry_mode);
         verdict.in_book(P2, at_ms, format!("payment {id} was asked for card {four} by {mode}; no such card was there"));
@@ -131,7 +133,7 @@ fn as_asked(facts: &Facts, payment: &BookPayment, at_ms: i64, verdict: &mut Verd
     // While one boot lasts, its own clock counts on from what the acquirer said.
     let by_ms = taps.last().map_or(i64::MAX, |tap| tap.at_ms + MINUTE_MS);
     let set = facts.phones.get(phone).is_none_or(|phone| phone.clock_set_by(by_ms) && phone.booted_by(by_ms));
-    let near = |tap: &crate::record::Tap| (tap.at_ms - payment.captured_at_ms).abs() <= 5 * MINUTE_MS;
+    let near = |tap: &Tap| (tap.at_ms - payment.captured_at_ms).abs() <= 5 * MINUTE_MS;
     if !set && !taps.iter().any(near) {
         let (said, held) = (payment.captured_at_ms, taps.last().map(|tap| tap.at_ms));
         verdict.in_book(P2, at_ms, format!("payment {id} is said to be of {said}, the card was there at {held:?}"));
@@ -161,10 +163,10 @@ fn charged<'a>(book: &'a Book, id: &str) -> Option<&'a BookPayment> {
     book.payments.get(id).filter(|payment| payment.is_approved())
 }
 
-/// A card held to a reader so many times is charged so many times at most.
+/// A card held to a reader for so many charges is charged so many times at most.
 fn taps(facts: &Facts, book: &Book, at_ms: i64, verdict: &mut Verdict) {
     let mut held: BTreeMap<(usize, &str, i64), u32> = BTreeMap::new();
-    for tap in facts.taps.values().flatten() {
+    for tap in facts.taps.values().filter_map(|taps| taps.iter().find(|tap| tap.pays)) {
         *held.entry((tap.phone, tap.last_four.as_str(), tap.amount_minor)).or_default() += 1;
     }
     let mut paid: BTreeMap<(usize, &str, i64), Vec<&str>> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use takings_domain::PaymentId;
 use takings_domain::event::ChargeMode;
-use takings_readers::simulated::{Failure, Stage};
+use takings_readers::simulated::{Behaviour, Failure, Stage};
 use takings_till::charge::Step;
 use takings_till::simulation::{Command, LinkEvent};
 use takings_till::views::{PaymentDetail, PaymentQuery, PayoutQuery};
@@ -76,6 +76,7 @@ impl World {
             self.command(phone, Purpose::Other, Command::Leave { payment: earlier.id });
         }
         for failure in &of.failures {
+            self.tell(phone, &format!("{id}: the reader will fail: {failure:?}"));
             self.phones[phone].reader.fail(*failure);
         }
         self.phones[phone].charging = Some(Charging::new(id, sale, &of, self.now_ms));
@@ -194,12 +195,17 @@ impl World {
                     leading: card.leading.clone(),
                     last_four: card.last_four.clone(),
                     entry_mode: entry_mode(&card),
+                    pays: card.gives_data() && card.behaviour != Behaviour::ChipCardSwiped,
                     amount_minor: of.amount_minor,
                 };
-                self.oracle.tap(tap);
-                if self.phones[phone].charging.as_ref().is_some_and(|left| left.cards.len() + 1 < of.cards.len()) {
-                    self.rare.count("card_presented_again");
+                if self.oracle.was_tapped(&tap.payment) {
+                    self.rare.count(if tap.entry_mode == "fallback" {
+                        "chip_card_swiped"
+                    } else {
+                        "card_presented_again"
+                    });
                 }
+                self.oracle.tap(tap);
                 self.phones[phone].reader.present(card);
                 self.at(at_ms + 30, Happening::Value { phone, life });
             }
@@ -224,10 +230,8 @@ impl World {
         this.reader.take_card_away();
         let Some(charging) = this.charging.as_ref() else { return };
         let (told, sale, down) = (charging.told, charging.sale, charging.link_is_down);
-        for failure in &self.plan.sales[sale].failures {
-            if !this.reader.failures_to_come().contains(failure) {
-                self.rare.count(rare_name(*failure));
-            }
+        for failure in this.reader.forget_failures() {
+            self.rare.count(rare_name(failure));
         }
         if !down {
             self.link(phone, id, LinkEvent::Down { generation });

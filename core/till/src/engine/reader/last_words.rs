@@ -57,7 +57,7 @@ impl Engine {
         if let Some(charge) = self.charges.get_mut(&id).filter(first) {
             charge.contradicted = true;
             #[cfg(feature = "planted")]
-            if takings_domain::planted::is("second_end_undoes_payment") {
+            if second.is_some() && takings_domain::planted::is("second_end_undoes_payment") {
                 let detail = second.map(|code| crate::hex::encode(&code));
                 self.decide(id, crate::ChargeOutcome::NotCharged { cause: "declined".to_owned(), detail });
             }

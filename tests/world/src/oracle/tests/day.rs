@@ -352,6 +352,7 @@ fn book() -> Value {
 
 pub(super) fn tap(id: &str, live: bool, at_ms: i64) -> Tap {
     Tap {
+        pays: true,
         at_ms,
         phone: 0,
         payment: id.to_owned(),

@@ -7,7 +7,7 @@ use super::{ReaderFault, Sale};
 use crate::streams::Stream;
 
 /// Ends that say nothing of the card: listed ones of each outcome, and two that are on no list.
-const ENDS: [[u8; 4]; 14] = [
+const ENDS: [[u8; 4]; 15] = [
     [0x00, 0x01, 0x00, 0x00],
     [0x08, 0x03, 0x05, 0x00],
     [0x10, 0x02, 0x00, 0x02],
@@ -18,6 +18,7 @@ const ENDS: [[u8; 4]; 14] = [
     [0x10, 0x02, 0x0A, 0x00],
     [0x10, 0x02, 0x0B, 0x00],
     [0x10, 0x02, 0x0E, 0x00],
+    [0x20, 0x02, 0x01, 0x00],
     [0x20, 0x02, 0x0C, 0x00],
     [0x20, 0x02, 0x03, 0x00],
     [0x10, 0x7F, 0x00, 0x00],
@@ -37,7 +38,8 @@ const REFUSALS: [[u8; 3]; 4] = [[0x00, 0x00, 0x16], [0x01, 0x01, 0x10], [0x02, 0
 
 /// Adds what the reader does to a sale.
 pub(super) fn draw(stream: &mut Stream, sale: &mut Sale) {
-    let values = u32::try_from(stream.below(60)).unwrap_or(0);
+    // A sale takes some thirty values from the reader, and half as many to it.
+    let values = u32::try_from(stream.below(32)).unwrap_or(0);
     let (ends, verdict) = (*stream.pick(&ENDS), *stream.pick(&VERDICTS));
     let any = if stream.below(3) == 0 { ends } else { verdict };
     let another = *stream.pick(&VERDICTS);
@@ -69,27 +71,19 @@ pub(super) fn draw(stream: &mut Stream, sale: &mut Sale) {
     if stream.below(50) == 0 && sale.reader == ReaderFault::None {
         sale.reader = ReaderFault::FailsWrite(values);
     }
+    // Also a verdict without card data.
+    let without_data = if stream.below(2) == 0 { ends } else { verdict };
     let behaviour = match stream.below(40) {
-        // Also a verdict without card data.
-        0 => Some(Behaviour::EndsWith(if stream.below(2) == 0 { ends } else { verdict })),
+        0 => Some(Behaviour::EndsWith(without_data)),
         1 => Some(Behaviour::OnlineThenEndsWith(any)),
         2 => Some(Behaviour::ChipCardSwiped),
         _ => None,
     };
-    let again = stream.below(2) == 0;
-    let Some(card) = sale.cards.first_mut() else { return };
     if let Some(behaviour) = behaviour {
         if behaviour == Behaviour::ChipCardSwiped {
-            card.entry_mode = EntryMode::Stripe;
+            sale.card.entry_mode = EntryMode::Stripe;
         }
-        card.behaviour = behaviour;
+        sale.card.behaviour = behaviour;
     }
-    if again {
-        // Whoever has to present his card once more does it right.
-        let mut card = card.clone().behaving(Behaviour::Normal);
-        if card.entry_mode == EntryMode::Stripe {
-            card.entry_mode = EntryMode::Chip;
-        }
-        sale.cards.push(card);
-    }
+    sale.presents_again = u8::try_from(stream.below(4)).unwrap_or(0);
 }
