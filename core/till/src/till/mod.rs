@@ -300,8 +300,9 @@ impl Till {
         self.inner
             .runtime
             .read(move || {
-                inner.reading.rest();
+                // In this order the log stays as it is: whoever only reads writes nothing back.
                 inner.runtime.stop_engine();
+                inner.reading.rest();
                 Ok(())
             })
             .await
