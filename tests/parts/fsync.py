@@ -167,6 +167,11 @@ def happenings(log: str) -> list[Happening]:
     return found
 
 
+def beginnings(happened: list[Happening]) -> list[int]:
+    """Where each part begins."""
+    return [place for place, what in enumerate(happened) if what == ("said", "status")]
+
+
 def count(part: list[Happening]) -> int:
     """How many syncs."""
     return sum(kind == "sync" for kind, _ in part)
@@ -236,12 +241,14 @@ def judge_live(charge: list[Happening], late: bool) -> list[str]:
 
     One more after these, and only then, where the reader was heard late.
     """
-    after = without_write_back(charge[charge.index(("mark", "card_data_in")):])
+    saved = charge.index(("mark", "saved"))
+    saving = between(charge, ("mark", "card_data_in"), ("mark", "saved"))
+    after = saving + without_write_back(charge[saved:])
     order = [kind for kind, name in after if kind == "sync" or (kind, name) == ("send", "POST /v1/payments")]
     wrong = judge_charge(charge)
     if order != ["sync", "send", "sync"] + late * ["sync"]:
         wrong.append(f"after the card data, the reader heard {'late' if late else 'in time'}: {order}")
-    if count(after[:after.index(("mark", "saved"))]) < 2:
+    if count(saving) < 2:
         wrong.append("'saved' before the answer was on disk")
     return wrong
 
@@ -264,7 +271,7 @@ def judge_drain(drain: list[Happening]) -> list[str]:
 
 def judge(happened: list[Happening], late: list[bool]) -> list[str]:
     """Everything that is wrong. `late`: of each live charge, whether the reader was heard only after the answer."""
-    places = [place for place, what in enumerate(happened) if what == ("said", "status")]
+    places = beginnings(happened)
     if len(places) != 4:
         return [f"{len(places)} parts instead of 4"]
     stored, live, more, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
@@ -284,12 +291,12 @@ def judge(happened: list[Happening], late: list[bool]) -> list[str]:
 
 def all_late(happened: list[Happening]) -> tuple[list[Happening], list[bool]]:
     """As if in every live charge the reader was heard after the answer, with the sync that belongs to it."""
-    statuses = [place for place, what in enumerate(happened) if what == ("said", "status")]
+    begin = beginnings(happened)
     live = []
-    for charge in charges(happened[statuses[1]:statuses[2]]):
+    for charge in charges(happened[begin[1]:begin[2]]):
         syncs = count(charge[charge.index(("mark", "card_data_in")):])
         live += [*charge, *[("sync", LOG)] * (3 - syncs)]
-    return [*happened[:statuses[1] + 1], *live, *happened[statuses[2]:]], [True] * CHARGES
+    return [*happened[:begin[1] + 1], *live, *happened[begin[2]:]], [True] * CHARGES
 
 
 def check_the_judge(happened: list[Happening], late: list[bool]) -> None:
@@ -309,6 +316,8 @@ def check_the_judge(happened: list[Happening], late: list[bool]) -> None:
     planted = {
         "an extra sync before 'saved'": [*happened[:saved], sync, *happened[saved:]],
         "an extra sync in a live payment": [*happened[:live + 1], sync, *happened[live + 1:]],
+        "a log that is written back while a customer waits":
+            [*happened[:answered], ("sync", LOG), ("sync", FILE), *happened[answered:]],
         "a live payment that is said before its answer is on disk":
             [*happened[:live + 1], ("mark", "saved"), *happened[live + 1:answered], *happened[answered + 1:]],
         "an extra sync for the intent": [*happened[:intent], sync, *happened[intent:]],
@@ -331,7 +340,7 @@ def check_the_judge(happened: list[Happening], late: list[bool]) -> None:
 
 def tell(happened: list[Happening], late: list[bool]) -> None:
     """The counts, in words."""
-    places = [place for place, what in enumerate(happened) if what == ("said", "status")]
+    places = beginnings(happened)
     stored, live, _, drain = (happened[start:end] for start, end in zip(places, [*places[1:], len(happened)]))
     drain = drain[:drain.index(("said", "sync"))]
     for name, part in (("stored", stored), ("live", live)):

@@ -22,6 +22,7 @@ public protocol ReaderLink: Sendable {
     /// Writes one value to the reader, and returns once that was confirmed.
     func write(_ value: Data) async throws
 
-    /// The charge is over and the reader may go: nothing more is written, nothing more is listened to.
+    /// The till is done with the reader, and it may go: nothing more is written, nothing more is listened to. Mostly the
+    /// charge is over; a reader that was given up after the card does not wait for the acquirer.
     func release() async
 }

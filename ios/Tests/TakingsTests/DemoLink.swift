@@ -1,7 +1,6 @@
 import Foundation
 import Takings
 
-
 /// A link to a simulated reader, as an app has one to a real reader. A customer comes when the reader waits for a card.
 final class DemoLink: ReaderLink, @unchecked Sendable {
     let events: AsyncStream<LinkEvent>

@@ -21,12 +21,12 @@ pub struct Charging {
     pub sale: usize,
     /// Values for the reader.
     pub writes: VecDeque<Vec<u8>>,
-    /// The card, until it was held to the reader.
-    pub card: Option<CardScript>,
+    /// The card, as it is held to the reader first.
+    pub card: CardScript,
+    /// It was held to the reader.
+    pub presented: bool,
     /// How often its holder presents it once more, where the reader asks for it.
     pub presents_again: u8,
-    /// As it was planned.
-    planned: CardScript,
     /// What the link does, until it has done it.
     pub fault: ReaderFault,
     /// Values so far.
@@ -65,9 +65,9 @@ impl Charging {
             id,
             sale,
             writes: VecDeque::new(),
-            card: Some(of.card.clone()),
+            card: of.card.clone(),
+            presented: false,
             presents_again: of.presents_again,
-            planned: of.card.clone(),
             fault: of.reader,
             values: 0,
             held: VecDeque::new(),
@@ -105,10 +105,10 @@ impl Charging {
 
     /// First as planned; then, if the reader has done with that, as the reader wants it.
     fn next_card(&mut self, reader: &SimulatedReader) -> Option<CardScript> {
-        if let Some(card) = self.card.take() {
-            return Some(card);
+        if !std::mem::replace(&mut self.presented, true) {
+            return Some(self.card.clone());
         }
-        let again = |entry_mode| CardScript { entry_mode, behaviour: Behaviour::Normal, ..self.planned.clone() };
+        let again = |entry_mode| CardScript { entry_mode, behaviour: Behaviour::Normal, ..self.card.clone() };
         let modes = [EntryMode::Chip, EntryMode::Fallback, EntryMode::Contactless];
         let card = modes.map(again).into_iter().find(|card| reader.wants(card))?;
         self.presents_again = self.presents_again.checked_sub(1)?;

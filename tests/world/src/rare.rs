@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use takings_readers::simulated::Failure;
+
 /// How often each was reached.
 pub type Counts = BTreeMap<String, u64>;
 
@@ -74,5 +76,25 @@ impl Rare {
     pub fn counts(&self) -> Counts {
         let of = |(name, _): &(&str, &str)| ((*name).to_owned(), self.0.get(*name).copied().unwrap_or(0));
         ALL.iter().map(of).collect()
+    }
+}
+
+/// What a failure of a reader counts as.
+#[must_use]
+pub fn of_reader(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Silent | Failure::SilentAfter(_) => "reader_silent",
+        Failure::Restarted | Failure::RestartsAfter(_) => "reader_restarted",
+        Failure::LosesValue(_) | Failure::DoublesValue(_) | Failure::RepeatsValue(_) | Failure::SwapsValues(_) => {
+            "reader_garbled"
+        }
+        Failure::SpoilsCardData => "reader_spoiled_card_data",
+        Failure::EndsAgain(_) => "reader_ended_again",
+        Failure::NoReceiptData | Failure::OtherReceiptData(_) => "reader_receipt_data",
+        Failure::RestartsSoon(_)
+        | Failure::SwitchesOff
+        | Failure::TooCold(_)
+        | Failure::TooHot(_)
+        | Failure::RefusesStart(_) => "reader_out_of_service",
     }
 }

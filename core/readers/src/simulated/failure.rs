@@ -131,7 +131,9 @@ impl Failures {
 
     /// Two values that were to change places did not: there was one.
     pub(super) fn not_swapped_yet(&mut self) {
-        self.done.pop();
+        if let Some(at) = self.done.iter().rposition(|failure| matches!(failure, Failure::SwapsValues(_))) {
+            self.done.remove(at);
+        }
         self.add(Failure::SwapsValues(0));
     }
 

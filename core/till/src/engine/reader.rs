@@ -8,7 +8,7 @@ use takings_domain::event::{AttemptEnd, AttemptStarted};
 use takings_domain::{Money, Now, PaymentId};
 use takings_readers::{
     Asked, Fault, LinkLoss, Outcome, Prompt, Reader, ReaderAbout, ReaderEvent, ReaderOutput, ReaderSession,
-    StartRequest, VendorAbout, VendorEvent, VendorSession,
+    StartRequest, VendorSession,
 };
 use zeroize::Zeroize as _;
 
@@ -21,6 +21,7 @@ use crate::charge::ChargeOutcome;
 use crate::charge::{PromptView, Step, VendorAsk, VendorCommand, VendorStart};
 use crate::error::TillError;
 pub(super) use last_words::append_last_words;
+pub use link_input::LinkEvent;
 use link_input::{OwnedInput, inputs};
 pub(super) use state::ReaderWords;
 
@@ -30,73 +31,6 @@ const CARDHOLDER_TIMEOUT_S: u8 = 60;
 const READER_INPUT: &str = "reader_input";
 /// So often a charge takes up a reader that was lost before the card.
 const MOST_LOSSES: u8 = 20;
-
-/// What the shell tells of the link to the reader.
-pub enum LinkEvent {
-    /// See `Charge::link_up`.
-    Up {
-        /// The longest value of the link, bytes.
-        value_len: u32,
-        /// Counts connections.
-        generation: u32,
-    },
-    /// See `Charge::value_length`.
-    ValueLen {
-        /// Of which connection.
-        generation: u32,
-        /// The longest value of the link from now on, bytes.
-        value_len: u32,
-    },
-    /// See `Charge::bytes`.
-    Bytes {
-        /// Of which connection.
-        generation: u32,
-        /// One notification.
-        value: Vec<u8>,
-    },
-    /// See `Charge::write_done`.
-    WriteDone {
-        /// Of which connection.
-        generation: u32,
-    },
-    /// See `Charge::write_failed`.
-    WriteFailed {
-        /// Of which connection.
-        generation: u32,
-    },
-    /// See `Charge::link_down`.
-    Down {
-        /// Of which connection.
-        generation: u32,
-    },
-    /// See `Charge::vendor_up`.
-    VendorUp {
-        /// What the SDK says of the reader.
-        about: VendorAbout,
-        /// Counts connections.
-        generation: u32,
-    },
-    /// See `Charge::vendor_event`.
-    Vendor {
-        /// Of which connection.
-        generation: u32,
-        /// What the SDK says.
-        event: VendorEvent,
-    },
-    /// See `Charge::vendor_failed`.
-    VendorFailed {
-        /// Of which connection.
-        generation: u32,
-        /// What could not be told.
-        asked: Asked,
-    },
-    /// See `Charge::choose`.
-    Choose(u32),
-    /// See `Charge::cancel`.
-    Cancel,
-    /// See `Charge::tick`.
-    Tick,
-}
 
 impl Engine {
     /// One thing that happened on the link to the reader. Its bytes are wiped: a reader says names and tracks in clear.

@@ -1,10 +1,10 @@
 //! Drawing a day from its seed.
 
+mod reader;
+
 use serde_json::json;
 use takings_domain::EntryMode;
 use takings_readers::simulated::Behaviour;
-
-mod reader;
 
 use super::{DAY, Fault, FaultKind, HOUR, MINUTE, Plan, ReaderFault, SECOND, Sale, Size, card};
 use crate::streams::Stream;

@@ -2,7 +2,7 @@
 
 use takings_domain::PaymentId;
 use takings_domain::event::ChargeMode;
-use takings_readers::simulated::{Behaviour, Failure, Stage};
+use takings_readers::simulated::{Behaviour, Stage};
 use takings_till::charge::Step;
 use takings_till::simulation::{Command, LinkEvent};
 use takings_till::views::{PaymentDetail, PaymentQuery, PayoutQuery};
@@ -12,6 +12,7 @@ use super::{Happening, World};
 use crate::charge::{Charging, Next, VALUE_LEN};
 use crate::phone::Purpose;
 use crate::plan::{HOUR, MINUTE, SECOND, entry_mode};
+use crate::rare;
 use crate::record::{Seen, Tap};
 use crate::streams::Stream;
 
@@ -231,7 +232,7 @@ impl World {
         let Some(charging) = this.charging.as_ref() else { return };
         let (told, sale, down) = (charging.told, charging.sale, charging.link_is_down);
         for failure in this.reader.forget_failures() {
-            self.rare.count(rare_name(failure));
+            self.rare.count(rare::of_reader(failure));
         }
         if !down {
             self.link(phone, id, LinkEvent::Down { generation });
@@ -359,24 +360,5 @@ impl World {
         if let Some(upto) = last.filter(|_| stream.below(3) > 0) {
             self.command(phone, Purpose::Acknowledge(upto), Command::Acknowledge { upto });
         }
-    }
-}
-
-/// What it is called among what is rare.
-fn rare_name(failure: Failure) -> &'static str {
-    match failure {
-        Failure::Silent | Failure::SilentAfter(_) => "reader_silent",
-        Failure::Restarted | Failure::RestartsAfter(_) => "reader_restarted",
-        Failure::LosesValue(_) | Failure::DoublesValue(_) | Failure::RepeatsValue(_) | Failure::SwapsValues(_) => {
-            "reader_garbled"
-        }
-        Failure::SpoilsCardData => "reader_spoiled_card_data",
-        Failure::EndsAgain(_) => "reader_ended_again",
-        Failure::NoReceiptData | Failure::OtherReceiptData(_) => "reader_receipt_data",
-        Failure::RestartsSoon(_)
-        | Failure::SwitchesOff
-        | Failure::TooCold(_)
-        | Failure::TooHot(_)
-        | Failure::RefusesStart(_) => "reader_out_of_service",
     }
 }

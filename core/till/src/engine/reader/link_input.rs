@@ -1,11 +1,77 @@
-//! What a link event means for the session with the reader.
+//! What the shell tells of the link to the reader, and what that means for the session with it.
 
 use takings_domain::Now;
 use takings_readers::{Asked, ReaderInput, StartRequest, TimerId, VendorAbout, VendorEvent};
 use zeroize::Zeroizing;
 
-use super::LinkEvent;
 use crate::engine::charging::OpenCharge;
+
+/// What the shell tells of the link to the reader.
+pub enum LinkEvent {
+    /// See `Charge::link_up`.
+    Up {
+        /// The longest value of the link, bytes.
+        value_len: u32,
+        /// Counts connections.
+        generation: u32,
+    },
+    /// See `Charge::value_length`.
+    ValueLen {
+        /// Of which connection.
+        generation: u32,
+        /// The longest value of the link from now on, bytes.
+        value_len: u32,
+    },
+    /// See `Charge::bytes`.
+    Bytes {
+        /// Of which connection.
+        generation: u32,
+        /// One notification.
+        value: Vec<u8>,
+    },
+    /// See `Charge::write_done`.
+    WriteDone {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::write_failed`.
+    WriteFailed {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::link_down`.
+    Down {
+        /// Of which connection.
+        generation: u32,
+    },
+    /// See `Charge::vendor_up`.
+    VendorUp {
+        /// What the SDK says of the reader.
+        about: VendorAbout,
+        /// Counts connections.
+        generation: u32,
+    },
+    /// See `Charge::vendor_event`.
+    Vendor {
+        /// Of which connection.
+        generation: u32,
+        /// What the SDK says.
+        event: VendorEvent,
+    },
+    /// See `Charge::vendor_failed`.
+    VendorFailed {
+        /// Of which connection.
+        generation: u32,
+        /// What could not be told.
+        asked: Asked,
+    },
+    /// See `Charge::choose`.
+    Choose(u32),
+    /// See `Charge::cancel`.
+    Cancel,
+    /// See `Charge::tick`.
+    Tick,
+}
 
 /// A reader input that owns its bytes, so that it can be kept while the engine is borrowed.
 pub(super) enum OwnedInput {

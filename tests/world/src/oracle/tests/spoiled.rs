@@ -5,7 +5,7 @@ use takings_till::{ChargeOutcome, TillError};
 
 use super::super::p2_once::derived;
 use super::day::{
-    Call, DAY_MS, Day, LIVE, MINUTE_MS, PAYOUT, SAVED, START_MS, begun, book_payment, clean, status, told,
+    Call, DAY_MS, Day, LIVE, MINUTE_MS, PAYOUT, SAVED, START_MS, begun, book_payment, clean, status, tap, told,
 };
 use crate::record::{Deed, Seen};
 
@@ -169,9 +169,28 @@ fn p2_a_payment_is_of_the_moment_its_card_was_there() {
     });
 }
 
+/// A card whose chip nobody tried, or that gave no data.
+fn pays_nothing(day: &mut Day, id: &str) {
+    for call in &mut day.calls {
+        if let Call::Tap(tap) = call
+            && tap.payment == id
+        {
+            tap.pays = false;
+        }
+    }
+}
+
+#[test]
+fn p1_p2_a_card_that_gave_no_data_pays_nothing() {
+    finds("P1", "should be one of []", |day| pays_nothing(day, SAVED));
+    finds("P2", "no such card was there", |day| pays_nothing(day, SAVED));
+}
+
 #[test]
 fn p2_a_card_is_charged_as_often_as_it_was_held_up() {
     finds("P2", "held up 1 times", |day| {
+        // Once more in the same charge: that is no second payment.
+        day.calls.push(Call::Tap(tap(SAVED, false, START_MS + 3 * MINUTE_MS)));
         day.change(|seen| match seen {
             Seen::Begun { payment, amount_minor, .. } if payment == LIVE => *amount_minor = 2_000,
             _ => {}

@@ -42,10 +42,29 @@ pub(super) fn draw(stream: &mut Stream, sale: &mut Sale) {
     let values = u32::try_from(stream.below(32)).unwrap_or(0);
     let (ends, verdict) = (*stream.pick(&ENDS), *stream.pick(&VERDICTS));
     let any = if stream.below(3) == 0 { ends } else { verdict };
+    sale.failures = draw_failures(stream, values, any);
+    if stream.below(50) == 0 && sale.reader == ReaderFault::None {
+        sale.reader = ReaderFault::FailsWrite(values);
+    }
+    // Also a verdict without card data.
+    let without_data = if stream.below(2) == 0 { ends } else { verdict };
+    match stream.below(40) {
+        0 => sale.card.behaviour = Behaviour::EndsWith(without_data),
+        1 => sale.card.behaviour = Behaviour::OnlineThenEndsWith(any),
+        2 => {
+            sale.card.entry_mode = EntryMode::Stripe;
+            sale.card.behaviour = Behaviour::ChipCardSwiped;
+        }
+        _ => {}
+    }
+    sale.presents_again = u8::try_from(stream.below(4)).unwrap_or(0);
+}
+
+fn draw_failures(stream: &mut Stream, values: u32, any: [u8; 4]) -> Vec<Failure> {
     let another = *stream.pick(&VERDICTS);
     let refusal = *stream.pick(&REFUSALS);
     let other = *stream.pick(&[Other::Amount, Other::Currency, Other::Card]);
-    let failures = match stream.below(100) {
+    match stream.below(100) {
         0 => vec![Failure::Silent],
         1 => vec![Failure::SilentAfter(values)],
         2 => vec![Failure::Restarted],
@@ -66,24 +85,5 @@ pub(super) fn draw(stream: &mut Stream, sale: &mut Sale) {
         20 => vec![Failure::TooHot(55)],
         21 => vec![Failure::RefusesStart(refusal)],
         _ => Vec::new(),
-    };
-    sale.failures = failures;
-    if stream.below(50) == 0 && sale.reader == ReaderFault::None {
-        sale.reader = ReaderFault::FailsWrite(values);
     }
-    // Also a verdict without card data.
-    let without_data = if stream.below(2) == 0 { ends } else { verdict };
-    let behaviour = match stream.below(40) {
-        0 => Some(Behaviour::EndsWith(without_data)),
-        1 => Some(Behaviour::OnlineThenEndsWith(any)),
-        2 => Some(Behaviour::ChipCardSwiped),
-        _ => None,
-    };
-    if let Some(behaviour) = behaviour {
-        if behaviour == Behaviour::ChipCardSwiped {
-            sale.card.entry_mode = EntryMode::Stripe;
-        }
-        sale.card.behaviour = behaviour;
-    }
-    sale.presents_again = u8::try_from(stream.below(4)).unwrap_or(0);
 }
