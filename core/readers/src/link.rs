@@ -116,7 +116,7 @@ impl Partial {
             .unwrap_or(usize::from(self.last_value) + COUNTERS - usize::from(value_counter));
         self.counter == counter
             && match behind {
-                0 => self.later_values > 0 && self.data.ends_with(data),
+                0 => self.data.ends_with(data),
                 1..=REMEMBERED => behind < self.later_values,
                 _ => false,
             }
